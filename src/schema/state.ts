@@ -1,0 +1,62 @@
+import type { $ZodObject, input, output } from "zod/v4/core";
+import type { DeepReadonly, Json } from "./json.ts";
+
+/** The collections of a room: the schema of its records, by the name of the collection. */
+export interface CollectionSchemas {
+  readonly [name: string]: $ZodObject;
+}
+
+/** A record of an unknown collection, as the core handles it. */
+export interface AnyRecord {
+  readonly [field: string]: Json | undefined;
+}
+
+/** One collection, read. Records are frozen, and iteration is in order of id, the same on both sides. */
+export interface CollectionReader<R> {
+  get(id: string): R | undefined;
+  has(id: string): boolean;
+  ids(): readonly string[];
+  values(): readonly R[];
+  entries(): readonly (readonly [id: string, record: R])[];
+  readonly size: number;
+}
+
+/** One collection, read and written. `In` is what its schema accepts, `R` what a reader is given. */
+export interface CollectionWriter<In, R> extends CollectionReader<R> {
+  /** Makes the record, or replaces it whole. */
+  put(id: string, record: In): void;
+  /** Replaces the fields named, each as a whole; `undefined` leaves a field alone. Rejects `not-found` when there is no such record. */
+  patch(id: string, fields: PatchOf<In>): void;
+  /** Removes an optional field. Rejects `not-found` when there is no such record. */
+  unset(id: string, field: OptionalFieldOf<R>): void;
+  /** Removes the record; no effect when there is none. */
+  delete(id: string): void;
+}
+
+/** One collection as a mutator has it. */
+export interface CollectionTx<In, R> extends CollectionWriter<In, R> {
+  /** Has somebody other than the caller changed the record after the revision that the caller saw? Always false in a prediction. */
+  changedByOthers(id: string): boolean;
+}
+
+export type PatchOf<In> = { readonly [F in keyof In]?: In[F] | undefined };
+
+/** The fields that a record may be without. */
+export type OptionalFieldOf<R> = { [F in keyof R & string]-?: {} extends Pick<R, F> ? F : never }[keyof R &
+  string];
+
+/** A record of the schema `S` as it is read. */
+export type RecordOfSchema<S extends $ZodObject> = DeepReadonly<output<S>>;
+
+/** A record of the schema `S` as it is written. */
+export type RecordInputOfSchema<S extends $ZodObject> = DeepReadonly<input<S>>;
+
+/** What a mutator is given as `tx`: every collection, read and written. */
+export type TxOfCollections<C extends CollectionSchemas> = {
+  readonly [N in keyof C]: CollectionTx<RecordInputOfSchema<C[N]>, RecordOfSchema<C[N]>>;
+};
+
+/** The `tx` of an unknown room, as the core hands it to a mutator. */
+export interface AnyTx {
+  readonly [collection: string]: CollectionTx<AnyRecord, AnyRecord>;
+}
