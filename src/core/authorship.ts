@@ -1,0 +1,93 @@
+import { sectionOf, type Changes } from "./changes.ts";
+
+/** Who changed a record last, at which revision, and when anybody else last did (0: never). */
+export interface Authorship {
+  readonly rev: number;
+  readonly actor: string;
+  readonly othersRev: number;
+}
+
+/**
+ * The revision and author of every record, deleted ones included for a while: what `changedByOthers` answers from.
+ * Two revisions a record are enough, since only "the caller" and "somebody else" are ever told apart.
+ */
+export class AuthorshipIndex {
+  readonly #records = new Map<string, Map<string, Authorship>>();
+  /** Deleted records, oldest first, as [collection, id]. */
+  readonly #tombstones = new Map<string, readonly [collection: string, id: string]>();
+  readonly #maxTombstones: number;
+
+  constructor(maxTombstones: number) {
+    this.#maxTombstones = maxTombstones;
+  }
+
+  get(collection: string, id: string): Authorship | undefined {
+    return this.#records.get(collection)?.get(id);
+  }
+
+  /** Notes that `actor` changed these records at `rev`. */
+  note(changes: Changes, rev: number, actor: string): void {
+    for (const [collection, records] of changes) {
+      for (const [id, change] of records) {
+        const before = this.get(collection, id);
+        const othersRev = before === undefined ? 0 : before.actor === actor ? before.othersRev : before.rev;
+        this.set(collection, id, { rev, actor, othersRev }, change.kind === "delete");
+      }
+    }
+  }
+
+  set(collection: string, id: string, authorship: Authorship, deleted: boolean): void {
+    sectionOf(this.#records, collection).set(id, authorship);
+    const key = `${collection}/${id}`;
+    this.#tombstones.delete(key);
+    if (!deleted) return;
+    this.#tombstones.set(key, [collection, id]);
+    if (this.#tombstones.size > this.#maxTombstones) this.#forgetOldest();
+  }
+
+  /** Whether somebody other than `actor` changed the record after `baseRev`. */
+  changedByOthers(collection: string, id: string, actor: string, baseRev: number): boolean {
+    const last = this.get(collection, id);
+    if (last === undefined) return false;
+    return (last.actor === actor ? last.othersRev : last.rev) > baseRev;
+  }
+
+  /** Deleted records that are still remembered, oldest first. */
+  *tombstones(): Generator<readonly [collection: string, id: string, authorship: Authorship]> {
+    for (const [collection, id] of this.#tombstones.values()) {
+      yield [collection, id, this.get(collection, id) as Authorship];
+    }
+  }
+
+  #forgetOldest(): void {
+    for (const [key, [collection, id]] of this.#tombstones) {
+      this.#tombstones.delete(key);
+      this.#records.get(collection)?.delete(id);
+      return;
+    }
+  }
+}
+
+/** `{"actors":[…],"records":[rev, index of actor, othersRev, …]}`: many records have few authors. */
+export function encodeAuthors(authors: readonly (Authorship | undefined)[]): string {
+  const actors = new Map<string, number>();
+  const records: number[] = [];
+  for (const { rev, actor, othersRev } of authors.map((author) => author ?? unknownAuthor)) {
+    let index = actors.get(actor);
+    if (index === undefined) actors.set(actor, (index = actors.size));
+    records.push(rev, index, othersRev);
+  }
+  return JSON.stringify({ actors: [...actors.keys()], records });
+}
+
+export function decodeAuthors(text: string): Authorship[] {
+  const { actors, records } = JSON.parse(text) as { actors: string[]; records: number[] };
+  const authors: Authorship[] = [];
+  for (let index = 0; index < records.length; index += 3) {
+    const actor = actors[records[index + 1] as number] as string;
+    authors.push({ rev: records[index] as number, actor, othersRev: records[index + 2] as number });
+  }
+  return authors;
+}
+
+const unknownAuthor: Authorship = { rev: 0, actor: "", othersRev: 0 };

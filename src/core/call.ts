@@ -1,0 +1,153 @@
+import { safeParse } from "zod/v4/core";
+import type { AnyRoomDefinition } from "../schema/definition.ts";
+import type { Json } from "../schema/json.ts";
+import { Rejection } from "../schema/rejection.ts";
+import { decodeChanges, WireChanges, type Changes } from "./changes.ts";
+import { jsonBytes } from "./json.ts";
+import type { Limits } from "./limits.ts";
+import type { Source } from "./state.ts";
+import { parseWith, Transaction, type Tx } from "./transaction.ts";
+
+/** The `type` of a direct edit; its payload is the changes themselves. No mutator may have this name. */
+export const transactType = "transact";
+
+/** What an id came to: the revision at which its operation was committed, or why it was not. */
+export type Outcome =
+  | { readonly kind: "accepted"; readonly rev: number }
+  | { readonly kind: "rejected"; readonly code: string; readonly message: string; readonly data?: Json };
+
+/** Who makes a call. */
+export interface Caller {
+  readonly actor: string;
+  /** As `authenticate` gave it. */
+  readonly user: Json;
+  readonly role: string;
+}
+
+/** A message for everybody, made by a mutator. */
+export interface Broadcast {
+  readonly event: string;
+  readonly payload: Json;
+}
+
+/** A mutator as it is at run time; the schema package types it. */
+export type Run = (tx: Tx, payload: Json, ctx: object) => unknown;
+
+export interface CallOptions {
+  readonly definition: AnyRoomDefinition;
+  readonly limits: Pick<Limits, "maxRecordBytes" | "maxPayloadBytes">;
+  readonly location: "client" | "server";
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly caller: Caller;
+  /** Mutators that only the server has. */
+  readonly serverMutators?: { readonly [name: string]: Run };
+  readonly changedByOthers?: (collection: string, id: string) => boolean;
+}
+
+export type CallResult =
+  | { readonly kind: "done"; readonly changes: Changes; readonly broadcasts: readonly Broadcast[] }
+  | { readonly kind: "rejected"; readonly rejection: Rejection }
+  /** Not a refusal but a bug: what a mutator threw that is no `Rejection`. */
+  | { readonly kind: "failed"; readonly error: unknown };
+
+/**
+ * Runs one call over `source`, the same way as a prediction and as the truth. It changes nothing: what the call
+ * would do is in the result.
+ */
+export function runCall(source: Source, type: string, payload: Json, options: CallOptions): CallResult {
+  const direct = type === transactType;
+  const transaction = new Transaction(source, {
+    definition: options.definition,
+    limits: options.limits,
+    ...(options.changedByOthers && { changedByOthers: options.changedByOthers }),
+    ...(direct && { writable: options.definition.direct }),
+  });
+  const broadcasts: Broadcast[] = [];
+  try {
+    checkPayloadSize(type, payload, options.limits.maxPayloadBytes);
+    if (direct) applyDirectEdit(transaction.tx, payload);
+    else runMutator(transaction.tx, type, payload, options, broadcasts);
+    return { kind: "done", changes: transaction.changes, broadcasts };
+  } catch (error) {
+    return error instanceof Rejection ? { kind: "rejected", rejection: error } : { kind: "failed", error };
+  } finally {
+    transaction.close();
+  }
+}
+
+function checkPayloadSize(type: string, payload: Json, maxBytes: number): void {
+  const bytes = jsonBytes(payload);
+  if (bytes > maxBytes)
+    throw new Rejection("too-large", `${type} carries ${bytes} bytes, allowed are ${maxBytes}`);
+}
+
+function applyDirectEdit(tx: Tx, payload: Json): void {
+  const parsed = safeParse(WireChanges, payload);
+  if (!parsed.success) throw new Rejection("invalid", "a direct edit is a set of changes by collection");
+  for (const [collection, changes] of decodeChanges(parsed.data)) {
+    const records = Object.hasOwn(tx, collection) ? tx[collection] : undefined;
+    if (records === undefined) throw new Rejection("invalid", `there is no collection ${collection}`);
+    for (const [id, change] of changes) {
+      switch (change.kind) {
+        case "put":
+          records.put(id, change.record);
+          break;
+        case "patch":
+          records.patch(id, change.set);
+          for (const field of change.unset) records.unset(id, field);
+          break;
+        case "delete":
+          records.delete(id);
+          break;
+        default:
+          change satisfies never;
+      }
+    }
+  }
+}
+
+function runMutator(
+  tx: Tx,
+  type: string,
+  payload: Json,
+  options: CallOptions,
+  broadcasts: Broadcast[],
+): void {
+  const { definition, serverMutators, location } = options;
+  const mutator = Object.hasOwn(definition.mutators, type) ? definition.mutators[type] : undefined;
+  if (mutator === undefined) throw new Rejection("invalid", `there is no mutator ${type}`);
+  const checked = parseWith(mutator.payload, payload, `the payload of ${type}`);
+  const run = (mutator.run ?? serverMutators?.[type]) as Run | undefined;
+  // Where only the server knows the rule, the client predicts nothing and waits.
+  if (run === undefined && location === "client") return;
+  if (run === undefined) throw new Error(`mutator ${type} has no function on the server`);
+  const result = run(tx, checked, mutatorContext(options, broadcasts));
+  if (typeof result === "object" && result !== null && "then" in result) {
+    Promise.resolve(result).catch(() => {}); // its failure is this very error
+    throw new Error(`mutator ${type} is asynchronous: it must finish before it returns`);
+  }
+}
+
+function mutatorContext(options: CallOptions, broadcasts: Broadcast[]): object {
+  const { caller, now, location, definition } = options;
+  return {
+    actor: caller.actor,
+    user: caller.user,
+    role: caller.role,
+    now,
+    location,
+    reject: (code: string, message?: string, data?: Json) => new Rejection(code, message, data),
+    broadcast: (event: string, payload: unknown) => {
+      if (location === "client") return;
+      broadcasts.push({ event, payload: parseEvent(definition, event, payload) });
+    },
+  };
+}
+
+/** An event's payload as its schema reads it. Throws {@link Rejection} `invalid`. */
+export function parseEvent(definition: AnyRoomDefinition, event: string, payload: unknown): Json {
+  const schema = Object.hasOwn(definition.events, event) ? definition.events[event] : undefined;
+  if (schema === undefined) throw new Rejection("invalid", `there is no event ${event}`);
+  return parseWith(schema, payload, `the payload of event ${event}`);
+}

@@ -1,0 +1,140 @@
+import * as z from "zod/mini";
+import type { Json } from "../schema/json.ts";
+import type { Fields } from "./json.ts";
+
+/** The net effect of one or more operations on one record. Values are absolute, so applying one twice does no harm. */
+export type Change =
+  | { readonly kind: "put"; readonly record: Fields }
+  | { readonly kind: "patch"; readonly set: Fields; readonly unset: readonly string[] }
+  | { readonly kind: "delete" };
+
+/** Collection → record id → change. */
+export type Changes = Map<string, Map<string, Change>>;
+
+const WireFields = z.custom<Fields>(
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+);
+
+/** A change as the wire and the journal hold it. */
+export const WireChange = z.union([
+  z.tuple([z.literal("put"), z.string(), WireFields]),
+  z.tuple([z.literal("patch"), z.string(), WireFields]),
+  z.tuple([z.literal("patch"), z.string(), WireFields, z.array(z.string())]),
+  z.tuple([z.literal("delete"), z.string()]),
+]);
+export type WireChange = z.infer<typeof WireChange>;
+
+/** Collection → its changes, in the order in which the records were first touched. */
+export const WireChanges = z.record(z.string(), z.array(WireChange));
+export type WireChanges = z.infer<typeof WireChanges>;
+
+export const deletion: Change = Object.freeze({ kind: "delete" });
+
+/** The record that `change` leaves behind. Throws when a patch meets no record: a delta was applied out of place. */
+export function applyChange(record: Fields | undefined, change: Change): Fields | undefined {
+  switch (change.kind) {
+    case "put":
+      return change.record;
+    case "delete":
+      return undefined;
+    case "patch": {
+      if (record === undefined) throw new Error("a patch met no record");
+      return Object.freeze(without({ ...record, ...change.set }, change.unset));
+    }
+    default:
+      return change satisfies never;
+  }
+}
+
+/** The one change that does what `earlier` and then `later` do. */
+export function squashChange(earlier: Change | undefined, later: Change): Change {
+  if (earlier === undefined || later.kind !== "patch") return later;
+  switch (earlier.kind) {
+    case "put":
+      return { kind: "put", record: applyChange(earlier.record, later) as Fields };
+    case "delete":
+      throw new Error("a patch followed a delete");
+    case "patch": {
+      const kept = earlier.unset.filter((field) => !Object.hasOwn(later.set, field));
+      return {
+        kind: "patch",
+        set: Object.freeze(without({ ...earlier.set, ...later.set }, later.unset)),
+        unset: [...new Set([...kept, ...later.unset])],
+      };
+    }
+    default:
+      return earlier satisfies never;
+  }
+}
+
+/** Folds `later` into `into`, record by record. */
+export function absorb(into: Changes, later: Changes): void {
+  for (const [collection, records] of later) {
+    const target = sectionOf(into, collection);
+    for (const [id, change] of records) target.set(id, squashChange(target.get(id), change));
+  }
+}
+
+/** The changes of `collection` in `changes`, made when there were none. */
+export function sectionOf<T>(changes: Map<string, Map<string, T>>, collection: string): Map<string, T> {
+  let section = changes.get(collection);
+  if (section === undefined) changes.set(collection, (section = new Map()));
+  return section;
+}
+
+export function encodeChanges(changes: Changes): WireChanges {
+  const wire: Record<string, WireChange[]> = {};
+  for (const [collection, records] of changes) {
+    if (records.size > 0) wire[collection] = Array.from(records, ([id, change]) => encodeChange(id, change));
+  }
+  return wire;
+}
+
+export function decodeChanges(wire: WireChanges): Changes {
+  const changes: Changes = new Map();
+  for (const [collection, section] of Object.entries(wire)) {
+    const records = sectionOf(changes, collection);
+    for (const change of section) records.set(change[1], decodeChange(change));
+  }
+  return changes;
+}
+
+function encodeChange(id: string, change: Change): WireChange {
+  switch (change.kind) {
+    case "put":
+      return ["put", id, change.record];
+    case "patch":
+      return change.unset.length === 0
+        ? ["patch", id, change.set]
+        : ["patch", id, change.set, [...change.unset]];
+    case "delete":
+      return ["delete", id];
+    default:
+      return change satisfies never;
+  }
+}
+
+function decodeChange(wire: WireChange): Change {
+  switch (wire[0]) {
+    case "put":
+      return { kind: "put", record: freeze(wire[2]) };
+    case "patch":
+      return { kind: "patch", set: freeze(wire[2]), unset: wire[3] ?? [] };
+    case "delete":
+      return deletion;
+    default:
+      return wire satisfies never;
+  }
+}
+
+/** Freezes what JSON.parse made, all the way down: whoever reads the state must not be able to change it. */
+export function freeze<T extends Json>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  for (const member of Object.values(value as Fields)) freeze(member);
+  return Object.freeze(value);
+}
+
+function without(record: Record<string, Json>, fields: readonly string[]): Fields {
+  for (const field of fields) delete record[field];
+  return record;
+}

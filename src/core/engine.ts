@@ -1,0 +1,358 @@
+import type { AnyRoomDefinition } from "../schema/definition.ts";
+import type { Json } from "../schema/json.ts";
+import { Rejection } from "../schema/rejection.ts";
+import { encodeAuthors } from "./authorship.ts";
+import { runCall, type Broadcast, type Caller, type Outcome, type Run } from "./call.ts";
+import { absorb, applyChange, encodeChanges, type Changes } from "./changes.ts";
+import { encodeDelta, type Delta } from "./history.ts";
+import { copyJson, jsonBytes, NotJsonError, type Fields } from "./json.ts";
+import type { Limits } from "./limits.ts";
+import type { MarkEntry } from "./marks.ts";
+import { rowBytes, type Memory } from "./memory.ts";
+import type { JournalRow } from "./storage.ts";
+import { Transaction, type Tx } from "./transaction.ts";
+
+/** One call as a client made it. */
+export interface Call {
+  readonly clientReqId: number;
+  /** Revision that the client had. One that the room has not reached is taken for the room's own. */
+  readonly baseRev: number;
+  readonly type: string;
+  readonly payload: Json;
+}
+
+/** A caller with the half of its client id that proves it. */
+export interface Client extends Caller {
+  readonly secret: string;
+}
+
+/** A committed operation, as hooks see it after the flush. */
+export interface Operation {
+  readonly rev: number;
+  readonly type: string;
+  readonly payload: Json;
+  readonly actor: string;
+  readonly user: Json;
+}
+
+/** What became of a submitted call. Only `executed` has changed anything. */
+export type Submission =
+  /** Its outcome leaves with the next flush. */
+  | { readonly kind: "executed" }
+  /** It was executed before. Without an outcome the client has already confirmed it. */
+  | { readonly kind: "duplicate"; readonly outcome: Outcome | undefined }
+  /** An earlier call is missing. */
+  | { readonly kind: "gap"; readonly expected: number }
+  /** The client confirms nothing: no more of its outcomes can be kept. */
+  | { readonly kind: "unconfirmed" }
+  /** The batch has to be flushed first. */
+  | { readonly kind: "full" };
+
+/** What a change does, for `authorize`. */
+export interface ProposedChange {
+  readonly collection: string;
+  readonly id: string;
+  readonly before: Fields | undefined;
+  readonly after: Fields | undefined;
+}
+
+export interface ProposedOperation {
+  readonly type: string;
+  readonly payload: Json;
+  readonly changes: readonly ProposedChange[];
+}
+
+/** Says whether an operation may be committed: false refuses it as `forbidden`, a thrown `Rejection` in its own words. */
+export type Authorize = (operation: ProposedOperation, caller: Caller) => boolean;
+
+export interface EngineOptions {
+  readonly definition: AnyRoomDefinition;
+  readonly limits: Limits;
+  readonly serverMutators: { readonly [name: string]: Run };
+  readonly authorize?: Authorize;
+  /** Told what a mutator or `authorize` threw that was no refusal; the caller only learns `internal`. */
+  readonly onFailure: (error: unknown, type: string) => void;
+}
+
+/** Committed operations that no journal row holds yet. */
+interface Batch {
+  readonly from: number;
+  readonly changes: Changes;
+  readonly outcomes: Map<string, { secret: string; outcomes: [number, Outcome][] }>;
+  readonly operations: Operation[];
+  readonly broadcasts: Broadcast[];
+  /** Upper bound of the row's size. */
+  bytes: number;
+}
+
+/** A batch that has become a row, with what leaves the room once the row is written. */
+export interface Flush {
+  readonly row: JournalRow;
+  /** Undefined when every call was rejected. */
+  readonly delta: Delta | undefined;
+  /** Outcomes by actor, in order of `clientReqId`. */
+  readonly outcomes: ReadonlyMap<string, { readonly outcomes: readonly (readonly [number, Outcome])[] }>;
+  readonly operations: readonly Operation[];
+  readonly broadcasts: readonly Broadcast[];
+}
+
+/** Actor of what the room itself does. */
+export const roomActor = "room";
+
+/** Bytes that a row spends on one changed record and on one outcome, beside the change itself. */
+const bookkeepingBytes = 64;
+/** What a rejection may carry; more would crowd the row. */
+const maxRejectionBytes = 4_096;
+
+/** The room's rule book: calls in, commits and outcomes out. It knows no sockets, no timers and no disk. */
+export class Engine {
+  readonly memory: Memory;
+  readonly #options: EngineOptions;
+  #batch: Batch | undefined;
+
+  constructor(memory: Memory, options: EngineOptions) {
+    this.memory = memory;
+    this.#options = options;
+  }
+
+  /** Whether something has been executed since the last flush. */
+  get hasBatch(): boolean {
+    return this.#batch !== undefined;
+  }
+
+  /** Executes the call if it is the client's next one. */
+  submit(client: Client, call: Call, now: number): Submission {
+    const known = this.memory.marks.get(client.actor);
+    const mark = known?.mark ?? 0;
+    if (call.clientReqId <= mark)
+      return { kind: "duplicate", outcome: known?.outcomes.get(call.clientReqId) };
+    if (call.clientReqId > mark + 1) return { kind: "gap", expected: mark + 1 };
+    if (known && known.outcomes.size >= this.#options.limits.maxUnconfirmedOutcomes)
+      return { kind: "unconfirmed" };
+    if (this.#isFull(0)) return { kind: "full" };
+    const outcome = this.#execute(client, call, now);
+    if (outcome === undefined) return { kind: "full" };
+    this.memory.marks.execute(client.actor, client.secret, call.clientReqId, outcome, now);
+    this.#noteOutcome(client, call.clientReqId, outcome);
+    return { kind: "executed" };
+  }
+
+  /**
+   * Commits what `edit` does as one operation of the room itself. Any collection may be written.
+   * Throws what `edit` throws; then nothing has changed. False: the batch has to be flushed first.
+   */
+  transact(edit: (tx: Tx) => void): boolean {
+    const { definition, limits } = this.#options;
+    const transaction = new Transaction(this.memory.state, { definition, limits });
+    try {
+      edit(transaction.tx);
+    } finally {
+      transaction.close();
+    }
+    const bytes = this.#measure(transaction.changes);
+    if (this.#isFull(bytes)) return false;
+    this.#commit(transaction.changes, bytes, roomActor, null, "transact", null);
+    return true;
+  }
+
+  /** Turns the batch into a row and starts the next one. Nothing of it may leave before the row is written. */
+  cut(now: number): Flush | undefined {
+    const batch = this.#batch;
+    if (batch === undefined) return undefined;
+    this.#batch = undefined;
+    const { memory } = this;
+    const delta = encodeDelta(batch.from, memory.rev, batch.changes);
+    const row: JournalRow = {
+      n: memory.n + 1,
+      epoch: memory.epoch,
+      from: batch.from,
+      to: memory.rev,
+      body: delta.body,
+      marks: JSON.stringify(this.#markEntries(batch, now)),
+      authors: encodeAuthors([...this.#authorsOf(batch.changes)]),
+    };
+    return {
+      row,
+      delta: delta.to > delta.from ? delta : undefined,
+      outcomes: batch.outcomes,
+      operations: batch.operations,
+      broadcasts: batch.broadcasts,
+    };
+  }
+
+  /** Notes that the flush is on disk. */
+  settle({ row, delta }: Flush): void {
+    this.memory.n = row.n;
+    this.memory.journalBytes += rowBytes(row);
+    if (delta !== undefined) this.memory.history.push({ ...delta, n: row.n });
+  }
+
+  /** The call's outcome; undefined when there is no room for it in the batch, and then nothing has happened. */
+  #execute(client: Client, call: Call, now: number): Outcome | undefined {
+    const { definition, limits, serverMutators } = this.#options;
+    if (client.role === "reader")
+      return rejected(new Rejection("forbidden", "a reader may not change the room"));
+    const baseRev = Math.min(call.baseRev, this.memory.rev);
+    const result = runCall(this.memory.state, call.type, call.payload, {
+      definition,
+      limits,
+      location: "server",
+      now,
+      caller: client,
+      serverMutators,
+      changedByOthers: (collection, id) =>
+        this.memory.authorship.changedByOthers(collection, id, client.actor, baseRev),
+    });
+    switch (result.kind) {
+      case "rejected":
+        return rejected(result.rejection);
+      case "failed":
+        this.#options.onFailure(result.error, call.type);
+        return rejected(new Rejection("internal", "the room could not run this call"));
+      case "done":
+        break;
+      default:
+        return result satisfies never;
+    }
+    const refusal = this.#refusal(client, call, result.changes);
+    if (refusal !== undefined) return rejected(refusal);
+    const bytes = this.#measure(result.changes);
+    if (bytes > limits.maxOperationBytes) {
+      return rejected(
+        new Rejection(
+          "too-large",
+          `the call changes ${bytes} bytes, allowed are ${limits.maxOperationBytes}`,
+        ),
+      );
+    }
+    if (this.#outgrowsState(result.changes, bytes)) {
+      return rejected(
+        new Rejection("too-large", `the room is full: it may hold ${limits.maxStateBytes} bytes`),
+      );
+    }
+    if (this.#isFull(bytes)) return undefined;
+    const batch = this.#commit(result.changes, bytes, client.actor, client.user, call.type, call.payload);
+    batch.broadcasts.push(...result.broadcasts);
+    return { kind: "accepted", rev: this.memory.rev };
+  }
+
+  #commit(changes: Changes, bytes: number, actor: string, user: Json, type: string, payload: Json): Batch {
+    const { memory } = this;
+    const batch = this.#openBatch();
+    memory.state.apply(changes);
+    memory.rev += 1;
+    memory.authorship.note(changes, memory.rev, actor);
+    memory.pages.touch(changes);
+    absorb(batch.changes, changes);
+    batch.bytes += bytes;
+    batch.operations.push({ rev: memory.rev, type, payload, actor, user });
+    return batch;
+  }
+
+  #openBatch(): Batch {
+    this.#batch ??= {
+      from: this.memory.rev,
+      changes: new Map(),
+      outcomes: new Map(),
+      operations: [],
+      broadcasts: [],
+      bytes: 0,
+    };
+    return this.#batch;
+  }
+
+  #noteOutcome(client: Client, clientReqId: number, outcome: Outcome): void {
+    const batch = this.#openBatch();
+    let entry = batch.outcomes.get(client.actor);
+    if (entry === undefined) {
+      entry = { secret: client.secret, outcomes: [] };
+      batch.outcomes.set(client.actor, entry);
+    }
+    entry.outcomes.push([clientReqId, outcome]);
+    batch.bytes += outcome.kind === "accepted" ? bookkeepingBytes : bookkeepingBytes + jsonBytes(outcome);
+  }
+
+  #refusal(caller: Caller, call: Call, changes: Changes): Rejection | undefined {
+    const { authorize } = this.#options;
+    if (authorize === undefined) return undefined;
+    try {
+      const proposed = { type: call.type, payload: call.payload, changes: [...this.#proposed(changes)] };
+      return authorize(proposed, caller)
+        ? undefined
+        : new Rejection("forbidden", `you may not ${call.type} this`);
+    } catch (error) {
+      if (error instanceof Rejection) return error;
+      this.#options.onFailure(error, call.type);
+      return new Rejection("internal", "the room could not decide on this call");
+    }
+  }
+
+  *#proposed(changes: Changes): Generator<ProposedChange> {
+    for (const [collection, records] of changes) {
+      for (const [id, change] of records) {
+        const before = this.memory.state.get(collection, id);
+        yield { collection, id, before, after: applyChange(before, change) };
+      }
+    }
+  }
+
+  /** Bytes of the changes on the wire and in a row. */
+  #measure(changes: Changes): number {
+    let records = 0;
+    for (const section of changes.values()) records += section.size;
+    return jsonBytes(encodeChanges(changes)) + records * bookkeepingBytes;
+  }
+
+  #isFull(bytes: number): boolean {
+    const held = this.#batch?.bytes ?? 0;
+    // The outcome of this very call, should it be a rejection, has to fit as well.
+    return held > 0 && held + bytes + maxRejectionBytes + bookkeepingBytes > this.#options.limits.maxRowBytes;
+  }
+
+  /** Near its limit the state is what the pages held, and all of the journal since; only what grows is refused. */
+  #outgrowsState(changes: Changes, bytes: number): boolean {
+    const { memory } = this;
+    const held = memory.pages.bytes + memory.journalBytes + (this.#batch?.bytes ?? 0);
+    if (held + bytes <= this.#options.limits.maxStateBytes) return false;
+    let growth = 0;
+    for (const { before, after } of this.#proposed(changes)) {
+      growth += (after ? jsonBytes(after) : 0) - (before ? jsonBytes(before) : 0);
+    }
+    return growth > 0;
+  }
+
+  #markEntries(batch: Batch, now: number): MarkEntry[] {
+    return Array.from(batch.outcomes, ([actor, { secret, outcomes }]) => {
+      return {
+        actor,
+        secret,
+        confirmed: this.memory.marks.get(actor)?.confirmed ?? 0,
+        seenAt: now,
+        outcomes,
+      };
+    });
+  }
+
+  *#authorsOf(changes: Changes) {
+    for (const [collection, records] of changes) {
+      for (const id of records.keys()) yield this.memory.authorship.get(collection, id);
+    }
+  }
+}
+
+function rejected(rejection: Rejection): Outcome {
+  const outcome = { kind: "rejected", code: rejection.code, message: rejection.message } as const;
+  if (rejection.data === undefined) return limitMessage(outcome);
+  try {
+    const whole = { ...outcome, data: copyJson(rejection.data) };
+    return jsonBytes(whole) <= maxRejectionBytes ? whole : limitMessage(outcome);
+  } catch (error) {
+    if (error instanceof NotJsonError) return limitMessage(outcome);
+    throw error;
+  }
+}
+
+function limitMessage<O extends { code: string; message: string }>(outcome: O): O {
+  const message = outcome.message.toWellFormed().slice(0, 500).toWellFormed();
+  return { ...outcome, code: outcome.code.toWellFormed().slice(0, 64), message };
+}

@@ -1,0 +1,124 @@
+import type { Json } from "../schema/json.ts";
+import { FORBIDDEN_KEYS } from "../schema/names.ts";
+
+/** A record as the state holds it: field name → value. Frozen, like everything below it. */
+export type Fields = { readonly [field: string]: Json };
+
+/** Nesting that JSON from outside may have. Deeper input would break recursion, here and in every client. */
+export const maxJsonDepth = 32;
+
+/** What a value was that is not plain JSON, and where. */
+export class NotJsonError extends Error {
+  override readonly name = "NotJsonError";
+  /** Dotted path from the value that was given, "" for that value itself. */
+  readonly path: string;
+
+  constructor(path: string, problem: string) {
+    super(path === "" ? problem : `${path}: ${problem}`);
+    this.path = path;
+  }
+}
+
+/**
+ * A frozen deep copy of `value`, the same on both sides of the wire: `undefined` members are left out and -0 is 0,
+ * as JSON would have it, so that memory never differs from disk.
+ * Throws {@link NotJsonError} for anything that JSON cannot say, for lone surrogates (SQLite stores them as U+FFFD),
+ * for forbidden keys, and for nesting over `depth`.
+ */
+export function copyJson(value: unknown, depth: number = maxJsonDepth, path = ""): Json {
+  switch (typeof value) {
+    case "string":
+      if (!value.isWellFormed()) throw new NotJsonError(path, "is not well-formed Unicode");
+      return value;
+    case "number":
+      if (!Number.isFinite(value)) throw new NotJsonError(path, `${value} is not a JSON number`);
+      return value === 0 ? 0 : value;
+    case "boolean":
+      return value;
+    case "object":
+      break;
+    default:
+      throw new NotJsonError(path, `${typeof value} is not JSON`);
+  }
+  if (value === null) return null;
+  if (depth === 0) throw new NotJsonError(path, "is nested too deeply");
+  if (Array.isArray(value)) {
+    return Object.freeze(Array.from(value, (item, index) => copyJson(item, depth - 1, join(path, index))));
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // Another realm's Object.prototype is another object, but its own prototype is null as well.
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    throw new NotJsonError(path, `${value.constructor?.name ?? "object"} is not JSON`);
+  }
+  const copy: Record<string, Json> = {};
+  for (const [key, member] of Object.entries(value)) {
+    if (member === undefined) continue;
+    checkKey(key, path);
+    copy[key] = copyJson(member, depth - 1, join(path, key));
+  }
+  return Object.freeze(copy);
+}
+
+/**
+ * Checks what `JSON.parse` answered for text from outside, without copying it.
+ * Throws {@link NotJsonError} as {@link copyJson} does.
+ */
+export function checkParsedJson(value: unknown, depth: number, path = ""): void {
+  if (typeof value === "string") {
+    if (!value.isWellFormed()) throw new NotJsonError(path, "is not well-formed Unicode");
+  } else if (typeof value === "number") {
+    // JSON.parse reads 1e400 as Infinity, which would be stored as null.
+    if (!Number.isFinite(value)) throw new NotJsonError(path, "number out of range");
+  } else if (typeof value === "object" && value !== null) {
+    if (depth === 0) throw new NotJsonError(path, "is nested too deeply");
+    if (Array.isArray(value)) {
+      for (let index = 0; index < value.length; index++) checkParsedJson(value[index], depth - 1, path);
+    } else {
+      for (const key of Object.keys(value)) {
+        checkKey(key, path);
+        checkParsedJson((value as Record<string, unknown>)[key], depth - 1, key);
+      }
+    }
+  }
+}
+
+/** Whether two JSON values say the same, whatever the order of their keys. */
+export function equalJson(a: Json | undefined, b: Json | undefined): boolean {
+  if (a === b) return true;
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
+    return a.every((item: Json, index) => equalJson(item, b[index] as Json));
+  }
+  const left = a as Fields;
+  const right = b as Fields;
+  const keys = Object.keys(left);
+  if (keys.length !== Object.keys(right).length) return false;
+  return keys.every((key) => Object.hasOwn(right, key) && equalJson(left[key], right[key]));
+}
+
+/** Length of `text` in UTF-8 bytes, which is what sockets and SQLite count. `text` is well-formed. */
+export function utf8Bytes(text: string): number {
+  let bytes = text.length;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit < 0x80) continue;
+    // Each half of a surrogate pair stands for two of the four bytes.
+    bytes += unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
+  }
+  return bytes;
+}
+
+/** Bytes of `value` as JSON text. */
+export function jsonBytes(value: Json): number {
+  return utf8Bytes(JSON.stringify(value));
+}
+
+function join(path: string, key: string | number): string {
+  return path === "" ? String(key) : `${path}.${key}`;
+}
+
+function checkKey(key: string, path: string): void {
+  if (FORBIDDEN_KEYS.has(key)) throw new NotJsonError(path, `the key ${key} is refused`);
+  if (!key.isWellFormed()) throw new NotJsonError(path, "has a key that is not well-formed Unicode");
+}

@@ -1,0 +1,102 @@
+import { FORBIDDEN_KEYS } from "../schema/names.ts";
+
+/**
+ * Every limit of a room, with its unit in its name. All can be overridden by `RoomObject(board, { limits })`.
+ * Bytes are UTF-8 bytes of JSON text.
+ */
+export interface Limits {
+  /** A record has to travel whole in one frame and share a page with others. */
+  readonly maxRecordBytes: number;
+  /** The arguments of one call: room for a pasted document, not for a film. */
+  readonly maxPayloadBytes: number;
+  /** What one operation may change: it is one piece of a journal row, and a row ends at 2 MB. */
+  readonly maxOperationBytes: number;
+  /** One message from a client; more is refused before it is parsed. */
+  readonly maxFrameBytes: number;
+  /** Calls in one frame: a frame is handled in one turn, during which nobody else is. */
+  readonly maxCallsPerFrame: number;
+  /** Sustained calls of one session: the bucket's refill. */
+  readonly callsPerSecond: number;
+  /** Calls that a session may make at once before it is held to the sustained rate. */
+  readonly callsBurst: number;
+  /** Presence and event messages of one session, a second and at once: twice the display's rate. */
+  readonly signalsPerSecond: number;
+  readonly signalsBurst: number;
+  /** Presence is kept in the socket's attachment, which holds 16 KB. */
+  readonly maxPresenceBytes: number;
+  /** Events are copied to every session. */
+  readonly maxEventBytes: number;
+  /** The state lives in the memory of an isolate of 128 MB, beside its history and its frames. */
+  readonly maxStateBytes: number;
+  /** Sockets of one room: each costs a frame at every flush. */
+  readonly maxSessions: number;
+  /** Time between two flushes while commits keep coming. 0 flushes after every message. */
+  readonly flushIntervalMs: number;
+  /** A journal row, of which the platform takes 2 MB. */
+  readonly maxRowBytes: number;
+  /** Flushes that the ring buffer holds. */
+  readonly maxRingFlushes: number;
+  /** Bytes of the flushes that the ring buffer holds, and of journal that one checkpoint covers. */
+  readonly maxRingBytes: number;
+  /** Where a page is split: small enough to write often, large enough to be few. */
+  readonly pageBytes: number;
+  /** A quiet room writes its checkpoint after this time, well before it hibernates. */
+  readonly quietCheckpointMs: number;
+  /** Bytes sent to one session and not yet acknowledged: a stalled reader's share of memory. */
+  readonly maxUnacknowledgedBytes: number;
+  /** Clients whose marks are remembered; beyond it the longest unseen is forgotten. */
+  readonly maxMarks: number;
+  /** Days for which an unseen client's mark is remembered. */
+  readonly maxMarkAgeDays: number;
+  /** Outcomes kept for one client until it confirms them. */
+  readonly maxUnconfirmedOutcomes: number;
+  /** Deleted records whose deletion `changedByOthers` still knows. */
+  readonly maxTombstones: number;
+}
+
+const KB = 1024;
+const MB = 1024 * KB;
+
+export const defaultLimits: Limits = Object.freeze({
+  maxRecordBytes: 256 * KB,
+  maxPayloadBytes: 512 * KB,
+  maxOperationBytes: 1 * MB,
+  maxFrameBytes: 1 * MB,
+  maxCallsPerFrame: 256,
+  callsPerSecond: 200,
+  callsBurst: 1_000,
+  signalsPerSecond: 120,
+  signalsBurst: 240,
+  maxPresenceBytes: 4 * KB,
+  maxEventBytes: 16 * KB,
+  maxStateBytes: 32 * MB,
+  maxSessions: 1_000,
+  flushIntervalMs: 16,
+  maxRowBytes: 1_900_000,
+  maxRingFlushes: 1_024,
+  maxRingBytes: 4 * MB,
+  pageBytes: 64 * KB,
+  quietCheckpointMs: 3_000,
+  maxUnacknowledgedBytes: 1 * MB,
+  maxMarks: 10_000,
+  maxMarkAgeDays: 30,
+  maxUnconfirmedOutcomes: 4_096,
+  maxTombstones: 1_024,
+});
+
+export const maxIdLength = 128;
+
+/** Why `id` cannot name a record, or undefined when it can. */
+export function recordIdProblem(id: unknown): string | undefined {
+  if (typeof id !== "string") return "is not a string";
+  if (id.length < 1 || id.length > maxIdLength)
+    return `has ${id.length} characters, allowed are 1 to ${maxIdLength}`;
+  if (!id.isWellFormed()) return "is not well-formed Unicode";
+  if (FORBIDDEN_KEYS.has(id)) return `${id} is refused`;
+  return undefined;
+}
+
+/** Whether `id` can name a room: 1 to 128 characters that a URL leaves alone, and not a path of dots. */
+export function isRoomId(id: string): boolean {
+  return /^[A-Za-z0-9._~-]{1,128}$/.test(id) && !/^\.{1,2}$/.test(id);
+}

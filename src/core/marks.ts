@@ -1,0 +1,114 @@
+import type { Outcome } from "./call.ts";
+
+/** What the room remembers of one client, so that a re-sent call is answered and not executed. */
+export interface ClientMark {
+  /** The half of the client id that nobody else knows. */
+  readonly secret: string;
+  /** Newest executed `clientReqId`. */
+  mark: number;
+  /** Outcomes up to here have reached the client. */
+  confirmed: number;
+  /** Outcomes above `confirmed`, by `clientReqId`. */
+  readonly outcomes: Map<number, Outcome>;
+  /** Milliseconds since the epoch. */
+  seenAt: number;
+}
+
+/** What one flush adds to a client's mark: part of its journal row. */
+export interface MarkEntry {
+  readonly actor: string;
+  readonly secret: string;
+  readonly confirmed: number;
+  readonly seenAt: number;
+  /** New outcomes in order of id; the last one's id is the mark. */
+  readonly outcomes: readonly (readonly [clientReqId: number, outcome: Outcome])[];
+}
+
+/** A whole mark, as a checkpoint writes it. */
+export interface StoredMark extends MarkEntry {
+  readonly mark: number;
+}
+
+/** The marks of all clients, by actor. */
+export class Marks {
+  readonly #clients = new Map<string, ClientMark>();
+  /** Changed since the last checkpoint. */
+  readonly #changed = new Set<string>();
+
+  get size(): number {
+    return this.#clients.size;
+  }
+
+  get(actor: string): ClientMark | undefined {
+    return this.#clients.get(actor);
+  }
+
+  /** Notes an executed call. */
+  execute(actor: string, secret: string, clientReqId: number, outcome: Outcome, now: number): void {
+    const client = this.#open(actor, secret);
+    if (clientReqId !== client.mark + 1) throw new Error(`mark gap: have ${client.mark}, got ${clientReqId}`);
+    client.mark = clientReqId;
+    client.outcomes.set(clientReqId, outcome);
+    client.seenAt = now;
+    this.#changed.add(actor);
+  }
+
+  /** Forgets the outcomes that the client says it has. */
+  confirm(actor: string, confirmed: number): void {
+    const client = this.#clients.get(actor);
+    if (client === undefined) return;
+    const upTo = Math.min(confirmed, client.mark);
+    if (upTo <= client.confirmed) return;
+    for (let id = client.confirmed + 1; id <= upTo; id++) client.outcomes.delete(id);
+    client.confirmed = upTo;
+  }
+
+  /** Takes in what a journal row says, on wake. */
+  replay(entry: MarkEntry): void {
+    for (const [id, outcome] of entry.outcomes)
+      this.execute(entry.actor, entry.secret, id, outcome, entry.seenAt);
+    this.confirm(entry.actor, entry.confirmed);
+  }
+
+  /** Takes in what a checkpoint wrote, on wake. */
+  load(stored: StoredMark): void {
+    const { secret, mark, confirmed, outcomes, seenAt } = stored;
+    this.#clients.set(stored.actor, { secret, mark, confirmed, outcomes: new Map(outcomes), seenAt });
+  }
+
+  /** The marks that changed since the last call, for a checkpoint. */
+  takeChanged(): StoredMark[] {
+    const stored: StoredMark[] = [];
+    for (const actor of this.#changed) {
+      const client = this.#clients.get(actor);
+      if (client === undefined) continue;
+      stored.push({ actor, ...client, outcomes: [...client.outcomes] });
+    }
+    this.#changed.clear();
+    return stored;
+  }
+
+  /** Forgets clients unseen since `seenBefore`, and the longest unseen beyond `maxCount`, but none that is present. */
+  evict(maxCount: number, seenBefore: number, isPresent: (actor: string) => boolean): string[] {
+    const byAge = [...this.#clients]
+      .filter(([actor]) => !isPresent(actor))
+      .toSorted(([, a], [, b]) => a.seenAt - b.seenAt);
+    const evicted: string[] = [];
+    for (const [actor, client] of byAge) {
+      if (this.#clients.size <= maxCount && client.seenAt >= seenBefore) break;
+      this.#clients.delete(actor);
+      this.#changed.delete(actor);
+      evicted.push(actor);
+    }
+    return evicted;
+  }
+
+  #open(actor: string, secret: string): ClientMark {
+    let client = this.#clients.get(actor);
+    if (client === undefined) {
+      client = { secret, mark: 0, confirmed: 0, outcomes: new Map(), seenAt: 0 };
+      this.#clients.set(actor, client);
+    }
+    return client;
+  }
+}

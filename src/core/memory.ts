@@ -1,0 +1,175 @@
+import { AuthorshipIndex, decodeAuthors, type Authorship } from "./authorship.ts";
+import { decodeChanges, type Changes, type WireChanges } from "./changes.ts";
+import { History, type Delta, type FlushedDelta, type Segment } from "./history.ts";
+import { utf8Bytes } from "./json.ts";
+import type { Limits } from "./limits.ts";
+import { Marks, type MarkEntry } from "./marks.ts";
+import { PageTable, type PageWrites } from "./page.ts";
+import { State } from "./state.ts";
+import type { Checkpoint, JournalRow, RoomRow, RoomStorage, StoredSegment } from "./storage.ts";
+
+/** Everything that a room knows, and nothing that storage could not tell again. */
+export interface Memory {
+  readonly epoch: string;
+  /** Whether storage knows of this room yet. */
+  stored: boolean;
+  readonly state: State;
+  readonly authorship: AuthorshipIndex;
+  readonly pages: PageTable;
+  readonly marks: Marks;
+  history: History;
+  /** Revision of the newest commit, flushed or not. */
+  rev: number;
+  /** Number of the last flush. */
+  n: number;
+  /** The last flush and revision that the pages in storage hold. */
+  checkpointN: number;
+  checkpointRev: number;
+  /** Bytes of journal written since. */
+  journalBytes: number;
+  /** Number of the flush at which a mark was last forgotten. */
+  horizon: number;
+  /** Segments in storage, by `from`. */
+  storedSegments: ReadonlySet<Segment>;
+}
+
+/** Reads a room from storage: its pages, then the journal above them. A room never stored gets `newEpoch`. */
+export function wake(storage: RoomStorage, limits: Limits, newEpoch: () => string): Memory {
+  const room = storage.room();
+  if (room === undefined) return emptyMemory({ ...newRoom, epoch: newEpoch() }, false, limits, []);
+  const segments = Array.from(storage.segments(), decodeSegment);
+  const memory = emptyMemory(room, true, limits, segments);
+  for (const page of storage.pages()) memory.pages.load(page, memory.state, memory.authorship);
+  memory.pages.sort();
+  for (const [collection, id, rev, actor, othersRev] of JSON.parse(room.tombstones) as TombstoneRow[]) {
+    memory.authorship.set(collection, id, { rev, actor, othersRev }, true);
+  }
+  for (const mark of storage.marks()) memory.marks.load(mark);
+  const flushes: FlushedDelta[] = [];
+  for (const row of storage.journal()) {
+    if (row.epoch !== memory.epoch) continue; // left over from before a restore
+    const delta = row.to > row.from ? { ...decodeDelta(row.body), n: row.n } : undefined;
+    if (row.n > memory.checkpointN) replay(memory, row, delta);
+    if (delta !== undefined && delta.from >= room.ringFrom) flushes.push(delta);
+  }
+  memory.history = restoreHistory(limits, segments, flushes);
+  return memory;
+}
+
+const newRoom = { n: 0, rev: 0, ringFrom: 0, horizon: 0, tombstones: "[]" };
+
+function emptyMemory(room: RoomRow, stored: boolean, limits: Limits, segments: readonly Segment[]): Memory {
+  return {
+    epoch: room.epoch,
+    stored,
+    state: new State(),
+    authorship: new AuthorshipIndex(limits.maxTombstones),
+    pages: new PageTable(limits.pageBytes),
+    marks: new Marks(),
+    history: new History(limits),
+    rev: room.rev,
+    n: room.n,
+    checkpointN: room.n,
+    checkpointRev: room.rev,
+    journalBytes: 0,
+    horizon: room.horizon,
+    storedSegments: new Set(segments),
+  };
+}
+
+/** History is worth having, not worth failing for: what does not join on to the newest flush is left out. */
+function restoreHistory(
+  limits: Limits,
+  segments: readonly Segment[],
+  flushes: readonly FlushedDelta[],
+): History {
+  const start =
+    1 + flushes.findLastIndex((flush, index) => index > 0 && flushes[index - 1]?.to !== flush.from);
+  const ring = flushes.slice(Math.max(0, start - 1));
+  const joins = ring[0] === undefined || segments.at(-1)?.to === ring[0].from;
+  const history = new History(limits, joins ? segments : []);
+  for (const flush of ring) history.push(flush);
+  return history;
+}
+
+/** What the next checkpoint writes; afterwards call {@link settleCheckpoint}. */
+export function makeCheckpoint(
+  memory: Memory,
+  pages: PageWrites,
+  forgottenMarks: readonly string[],
+): Checkpoint {
+  const { segments } = memory.history;
+  return {
+    room: {
+      epoch: memory.epoch,
+      n: memory.n,
+      rev: memory.rev,
+      ringFrom: memory.history.ringFrom ?? memory.rev,
+      horizon: forgottenMarks.length > 0 ? memory.n : memory.horizon,
+      tombstones: JSON.stringify(Array.from(memory.authorship.tombstones(), encodeTombstone)),
+    },
+    pages,
+    marks: memory.marks.takeChanged(),
+    forgottenMarks,
+    writtenSegments: segments.filter((segment) => !memory.storedSegments.has(segment)),
+    removedSegments: Array.from(memory.storedSegments)
+      .filter((stored) => !segments.some((segment) => segment.from === stored.from))
+      .map((stored) => stored.from),
+  };
+}
+
+/** Notes that `checkpoint` is on disk. */
+export function settleCheckpoint(memory: Memory, checkpoint: Checkpoint): void {
+  memory.checkpointN = checkpoint.room.n;
+  memory.checkpointRev = checkpoint.room.rev;
+  memory.journalBytes = 0;
+  memory.horizon = checkpoint.room.horizon;
+  memory.storedSegments = new Set(memory.history.segments);
+}
+
+type TombstoneRow = [collection: string, id: string, rev: number, actor: string, othersRev: number];
+
+function encodeTombstone([collection, id, author]: readonly [string, string, Authorship]): TombstoneRow {
+  return [collection, id, author.rev, author.actor, author.othersRev];
+}
+
+function decodeSegment({ from, to, level, body }: StoredSegment): Segment {
+  return { ...decodeDelta(body), from, to, level };
+}
+
+/** Reads the text of a delta back. */
+export function decodeDelta(body: string): Delta {
+  const { from, to, changes } = JSON.parse(body) as { from: number; to: number; changes: WireChanges };
+  return { from, to, changes: decodeChanges(changes), body, bytes: utf8Bytes(body) };
+}
+
+/** Takes in a row that the pages do not have yet. */
+function replay(memory: Memory, row: JournalRow, delta: Delta | undefined): void {
+  if (row.n !== memory.n + 1 || row.from !== memory.rev) {
+    throw new Error(`journal gap: have flush ${memory.n} at ${memory.rev}, got ${row.n} from ${row.from}`);
+  }
+  if (delta !== undefined) {
+    memory.state.apply(delta.changes);
+    memory.pages.touch(delta.changes);
+    noteAuthors(memory.authorship, delta.changes, row.authors);
+  }
+  for (const entry of JSON.parse(row.marks) as MarkEntry[]) memory.marks.replay(entry);
+  memory.n = row.n;
+  memory.rev = row.to;
+  memory.journalBytes += rowBytes(row);
+}
+
+/** Bytes of a row's texts: what it weighs against the platform's limit and the checkpoint's. */
+export function rowBytes(row: JournalRow): number {
+  return utf8Bytes(row.body) + utf8Bytes(row.marks) + utf8Bytes(row.authors);
+}
+
+function noteAuthors(index: AuthorshipIndex, changes: Changes, authors: string): void {
+  const decoded = decodeAuthors(authors);
+  let next = 0;
+  for (const [collection, records] of changes) {
+    for (const [id, change] of records) {
+      index.set(collection, id, decoded[next++] as Authorship, change.kind === "delete");
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import type { StoredMark } from "./marks.ts";
+import type { PageWrites, StoredPage } from "./page.ts";
+
+/** One flush on disk. Rows are never sent as they are: `marks` and `authors` are the room's own. */
+export interface JournalRow {
+  /** Number of the flush, 1, 2, 3…; never restarts. */
+  readonly n: number;
+  readonly epoch: string;
+  readonly from: number;
+  /** Equal to `from` when every call of the flush was rejected. */
+  readonly to: number;
+  /** The delta, as every up-to-date session is sent it. */
+  readonly body: string;
+  /** JSON of `MarkEntry[]`. */
+  readonly marks: string;
+  /** Authors of the changed records, in the order of `body`. */
+  readonly authors: string;
+}
+
+/** A merged part of history on disk. */
+export interface StoredSegment {
+  readonly from: number;
+  readonly to: number;
+  readonly level: number;
+  readonly body: string;
+}
+
+/** The one row about the room itself, written by each checkpoint. */
+export interface RoomRow {
+  readonly epoch: string;
+  /** Number of the last flush that the pages hold, 0 before the first checkpoint. */
+  readonly n: number;
+  /** Revision that the pages hold. */
+  readonly rev: number;
+  /** Where the ring buffer began; the segments end there. */
+  readonly ringFrom: number;
+  /** Number of the flush at which a mark was last forgotten, 0: never. */
+  readonly horizon: number;
+  /** JSON of the remembered deletions: `[[collection, id, rev, actor, othersRev], …]`. */
+  readonly tombstones: string;
+}
+
+/** What one checkpoint writes, in one transaction. */
+export interface Checkpoint {
+  readonly room: RoomRow;
+  readonly pages: PageWrites;
+  readonly marks: readonly StoredMark[];
+  readonly forgottenMarks: readonly string[];
+  readonly writtenSegments: readonly StoredSegment[];
+  /** Segments that are no more, by `from`. */
+  readonly removedSegments: readonly number[];
+}
+
+/**
+ * Where a room is kept. All of it is synchronous, and each writing call is atomic: it happened or it threw.
+ * Whatever reads may throw as well: then the instance is not fit to serve.
+ */
+export interface RoomStorage {
+  /** The room's row, or undefined when this room was never written to. */
+  room(): RoomRow | undefined;
+  /** Notes a new room's epoch before anything is served. */
+  create(room: RoomRow): void;
+  pages(): Iterable<StoredPage>;
+  /** The records of one page, undefined when there is no such page. */
+  pageRecords(number: number): string | undefined;
+  marks(): Iterable<StoredMark>;
+  /** Oldest first. */
+  segments(): Iterable<StoredSegment>;
+  /** All rows still there, in order of `n`. */
+  journal(): Iterable<JournalRow>;
+  /** Throws {@link SupersededError} when another instance has written `row.n` or more. */
+  append(row: JournalRow): void;
+  /** Throws {@link SupersededError} when another instance has written beyond flush `n`. */
+  assertNewest(n: number): void;
+  checkpoint(checkpoint: Checkpoint): void;
+}
+
+/** Another instance of this room has taken over: this one must answer nobody any more. */
+export class SupersededError extends Error {
+  override readonly name = "SupersededError";
+}

@@ -1,0 +1,38 @@
+/** What is left of a bucket, and when that was so: all that hibernation has to keep. */
+export interface BucketState {
+  readonly tokens: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** A rate with room for bursts: `perSecond` tokens come in, up to `burst` of them wait to be used. */
+export class TokenBucket {
+  readonly #perSecond: number;
+  readonly #burst: number;
+  #tokens: number;
+  #at: number;
+
+  constructor(perSecond: number, burst: number, state: BucketState) {
+    this.#perSecond = perSecond;
+    this.#burst = burst;
+    this.#tokens = state.tokens;
+    this.#at = state.at;
+  }
+
+  get state(): BucketState {
+    return { tokens: this.#tokens, at: this.#at };
+  }
+
+  /** Uses one token. Answers 0, or the milliseconds until there will be one. */
+  take(now: number): number {
+    // A clock that was set back gives nothing and takes nothing.
+    const passedMs = Math.max(0, now - this.#at);
+    this.#tokens = Math.min(this.#burst, this.#tokens + (passedMs * this.#perSecond) / 1_000);
+    this.#at = now;
+    if (this.#tokens >= 1) {
+      this.#tokens -= 1;
+      return 0;
+    }
+    return Math.ceil(((1 - this.#tokens) * 1_000) / this.#perSecond);
+  }
+}

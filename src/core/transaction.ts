@@ -1,0 +1,200 @@
+import { safeParse, type $ZodIssue } from "zod/v4/core";
+import type { AnyRoomDefinition } from "../schema/definition.ts";
+import type { Json } from "../schema/json.ts";
+import { Rejection } from "../schema/rejection.ts";
+import { deletion, sectionOf, squashChange, type Change, type Changes } from "./changes.ts";
+import { copyJson, equalJson, jsonBytes, NotJsonError, type Fields } from "./json.ts";
+import { recordIdProblem, type Limits } from "./limits.ts";
+import { mergeIds, type Source } from "./state.ts";
+
+export interface TransactionOptions {
+  readonly definition: AnyRoomDefinition;
+  readonly limits: Pick<Limits, "maxRecordBytes">;
+  /** Answers `tx.<collection>.changedByOthers`; a prediction has nobody else in it. */
+  readonly changedByOthers?: (collection: string, id: string) => boolean;
+  /** Collections that may be written; all of them when left out. */
+  readonly writable?: readonly string[];
+}
+
+/** The `tx` of a mutator, one member a collection. Typed by the schema package; here it is only its shape. */
+export type Tx = { readonly [collection: string]: CollectionTransaction };
+
+/**
+ * Reads that see the transaction's own writes, over a source that it never touches: what was written is in
+ * `changes`, and an abandoned transaction has done nothing.
+ */
+export class Transaction implements Source {
+  readonly changes: Changes = new Map();
+  readonly options: TransactionOptions;
+  readonly tx: Tx;
+  readonly #source: Source;
+  readonly #written = new Map<string, Map<string, Fields | undefined>>();
+  #open = true;
+
+  constructor(source: Source, options: TransactionOptions) {
+    this.#source = source;
+    this.options = options;
+    const tx: Record<string, CollectionTransaction> = {};
+    for (const name of Object.keys(options.definition.collections))
+      tx[name] = new CollectionTransaction(this, name);
+    this.tx = Object.freeze(tx);
+  }
+
+  /** From here on the `tx` throws: a mutator that kept it for later would write into nothing. */
+  close(): void {
+    this.#open = false;
+  }
+
+  get(collection: string, id: string): Fields | undefined {
+    this.#assertOpen();
+    const written = this.#written.get(collection);
+    return written?.has(id) ? written.get(id) : this.#source.get(collection, id);
+  }
+
+  ids(collection: string): readonly string[] {
+    this.#assertOpen();
+    const written = this.#written.get(collection);
+    return written === undefined ? this.#source.ids(collection) : mergeIds(this.#source, collection, written);
+  }
+
+  write(collection: string, id: string, change: Change, record: Fields | undefined): void {
+    this.#assertOpen();
+    const section = sectionOf(this.changes, collection);
+    section.set(id, squashChange(section.get(id), change));
+    sectionOf(this.#written, collection).set(id, record);
+  }
+
+  #assertOpen(): void {
+    if (!this.#open) throw new Error("this transaction is over: a mutator may use tx only while it runs");
+  }
+}
+
+/** One collection within a transaction. What its methods promise is documented at the types in `src/schema`. */
+export class CollectionTransaction {
+  readonly #transaction: Transaction;
+  readonly #name: string;
+
+  constructor(transaction: Transaction, name: string) {
+    this.#transaction = transaction;
+    this.#name = name;
+  }
+
+  get(id: string): Fields | undefined {
+    return this.#transaction.get(this.#name, id);
+  }
+
+  has(id: string): boolean {
+    return this.get(id) !== undefined;
+  }
+
+  ids(): readonly string[] {
+    return this.#transaction.ids(this.#name);
+  }
+
+  values(): readonly Fields[] {
+    return this.ids().map((id) => this.get(id) as Fields);
+  }
+
+  entries(): readonly (readonly [string, Fields])[] {
+    return this.ids().map((id) => [id, this.get(id) as Fields] as const);
+  }
+
+  get size(): number {
+    return this.ids().length;
+  }
+
+  put(id: string, record: unknown): void {
+    this.#assertWritable(id);
+    const checked = this.#check(id, record);
+    if (equalJson(this.get(id), checked)) return;
+    this.#transaction.write(this.#name, id, { kind: "put", record: checked }, checked);
+  }
+
+  patch(id: string, fields: object): void {
+    this.#assertWritable(id);
+    const before = this.#existing(id);
+    const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+    const checked = this.#check(id, { ...before, ...Object.fromEntries(given) });
+    const set: Record<string, Json> = {};
+    for (const [field] of given) {
+      const value = checked[field];
+      if (value !== undefined && !equalJson(before[field], value)) set[field] = value;
+    }
+    if (Object.keys(set).length === 0) return;
+    const after = Object.freeze({ ...before, ...set });
+    this.#transaction.write(this.#name, id, { kind: "patch", set: Object.freeze(set), unset: [] }, after);
+  }
+
+  unset(id: string, field: string): void {
+    this.#assertWritable(id);
+    const { [field]: removed, ...rest } = this.#existing(id);
+    if (removed === undefined) return;
+    this.#check(id, rest);
+    const change: Change = { kind: "patch", set: Object.freeze({}), unset: [field] };
+    this.#transaction.write(this.#name, id, change, Object.freeze(rest));
+  }
+
+  delete(id: string): void {
+    this.#assertWritable(id);
+    if (this.has(id)) this.#transaction.write(this.#name, id, deletion, undefined);
+  }
+
+  changedByOthers(id: string): boolean {
+    return this.#transaction.options.changedByOthers?.(this.#name, id) ?? false;
+  }
+
+  #existing(id: string): Fields {
+    const record = this.get(id);
+    if (record === undefined)
+      throw new Rejection("not-found", `there is no ${this.#name} record ${id}`, { id });
+    return record;
+  }
+
+  #assertWritable(id: string): void {
+    const { writable } = this.#transaction.options;
+    if (writable !== undefined && !writable.includes(this.#name)) {
+      throw new Rejection("forbidden", `${this.#name} is not direct: change it through a mutator`);
+    }
+    const problem = recordIdProblem(id);
+    if (problem !== undefined) throw new Rejection("invalid", `record id ${problem}`);
+  }
+
+  /** The record as its schema reads it, as frozen JSON. */
+  #check(id: string, record: unknown): Fields {
+    const schema = this.#transaction.options.definition.collections[this.#name];
+    if (schema === undefined) throw new Error(`no collection ${this.#name}`);
+    const parsed = parseWith(schema, record, `${this.#name} record ${id}`) as Fields;
+    const bytes = jsonBytes(parsed);
+    const { maxRecordBytes } = this.#transaction.options.limits;
+    if (bytes > maxRecordBytes) {
+      throw new Rejection(
+        "too-large",
+        `${this.#name} record ${id} has ${bytes} bytes, allowed are ${maxRecordBytes}`,
+      );
+    }
+    return parsed;
+  }
+}
+
+/** `value` as `schema` reads it, as frozen JSON. Throws {@link Rejection} `invalid`, with `data` by field. */
+export function parseWith(schema: Parameters<typeof safeParse>[0], value: unknown, what: string): Json {
+  try {
+    const result = safeParse(schema, value);
+    if (!result.success)
+      throw new Rejection("invalid", `${what} does not fit its schema`, byField(result.error.issues));
+    return copyJson(result.data);
+  } catch (error) {
+    if (error instanceof NotJsonError) throw new Rejection("invalid", `${what}: ${error.message}`);
+    throw error;
+  }
+}
+
+function byField(issues: readonly $ZodIssue[]): Json {
+  const data: Record<string, string> = {};
+  for (const issue of issues) {
+    const field = issue.path.map(String).join(".") || "(value)";
+    // zod/mini ships no sentences of its own, so the code says more.
+    data[field] ??= issue.message === "Invalid input" ? issue.code : issue.message;
+  }
+  return data;
+}
