@@ -1,0 +1,94 @@
+import type { Outcome } from "../core/call.ts";
+import { checkParsedJson, maxJsonDepth, NotJsonError, utf8Bytes } from "../core/json.ts";
+import { DownFrame, UpFrame, type WireOutcome } from "./frames.ts";
+
+/** A frame's own nesting around a payload: frame, calls, call. */
+const frameDepth = 3;
+
+/** What came up, or why it could not be read. */
+export type Decoded =
+  | { readonly kind: "frame"; readonly frame: UpFrame }
+  | { readonly kind: "refused"; readonly code: "invalid" | "too-large"; readonly message: string };
+
+/** Reads a client's message. It trusts nothing: size, encoding, JSON, depth, keys and form, in this order. */
+export function decodeUp(data: unknown, maxFrameBytes: number): Decoded {
+  if (typeof data !== "string") return refuse("invalid", "frames are text");
+  if (data.length > maxFrameBytes || utf8Bytes(data) > maxFrameBytes) {
+    return refuse("too-large", `a frame has at most ${maxFrameBytes} bytes`);
+  }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(data);
+    checkParsedJson(parsed, maxJsonDepth + frameDepth);
+  } catch (error) {
+    if (error instanceof NotJsonError) return refuse("invalid", error.message);
+    return refuse("invalid", "a frame is one JSON object");
+  }
+  const frame = UpFrame.safeParse(parsed);
+  if (frame.success) return { kind: "frame", frame: frame.data };
+  const issue = frame.error.issues[0];
+  return refuse("invalid", `the frame does not fit the protocol at ${issue?.path.join(".") || "its kind"}`);
+}
+
+export function encodeUp(frame: UpFrame): string {
+  return JSON.stringify(frame);
+}
+
+/** Reads a frame of the room. Throws when it does not fit the protocol. */
+export function decodeDown(data: unknown): DownFrame {
+  if (typeof data !== "string") throw new Error("the room sent a binary frame");
+  return DownFrame.parse(JSON.parse(data));
+}
+
+export function encodeDown(frame: Exclude<DownFrame, { kind: "update" | "snapshot" }>): string {
+  return JSON.stringify(frame);
+}
+
+/** The members of an update, as JSON text where the text is shared between sessions. */
+export interface UpdateParts {
+  readonly tag?: number | undefined;
+  readonly mark?: number | undefined;
+  readonly outcomes?: readonly (readonly [number, Outcome])[] | undefined;
+  readonly parts?: number | undefined;
+  /** A delta's body. */
+  readonly delta?: string | undefined;
+  /** JSON of `PeerChange[]`. */
+  readonly presence?: string | undefined;
+  /** JSON of `WireEvent[]`. */
+  readonly events?: string | undefined;
+}
+
+/** An update: a short head of one session's own around text that all of them share. */
+export function encodeUpdate(parts: UpdateParts): string {
+  let text = '{"kind":"update"';
+  if (parts.tag !== undefined) text += `,"tag":${parts.tag}`;
+  if (parts.mark !== undefined) text += `,"mark":${parts.mark}`;
+  if (parts.outcomes !== undefined)
+    text += `,"outcomes":${JSON.stringify(parts.outcomes.map(encodeOutcome))}`;
+  if (parts.parts !== undefined) text += `,"parts":${parts.parts}`;
+  if (parts.delta !== undefined) text += `,"delta":${parts.delta}`;
+  if (parts.presence !== undefined) text += `,"presence":${parts.presence}`;
+  if (parts.events !== undefined) text += `,"events":${parts.events}`;
+  return `${text}}`;
+}
+
+/** A snapshot part around the text of a stored page. */
+export function encodeSnapshotPart(
+  part: number,
+  range: { collection: string; firstId: string; untilId: string | null },
+  records: string,
+): string {
+  const { collection, firstId, untilId } = range;
+  const head = JSON.stringify({ kind: "snapshot", part, collection, from: firstId, until: untilId });
+  return `${head.slice(0, -1)},"records":${records}}`;
+}
+
+function encodeOutcome([clientReqId, outcome]: readonly [number, Outcome]): WireOutcome {
+  if (outcome.kind === "accepted") return [clientReqId, outcome.rev];
+  const { kind: _, ...refusal } = outcome;
+  return [clientReqId, refusal];
+}
+
+function refuse(code: "invalid" | "too-large", message: string): Decoded {
+  return { kind: "refused", code, message };
+}

@@ -1,0 +1,158 @@
+import * as z from "zod/mini";
+import { WireChanges } from "../core/changes.ts";
+import type { Fields } from "../core/json.ts";
+import type { Json } from "../schema/json.ts";
+
+const Counter = z.int().check(z.nonnegative());
+/** JSON of any shape: what frames carry came out of `JSON.parse`, and the schema of the room checks it further in. */
+const AnyJson = z.custom<Json>(() => true);
+const RecordFields = z.custom<Fields>(
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+);
+
+// ── up: client → room ──────────────────────────────────────────────────────────────────────────────────────────
+
+/** A mutator's name or `transact`; the payload of `transact` is a set of changes. */
+export const WireCall = z.tuple([Counter, z.string().check(z.maxLength(64)), AnyJson]);
+/** `[baseRev, type, payload]` */
+export type WireCall = z.infer<typeof WireCall>;
+
+/** Calls in order; the first has the id `first`, each next one more. */
+export const Push = z.object({
+  kind: z.literal("push"),
+  first: z.int().check(z.positive()),
+  calls: z.array(WireCall).check(z.minLength(1)),
+  /** Newest `clientReqId` whose outcome the client has: the room may forget outcomes up to here. */
+  confirmed: Counter,
+});
+
+/** The client's whole presence from now on. */
+export const SetPresence = z.object({ kind: z.literal("presence"), presence: AnyJson });
+
+/** A message for everybody else. */
+export const SendEvent = z.object({
+  kind: z.literal("event"),
+  event: z.string().check(z.maxLength(64)),
+  payload: AnyJson,
+});
+
+/** Bytes of frames received on this socket so far, heartbeats left out. */
+export const Ack = z.object({ kind: z.literal("ack"), bytes: Counter });
+
+/** A delta did not fit: asks for a catch-up from `rev`, which will carry `tag`. */
+export const Resync = z.object({
+  kind: z.literal("resync"),
+  tag: z.int().check(z.positive()),
+  epoch: z.nullable(z.string().check(z.maxLength(64))),
+  rev: Counter,
+  confirmed: Counter,
+});
+
+export const UpFrame = z.discriminatedUnion("kind", [Push, SetPresence, SendEvent, Ack, Resync]);
+export type UpFrame = z.infer<typeof UpFrame>;
+
+// ── down: room → client ────────────────────────────────────────────────────────────────────────────────────────
+
+/** Why a call or a message was refused. */
+export const Refusal = z.object({ code: z.string(), message: z.string(), data: z.optional(AnyJson) });
+export type Refusal = z.infer<typeof Refusal>;
+
+/** `[clientReqId, rev]` for a committed call, `[clientReqId, refusal]` for a rejected one. */
+export const WireOutcome = z.tuple([Counter, z.union([Counter, Refusal])]);
+export type WireOutcome = z.infer<typeof WireOutcome>;
+
+/** Changes that take a state from any revision in `from`…`to` to `to`. */
+export const WireDelta = z.object({ from: Counter, to: Counter, changes: WireChanges });
+export type WireDelta = z.infer<typeof WireDelta>;
+
+/** Somebody is here with a first presence; has changed it; is gone. */
+export const PeerChange = z.union([
+  z.tuple([z.literal("join"), z.string(), AnyJson, AnyJson]),
+  z.tuple([z.literal("set"), z.string(), AnyJson]),
+  z.tuple([z.literal("leave"), z.string()]),
+]);
+/** `["join", actor, user, presence]`, `["set", actor, presence]` or `["leave", actor]` */
+export type PeerChange = z.infer<typeof PeerChange>;
+
+/** `[actor, event, payload]`; the actor is null for an event of the room itself. */
+export const WireEvent = z.tuple([z.nullable(z.string()), z.string(), AnyJson]);
+export type WireEvent = z.infer<typeof WireEvent>;
+
+/** First frame on every connection. */
+export const Welcome = z.object({
+  kind: z.literal("welcome"),
+  epoch: z.string(),
+  actor: z.string(),
+  user: AnyJson,
+  role: z.string(),
+  /** To be said in later hellos of this client, the first one's for ever. */
+  birth: Counter,
+  /** How much the room takes, so that the client can pace itself. */
+  limits: z.object({
+    callsPerSecond: z.number(),
+    callsBurst: z.number(),
+    maxCallsPerFrame: z.number(),
+    maxFrameBytes: z.number(),
+    maxUnacknowledgedBytes: z.number(),
+  }),
+});
+export type Welcome = z.infer<typeof Welcome>;
+
+/** One page of a snapshot: it replaces every record of `collection` whose id is in [from, until). */
+export const SnapshotPart = z.object({
+  kind: z.literal("snapshot"),
+  /** 0 begins a snapshot anew. */
+  part: Counter,
+  collection: z.string(),
+  from: z.string(),
+  /** null: to the end of the collection. */
+  until: z.nullable(z.string()),
+  records: z.array(z.tuple([z.string(), RecordFields])),
+});
+export type SnapshotPart = z.infer<typeof SnapshotPart>;
+
+/** What a flush brings; every member may be missing. State comes first, then presence, then events. */
+export const Update = z.object({
+  kind: z.literal("update"),
+  /** The reply to the hello (0) or to the resync of that tag. */
+  tag: z.optional(Counter),
+  /** The client's newest executed call as of `delta.to`. */
+  mark: z.optional(Counter),
+  outcomes: z.optional(z.array(WireOutcome)),
+  /** The delta belongs on top of the `parts` snapshot parts before it, not on what the client had. */
+  parts: z.optional(Counter),
+  delta: z.optional(WireDelta),
+  presence: z.optional(z.array(PeerChange)),
+  events: z.optional(z.array(WireEvent)),
+});
+export type Update = z.infer<typeof Update>;
+
+/** Everybody who is here, in place of all that was known: `[actor, user, presence]`. */
+export const Roster = z.object({
+  kind: z.literal("roster"),
+  peers: z.array(z.tuple([z.string(), AnyJson, AnyJson])),
+});
+export type Roster = z.infer<typeof Roster>;
+
+/** The room has executed nothing above `expected - 1` of this client: send again from `expected`. */
+export const Gap = z.object({ kind: z.literal("gap"), expected: z.int().check(z.positive()) });
+
+/** A message was refused and changed nothing; a `clientReqId` names the first call that was not executed. */
+export const ErrorFrame = z.object({
+  kind: z.literal("error"),
+  code: z.string(),
+  message: z.string(),
+  clientReqId: z.optional(Counter),
+  retryAfterMs: z.optional(Counter),
+});
+export type ErrorFrame = z.infer<typeof ErrorFrame>;
+
+export const DownFrame = z.discriminatedUnion("kind", [
+  Welcome,
+  SnapshotPart,
+  Update,
+  Roster,
+  Gap,
+  ErrorFrame,
+]);
+export type DownFrame = z.infer<typeof DownFrame>;

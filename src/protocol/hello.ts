@@ -1,0 +1,50 @@
+import * as z from "zod/mini";
+import { helloPrefix } from "./version.ts";
+
+// Both are part of every runtime that has a WebSocket.
+declare function btoa(binary: string): string;
+declare function atob(base64: string): string;
+
+const Counter = z.int().check(z.nonnegative());
+
+/** Public half of a client id: what others see as `actor`. */
+export const actorPattern = /^[A-Za-z0-9_-]{8,32}$/;
+
+/** Everything that a client says of itself and of what it has, before the first frame. */
+export const Hello = z.object({
+  /** `<actor>.<secret>`: both chosen at random by the client, once a page load; the secret is never shown to others. */
+  client: z.string().check(z.regex(/^[A-Za-z0-9_-]{8,32}\.[A-Za-z0-9_-]{16,64}$/)),
+  /** Version of the app's schema, from `defineRoom`. */
+  schema: Counter,
+  /** Where the client is: epoch and revision of the state it holds; null and 0 when it has none. */
+  epoch: z.nullable(z.string().check(z.maxLength(64))),
+  rev: Counter,
+  /** Newest `clientReqId` whose outcome the client has. */
+  confirmed: Counter,
+  /** From the first welcome that this client got; null before. */
+  birth: z.nullable(Counter),
+  /** For `authenticate`; left out when there is none. */
+  token: z.optional(z.string().check(z.maxLength(8_192))),
+});
+export type Hello = z.infer<typeof Hello>;
+
+/** The hello as a subprotocol: base64url of its JSON. */
+export function encodeHello(hello: Hello): string {
+  const ascii = JSON.stringify(hello).replace(/[\u0080-\uffff]/g, (unit) => {
+    return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
+  return helloPrefix + btoa(ascii).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
+/** The hello among the subprotocols that a client offers; undefined when there is none that can be read. */
+export function decodeHello(subprotocols: readonly string[]): Hello | undefined {
+  const encoded = subprotocols.find((offered) => offered.startsWith(helloPrefix));
+  if (encoded === undefined) return undefined;
+  try {
+    const base64 = encoded.slice(helloPrefix.length).replaceAll("-", "+").replaceAll("_", "/");
+    const parsed = Hello.safeParse(JSON.parse(atob(base64)));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined; // not base64, or not JSON
+  }
+}
