@@ -1,0 +1,139 @@
+import { parseEvent } from "../core/call.ts";
+import type { Submission } from "../core/engine.ts";
+import { jsonBytes } from "../core/json.ts";
+import type { Limits } from "../core/limits.ts";
+import { parseWith } from "../core/transaction.ts";
+import { encodeDown } from "../protocol/codec.ts";
+import type { ErrorFrame, UpFrame } from "../protocol/frames.ts";
+import type { AnyRoomDefinition } from "../schema/definition.ts";
+import type { Json } from "../schema/json.ts";
+import { Rejection } from "../schema/rejection.ts";
+import type { Journal } from "./journal.ts";
+import type { Sender } from "./sender.ts";
+import type { Session } from "./session.ts";
+import type { Signals } from "./signals.ts";
+
+/** What a frame may touch. */
+export interface InboxRoom {
+  readonly definition: AnyRoomDefinition;
+  readonly limits: Limits;
+  readonly journal: Journal;
+  readonly sender: Sender;
+  readonly signals: Signals;
+  readonly now: () => number;
+  /** Writes and sends what is there; a session may be gone or be told of a gap afterwards. */
+  readonly flush: () => void;
+  /** Flushes, and makes sure that this instance may answer. */
+  readonly settle: () => void;
+}
+
+type PushFrame = Extract<UpFrame, { kind: "push" }>;
+type ResyncFrame = Extract<UpFrame, { kind: "resync" }>;
+
+/** Does what a frame asks. Throws {@link Rejection} when that is refused; then it has done nothing. */
+export function handleFrame(room: InboxRoom, session: Session, frame: UpFrame): void {
+  switch (frame.kind) {
+    case "push":
+      return push(room, session, frame);
+    case "presence":
+      return setPresence(room, session, frame.presence);
+    case "event":
+      return sendEvent(room, session, frame.event, frame.payload);
+    case "ack":
+      session.acknowledge(frame.bytes);
+      if (!session.isLive) resume(room, session);
+      return;
+    case "resync":
+      return resync(room, session, frame);
+    default:
+      return frame satisfies never;
+  }
+}
+
+/** Answers a message that was refused. */
+export function sendError(session: Session, error: Omit<ErrorFrame, "kind">): void {
+  session.send(encodeDown({ kind: "error", ...error }));
+}
+
+function push(room: InboxRoom, session: Session, { first, calls, confirmed }: PushFrame): void {
+  if (calls.length > room.limits.maxCallsPerFrame) {
+    throw new Rejection("too-large", `a frame carries at most ${room.limits.maxCallsPerFrame} calls`);
+  }
+  room.journal.memory.marks.confirm(session.client.actor, confirmed);
+  for (const [index, [baseRev, type, payload]] of calls.entries()) {
+    const clientReqId = first + index;
+    const retryAfterMs = session.calls.take(room.now());
+    if (retryAfterMs > 0) {
+      return sendError(session, { code: "rate-limited", message: "too many calls", clientReqId, retryAfterMs });
+    }
+    const call = { clientReqId, baseRev, type, payload };
+    let submission = room.journal.engine.submit(session.client, call, room.now());
+    if (submission.kind === "full") {
+      room.flush();
+      submission = room.journal.engine.submit(session.client, call, room.now());
+    }
+    if (!answer(room, session, clientReqId, submission)) return;
+  }
+}
+
+/** Says what is to be said before the flush. False when the calls behind this one cannot be executed either. */
+function answer(room: InboxRoom, session: Session, clientReqId: number, submission: Submission): boolean {
+  switch (submission.kind) {
+    case "executed":
+      return true;
+    case "duplicate":
+      if (submission.outcome !== undefined) room.sender.reply(session, clientReqId, submission.outcome);
+      return true;
+    case "gap":
+      session.send(encodeDown({ kind: "gap", expected: submission.expected }));
+      return false;
+    case "unconfirmed":
+      sendError(session, { code: "rate-limited", message: "outcomes wait to be confirmed", clientReqId });
+      return false;
+    case "full":
+      throw new Error(`call ${clientReqId} does not fit an empty batch`);
+    default:
+      return submission satisfies never;
+  }
+}
+
+function setPresence(room: InboxRoom, session: Session, given: Json): void {
+  const { definition, limits, signals } = room;
+  takeSignal(room, session);
+  const presence = definition.presence === undefined ? {} : parseWith(definition.presence, given, "presence");
+  assertSize("presence", presence, limits.maxPresenceBytes);
+  const { actor, user } = session.client;
+  if (session.presence === undefined) signals.join(actor, user, presence);
+  else signals.set(actor, presence);
+  session.presence = presence;
+}
+
+function sendEvent(room: InboxRoom, session: Session, event: string, given: Json): void {
+  takeSignal(room, session);
+  const payload = parseEvent(room.definition, event, given);
+  assertSize(`event ${event}`, payload, room.limits.maxEventBytes);
+  room.signals.event([session.client.actor, event, payload]);
+}
+
+function resync(room: InboxRoom, session: Session, { tag, epoch, rev, confirmed }: ResyncFrame): void {
+  takeSignal(room, session);
+  room.journal.memory.marks.confirm(session.client.actor, confirmed);
+  room.settle();
+  room.sender.catchUp(room.journal.memory, session, { epoch, rev }, tag);
+}
+
+function resume(room: InboxRoom, session: Session): void {
+  room.settle();
+  room.sender.resume(room.journal.memory, session);
+}
+
+/** Presence, events and catch-ups cost everybody else something, so each session has so many of them. */
+function takeSignal(room: InboxRoom, session: Session): void {
+  const retryAfterMs = session.signals.take(room.now());
+  if (retryAfterMs > 0) throw new Rejection("rate-limited", "too many messages", { retryAfterMs });
+}
+
+function assertSize(what: string, value: Json, maxBytes: number): void {
+  const bytes = jsonBytes(value);
+  if (bytes > maxBytes) throw new Rejection("too-large", `${what} has ${bytes} bytes, allowed are ${maxBytes}`);
+}

@@ -1,0 +1,90 @@
+import { Engine, type EngineOptions, type Flush } from "../core/engine.ts";
+import { makeCheckpoint, settleCheckpoint, wake, type Memory } from "../core/memory.ts";
+import type { RoomStorage } from "../core/storage.ts";
+
+const dayMs = 86_400_000;
+
+/** Flushes below which a quiet room need not write a checkpoint: a wake reads them as quickly. */
+const fewFlushes = 32;
+
+/** The room's memory and its storage, kept the same: every flush a row, every so often a checkpoint. */
+export class Journal {
+  readonly #storage: RoomStorage;
+  readonly #options: EngineOptions;
+  readonly #newEpoch: () => string;
+  #engine: Engine;
+
+  /** Wakes the room. Throws when storage does: then there is no room to serve. */
+  constructor(storage: RoomStorage, options: EngineOptions, newEpoch: () => string) {
+    this.#storage = storage;
+    this.#options = options;
+    this.#newEpoch = newEpoch;
+    this.#engine = this.#wake();
+  }
+
+  get engine(): Engine {
+    return this.#engine;
+  }
+
+  get memory(): Memory {
+    return this.#engine.memory;
+  }
+
+  /** Throws `SupersededError` when another instance has written since: what this one knows is not the truth. */
+  assertNewest(): void {
+    if (this.memory.stored) this.#storage.assertNewest(this.memory.n);
+  }
+
+  /** Makes the epoch last. A room that nobody joined or wrote to leaves nothing in storage. */
+  create(): void {
+    if (this.memory.stored) return;
+    const { epoch } = this.memory;
+    this.#storage.create({ epoch, n: 0, rev: 0, ringFrom: 0, horizon: 0, tombstones: "[]" });
+    this.memory.stored = true;
+  }
+
+  /** Puts a flush on disk. Throws when it is not there; memory is then ahead of disk and must be thrown away. */
+  write(flush: Flush): void {
+    this.create();
+    this.#storage.append(flush.row);
+    this.#engine.settle(flush);
+  }
+
+  /** Forgets everything since the last flush that is on disk. */
+  reload(): void {
+    this.#engine = this.#wake();
+  }
+
+  /** Whether the journal must not grow further before the pages have what it holds. */
+  get isCheckpointDue(): boolean {
+    const { maxRingFlushes, maxRingBytes } = this.#options.limits;
+    return this.#flushes >= maxRingFlushes || this.memory.journalBytes >= maxRingBytes;
+  }
+
+  /** Whether a checkpoint in a quiet moment would spare the next wake some work. */
+  get isCheckpointWorthwhile(): boolean {
+    return this.#flushes >= fewFlushes || this.memory.journalBytes >= this.#options.limits.pageBytes;
+  }
+
+  /** Brings the pages up to date, forgets old marks of clients that are not here, and trims history. */
+  checkpoint(now: number, isPresent: (actor: string) => boolean): void {
+    const { memory } = this;
+    const { maxMarks, maxMarkAgeDays } = this.#options.limits;
+    const forgotten = memory.marks.evict(maxMarks, now - maxMarkAgeDays * dayMs, isPresent);
+    const pages = memory.pages.encodeChanged(memory.state, memory.authorship);
+    // Older history than a snapshot's worth of bytes would never be sent.
+    memory.history.trim(memory.pages.bytes, memory.rev);
+    const checkpoint = makeCheckpoint(memory, pages, forgotten);
+    this.#storage.checkpoint(checkpoint);
+    settleCheckpoint(memory, checkpoint);
+  }
+
+  /** Flushes since the last checkpoint. */
+  get #flushes(): number {
+    return this.memory.n - this.memory.checkpointN;
+  }
+
+  #wake(): Engine {
+    return new Engine(wake(this.#storage, this.#options.limits, this.#newEpoch), this.#options);
+  }
+}

@@ -1,0 +1,203 @@
+import { DurableObject } from "cloudflare:workers";
+import type { Outcome, Run } from "../core/call.ts";
+import type { Authorize, Client, Operation } from "../core/engine.ts";
+import { defaultLimits, type Limits } from "../core/limits.ts";
+import { RecordsReader } from "../core/reader.ts";
+import type { State } from "../core/state.ts";
+import type { Tx } from "../core/transaction.ts";
+import { codes, type Code } from "../protocol/codes.ts";
+import { decodeHello } from "../protocol/hello.ts";
+import { pingText, pongText, subprotocol } from "../protocol/version.ts";
+import type {
+  AnyRoomDefinition,
+  EventInputOf,
+  EventNamesOf,
+  ServerMutatorsOf,
+  StateOf,
+  TxOf,
+} from "../schema/definition.ts";
+import type { Json } from "../schema/json.ts";
+import { readIdentity } from "./identity.ts";
+import { jsonSnapshot } from "./json-snapshot.ts";
+import { Room, type RoomPorts } from "./room.ts";
+import type { Attachment, Session, Socket } from "./session.ts";
+import { SqliteStorage } from "./sqlite-storage.ts";
+
+/** What only the server knows of a room. */
+export type RoomObjectOptions<D extends AnyRoomDefinition> = {
+  /** May this operation be committed? Called before every commit that a client asks for. */
+  readonly authorize?: Authorize;
+  /** Overrides of the defaults, see `Limits`. */
+  readonly limits?: Partial<Limits>;
+} & (keyof ServerMutatorsOf<D> extends never
+  ? { readonly mutators?: ServerMutatorsOf<D> }
+  : { readonly mutators: ServerMutatorsOf<D> });
+
+/** A room's Durable Object. Override the hooks; everything else is for calling. */
+export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> extends DurableObject<Env> {
+  readonly #definition: D;
+  readonly #room: Room;
+  readonly #sessions = new Map<WebSocket, Session>();
+
+  constructor(ctx: DurableObjectState, env: Env, definition: D, options: RoomObjectOptions<D>) {
+    super(ctx, env);
+    const limits: Limits = { ...defaultLimits, ...options.limits };
+    this.#definition = definition;
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(pingText, pongText));
+    const rules = {
+      // The types pair each name with its payload; at run time they are functions by name.
+      serverMutators: (options.mutators ?? {}) as { readonly [name: string]: unknown } as { [name: string]: Run },
+      ...(options.authorize && { authorize: options.authorize }),
+      onJoin: (client: Client) => this.onJoin(client),
+      onLeave: (client: Client) => this.onLeave(client),
+      onCommit: (operation: Operation) => this.onCommit(operation),
+    };
+    this.#room = new Room(definition, limits, rules, platformPorts(ctx, limits));
+    for (const webSocket of ctx.getWebSockets()) {
+      const attachment = webSocket.deserializeAttachment() as Attachment | null;
+      if (attachment !== null) this.#sessions.set(webSocket, this.#room.restore(socketOf(webSocket), attachment));
+    }
+  }
+
+  /** Somebody has connected who was not here. */
+  onJoin(_client: Client): void {}
+
+  /** Somebody's only session is gone. */
+  onLeave(_client: Client): void {}
+
+  /** An operation is on disk and on its way to everybody. */
+  onCommit(_operation: Operation): void {}
+
+  /** The state as it is on disk. */
+  get state(): StateOf<D> {
+    const source = (): State => this.#room.read().state;
+    const readers = Object.keys(this.#definition.collections).map((name) => [name, new RecordsReader(source, name)]);
+    return Object.fromEntries(readers) as StateOf<D>;
+  }
+
+  /** Commits an edit of the room's own, any collection included, and answers its revision, which is on disk. */
+  transact(edit: (tx: TxOf<D>) => void | undefined): { rev: number } {
+    return { rev: this.#room.transact(edit as unknown as (tx: Tx) => void) };
+  }
+
+  /** Sends an event to everybody in the room. */
+  broadcast<E extends EventNamesOf<D>>(event: E, payload: EventInputOf<D, E>): void {
+    this.#room.broadcast(event, payload);
+  }
+
+  /** A call over Workers RPC, exactly once by its key; see `remote`. */
+  remoteCall(type: string, payload: Json, idempotencyKey: string, user: Json): Outcome {
+    return this.#room.call({ actor: `rpc:${idempotencyKey}`, secret: "", user, role: "writer" }, type, payload);
+  }
+
+  /** The state as JSON, or a session's start. `routeRooms` has checked everything that can be checked outside. */
+  override fetch(request: Request): Response {
+    return request.headers.has("Upgrade") ? this.#connect(request) : this.#snapshot(request);
+  }
+
+  override webSocketMessage(webSocket: WebSocket, message: string | ArrayBuffer): void {
+    const session = this.#sessions.get(webSocket);
+    if (session !== undefined) this.#room.receive(session, message);
+  }
+
+  override webSocketClose(webSocket: WebSocket, closeCode: number, reason: string): void {
+    this.#leave(webSocket);
+    // The platform does not answer a close by itself; 1005 and 1006 say that none was sent.
+    const answer = closeCode === 1000 || (closeCode >= 3000 && closeCode <= 4999) ? closeCode : 1000;
+    closeQuietly(webSocket, answer, reason);
+  }
+
+  override webSocketError(webSocket: WebSocket): void {
+    this.#leave(webSocket);
+    closeQuietly(webSocket, codes.invalid.closeCode, "invalid");
+  }
+
+  #leave(webSocket: WebSocket): void {
+    const session = this.#sessions.get(webSocket);
+    this.#sessions.delete(webSocket);
+    if (session !== undefined) this.#room.leave(session);
+  }
+
+  #connect(request: Request): Response {
+    const offered = (request.headers.get("Sec-WebSocket-Protocol") ?? "").split(",").map((name) => name.trim());
+    const hello = decodeHello(offered);
+    const { 0: clientEnd, 1: serverEnd } = new WebSocketPair();
+    this.ctx.acceptWebSocket(serverEnd);
+    const joined: Session | Code =
+      hello === undefined ? "invalid" : this.#room.join(socketOf(serverEnd), hello, readIdentity(request));
+    if (typeof joined === "string") closeQuietly(serverEnd, codes[joined].closeCode, joined);
+    else this.#sessions.set(serverEnd, joined);
+    return new Response(null, { status: 101, webSocket: clientEnd, headers: { "Sec-WebSocket-Protocol": subprotocol } });
+  }
+
+  #snapshot(request: Request): Response {
+    const memory = this.#room.read();
+    const etag = `"${memory.epoch}.${memory.rev}"`;
+    const headers = { ETag: etag, "Cache-Control": "no-cache", "Content-Type": "application/json" };
+    if (request.headers.get("If-None-Match") === etag) return new Response(null, { status: 304, headers });
+    const names = Object.keys(this.#definition.collections);
+    // All pieces are made now: the state may be another by the time that the last is asked for.
+    return new Response(streamOf([...jsonSnapshot(memory, names)]), { headers });
+  }
+}
+
+/** The class of a room's Durable Object: `export class Board extends RoomObject(board, { … }) {}`. */
+export function RoomObject<const D extends AnyRoomDefinition, Env = unknown>(
+  definition: D,
+  ...[options]: keyof ServerMutatorsOf<D> extends never ? [RoomObjectOptions<D>?] : [RoomObjectOptions<D>]
+): new (ctx: DurableObjectState, env: Env) => RoomBase<D, Env> {
+  return class extends RoomBase<D, Env> {
+    constructor(ctx: DurableObjectState, env: Env) {
+      super(ctx, env, definition, options ?? ({} as RoomObjectOptions<D>));
+    }
+  };
+}
+
+function platformPorts(ctx: DurableObjectState, limits: Limits): RoomPorts {
+  return {
+    // Twice the ring: what the ring held at the last checkpoint is still there at the next.
+    storage: new SqliteStorage(ctx.storage, 2 * limits.maxRingFlushes),
+    now: () => Date.now(),
+    setTimer: (run, delayMs) => {
+      const timer = setTimeout(run, delayMs);
+      return () => clearTimeout(timer);
+    },
+    newEpoch: () => crypto.randomUUID().replaceAll("-", "").slice(0, 16),
+    abort: (reason) => ctx.abort(reason),
+    log: (event, facts) => console.warn(JSON.stringify({ event, room: ctx.id.name ?? ctx.id.toString(), ...facts })),
+  };
+}
+
+function streamOf(pieces: readonly string[]): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let next = 0;
+  return new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const piece = pieces[next++];
+      if (piece === undefined) controller.close();
+      else controller.enqueue(encoder.encode(piece));
+    },
+  });
+}
+
+function socketOf(webSocket: WebSocket): Socket {
+  return {
+    send: (text) => {
+      try {
+        webSocket.send(text);
+      } catch {
+        // Its close event is on the way, and nothing is lost: the client will come back for it.
+      }
+    },
+    close: (closeCode, reason) => closeQuietly(webSocket, closeCode, reason),
+    save: (attachment) => webSocket.serializeAttachment(attachment),
+  };
+}
+
+function closeQuietly(webSocket: WebSocket, closeCode: number, reason: string): void {
+  try {
+    webSocket.close(closeCode, reason.slice(0, 40)); // at most 123 bytes
+  } catch {
+    // It was closed already.
+  }
+}

@@ -1,0 +1,325 @@
+import { parseEvent, type Outcome, type Run } from "../core/call.ts";
+import type { Authorize, Client, Flush, Operation } from "../core/engine.ts";
+import type { Limits } from "../core/limits.ts";
+import type { Memory } from "../core/memory.ts";
+import { SupersededError, type RoomStorage } from "../core/storage.ts";
+import type { Tx } from "../core/transaction.ts";
+import { decodeUp, encodeDown } from "../protocol/codec.ts";
+import { codes, type Code } from "../protocol/codes.ts";
+import type { Hello } from "../protocol/hello.ts";
+import type { AnyRoomDefinition } from "../schema/definition.ts";
+import type { Json } from "../schema/json.ts";
+import { Rejection } from "../schema/rejection.ts";
+import { FlushPace } from "./flush-pace.ts";
+import { handleFrame, sendError, type InboxRoom } from "./inbox.ts";
+import { Journal } from "./journal.ts";
+import { Sender } from "./sender.ts";
+import { Session, type Attachment, type Socket } from "./session.ts";
+import { Signals } from "./signals.ts";
+
+/** The platform as a room needs it, all of it given, so that the same room runs in workerd and in a simulation. */
+export interface RoomPorts {
+  readonly storage: RoomStorage;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Calls `run` after `delayMs`; answers how to cancel that. */
+  readonly setTimer: (run: () => void, delayMs: number) => () => void;
+  readonly newEpoch: () => string;
+  /** Ends this instance at once, memory and sockets with it. */
+  readonly abort: (reason: string) => void;
+  /** Notes what an operator should know; never a payload, a token or a stack. */
+  readonly log: (event: string, facts: { readonly [name: string]: unknown }) => void;
+}
+
+/** What the app adds: rules that only the server has, and hooks that are told what has happened, after its flush. */
+export interface RoomRules {
+  readonly serverMutators: { readonly [name: string]: Run };
+  readonly authorize?: Authorize;
+  readonly onJoin: (client: Client) => void;
+  readonly onLeave: (client: Client) => void;
+  readonly onCommit: (operation: Operation) => void;
+}
+
+/** Who `authenticate` says is connecting. */
+export interface Identity {
+  readonly user: Json;
+  readonly role: string;
+}
+
+/** One room: messages and calls come in at any time, and only its `flush` lets anything out. */
+export class Room {
+  readonly #definition: AnyRoomDefinition;
+  readonly #limits: Limits;
+  readonly #rules: RoomRules;
+  readonly #ports: RoomPorts;
+  readonly #journal: Journal;
+  /** By actor: a client has one session at a time. */
+  readonly #sessions = new Map<string, Session>();
+  readonly #signals = new Signals();
+  readonly #pace: FlushPace;
+  readonly #sender: Sender;
+  readonly #inbox: InboxRoom;
+  #flushTimer: { readonly dueAt: number; readonly cancel: () => void } | undefined;
+  #lastFlushAt = 0;
+  #isQuietTimerSet = false;
+
+  /** Wakes the room from storage. Throws when that cannot be read. */
+  constructor(definition: AnyRoomDefinition, limits: Limits, rules: RoomRules, ports: RoomPorts) {
+    this.#definition = definition;
+    this.#limits = limits;
+    this.#rules = rules;
+    this.#ports = ports;
+    const onFailure = (error: unknown, type: string) => ports.log("mutator-failed", { type, error: nameOf(error) });
+    const engineOptions = { definition, limits, onFailure, ...rules };
+    this.#journal = new Journal(ports.storage, engineOptions, ports.newEpoch);
+    this.#pace = new FlushPace(limits.flushIntervalMs);
+    this.#sender = new Sender(ports.storage, limits, this.#sessions);
+    this.#inbox = {
+      definition,
+      limits,
+      journal: this.#journal,
+      sender: this.#sender,
+      signals: this.#signals,
+      now: ports.now,
+      flush: () => this.flush(),
+      settle: () => this.#settle(),
+    };
+  }
+
+  // ── sessions ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Opens a session and sends its welcome and catch-up, or answers why not. */
+  join(socket: Socket, hello: Hello, identity: Identity): Session | Code {
+    this.#settle();
+    const refusal = this.#refusal(hello);
+    if (refusal !== undefined) return refusal;
+    this.#journal.create();
+    const { memory } = this.#journal;
+    const [actor, secret] = splitClientId(hello.client);
+    const former = this.#sessions.get(actor);
+    const client: Client = { actor, secret, ...identity };
+    const session = Session.open(socket, client, memory.epoch, this.#limits, this.#ports.now());
+    if (former !== undefined) {
+      // The same person, still here: others need not hear of it.
+      session.presence = former.presence;
+      former.socket.close(codes.replaced.closeCode, "replaced");
+    }
+    this.#sessions.set(actor, session);
+    memory.marks.confirm(actor, hello.confirmed);
+    this.#welcome(session);
+    this.#sender.catchUp(memory, session, hello, 0);
+    if (session.presence === undefined && this.#definition.presence === undefined) {
+      session.presence = {};
+      this.#signals.join(actor, client.user, {});
+    }
+    session.save();
+    if (former === undefined) this.#runHook(() => this.#rules.onJoin(client));
+    this.#schedule();
+    return session;
+  }
+
+  /** Takes back a session that has hibernated. Call it for each before anything else comes in. */
+  restore(socket: Socket, attachment: Attachment): Session {
+    const { memory } = this.#journal;
+    const session = Session.restore(socket, attachment, this.#limits, memory.rev);
+    if (attachment.epoch === memory.epoch) this.#sessions.set(session.client.actor, session);
+    else socket.close(codes["epoch-changed"].closeCode, "epoch-changed");
+    return session;
+  }
+
+  /** Handles one message. It throws for nothing that a client can send. */
+  receive(session: Session, data: unknown): void {
+    if (this.#sessions.get(session.client.actor) !== session) return; // replaced: its socket is closing
+    const decoded = decodeUp(data, this.#limits.maxFrameBytes);
+    if (decoded.kind === "refused") return sendError(session, decoded);
+    try {
+      handleFrame(this.#inbox, session, decoded.frame);
+    } catch (error) {
+      if (!(error instanceof Rejection)) throw error;
+      const { code, message, data } = error;
+      sendError(session, { code, message, ...(data as { retryAfterMs?: number } | undefined) });
+    }
+    this.#schedule();
+  }
+
+  /** The session's socket is gone. */
+  leave(session: Session): void {
+    const { actor } = session.client;
+    if (this.#sessions.get(actor) !== session) return;
+    this.#sessions.delete(actor);
+    if (session.presence !== undefined) this.#signals.leave(actor);
+    this.#runHook(() => this.#rules.onLeave(session.client));
+    this.#schedule();
+  }
+
+  // ── the app's own ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /** What is on disk. Throws when this instance may not tell it any more. */
+  read(): Memory {
+    this.#settle();
+    return this.#journal.memory;
+  }
+
+  /** Commits an edit of the room's own as one operation, and answers its revision once it is on disk. */
+  transact(edit: (tx: Tx) => void): number {
+    this.flush();
+    if (!this.#journal.engine.transact(edit)) throw new Error("the edit does not fit an empty batch");
+    const { rev } = this.#journal.memory;
+    if (!this.flush()) throw new Error("storage failed: the edit was not made");
+    return rev;
+  }
+
+  /** Executes the only call of a client without a session, and answers once its outcome is on disk. */
+  call(client: Client, type: string, payload: Json): Outcome {
+    this.flush();
+    const call = { clientReqId: 1, baseRev: this.#journal.memory.rev, type, payload };
+    const submission = this.#journal.engine.submit(client, call, this.#ports.now());
+    this.#settle();
+    const outcome = this.#journal.memory.marks.get(client.actor)?.outcomes.get(1);
+    if (outcome === undefined) throw new Error(`call ${type} came to nothing: ${submission.kind}`);
+    return outcome;
+  }
+
+  /** Sends an event of the room's own to everybody. Throws `Rejection` for a payload that does not fit. */
+  broadcast(event: string, payload: unknown): void {
+    this.#signals.event([null, event, parseEvent(this.#definition, event, payload)]);
+    this.#schedule();
+  }
+
+  // ── flush ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Writes what was committed and lets it out: the only place where either happens. False when the write failed. */
+  flush(): boolean {
+    const now = this.#ports.now();
+    const dueAt = this.#flushTimer?.dueAt;
+    this.#flushTimer?.cancel();
+    this.#flushTimer = undefined;
+    const flush = this.#journal.engine.cut(now);
+    if (flush !== undefined && !this.#write(flush)) return false;
+    for (const { event, payload } of flush?.broadcasts ?? []) this.#signals.event([null, event, payload]);
+    const frames = this.#sender.fanOut(this.#journal.memory, flush, this.#signals.take());
+    for (const session of this.#sessions.values()) session.save();
+    this.#pace.flushed(now, frames, dueAt);
+    this.#lastFlushAt = now;
+    if (flush !== undefined) this.#afterWrite(flush, now);
+    return true;
+  }
+
+  /** Puts the flush on disk. False when that failed: then memory is what disk says, and clients send again. */
+  #write(flush: Flush): boolean {
+    try {
+      this.#journal.write(flush);
+      return true;
+    } catch (error) {
+      this.#recover(error);
+      return false;
+    }
+  }
+
+  #afterWrite(flush: Flush, now: number): void {
+    if (this.#journal.isCheckpointDue) this.#checkpoint(now);
+    else this.#awaitQuiet();
+    for (const operation of flush.operations) this.#runHook(() => this.#rules.onCommit(operation));
+  }
+
+  /** Nothing of the batch has left the room, so forgetting it and asking for it again loses nothing. */
+  #recover(error: unknown): void {
+    if (error instanceof SupersededError) return this.#ports.abort(error.message);
+    this.#ports.log("storage-failed", { error: nameOf(error) });
+    try {
+      this.#journal.reload();
+    } catch (failure) {
+      this.#ports.log("wake-failed", { error: nameOf(failure) });
+      return this.#ports.abort("storage cannot be read");
+    }
+    for (const session of this.#sessions.values()) {
+      const mark = this.#journal.memory.marks.get(session.client.actor)?.mark ?? 0;
+      session.send(encodeDown({ kind: "gap", expected: mark + 1 }));
+    }
+  }
+
+  #checkpoint(now: number): void {
+    try {
+      this.#journal.checkpoint(now, (actor) => this.#sessions.has(actor));
+    } catch (error) {
+      this.#recover(error);
+    }
+  }
+
+  /** When nothing has been flushed for a while, the pages are brought up to date, so that the next wake is quick. */
+  #awaitQuiet(): void {
+    if (this.#isQuietTimerSet || !this.#journal.isCheckpointWorthwhile) return;
+    this.#isQuietTimerSet = true;
+    const { quietCheckpointMs } = this.#limits;
+    const quietAt = this.#lastFlushAt + quietCheckpointMs;
+    this.#ports.setTimer(
+      () => {
+        this.#isQuietTimerSet = false;
+        const now = this.#ports.now();
+        if (this.#lastFlushAt + quietCheckpointMs > now) return this.#awaitQuiet();
+        this.flush();
+        if (this.#journal.isCheckpointWorthwhile) this.#checkpoint(now);
+      },
+      Math.max(0, quietAt - this.#ports.now()),
+    );
+  }
+
+  /** Flushes when it is time, or sees to it that it will be. */
+  #schedule(): void {
+    if (!this.#journal.engine.hasBatch && this.#signals.isEmpty && !this.#sender.hasReplies) return;
+    const now = this.#ports.now();
+    const dueAt = this.#flushTimer?.dueAt ?? this.#pace.dueAt(now);
+    // A busy room must not wait for a timer that does not get its turn.
+    if (dueAt <= now) this.flush();
+    else this.#flushTimer ??= { dueAt, cancel: this.#ports.setTimer(() => this.flush(), dueAt - now) };
+  }
+
+  /** Makes sure that all there is to tell is on disk, and that this instance is the one to tell it. */
+  #settle(): void {
+    if (this.#journal.engine.hasBatch || !this.#signals.isEmpty) this.flush();
+    try {
+      this.#journal.assertNewest();
+    } catch (error) {
+      if (error instanceof SupersededError) this.#ports.abort(error.message);
+      throw error;
+    }
+  }
+
+  #refusal(hello: Hello): Code | undefined {
+    const { marks, horizon } = this.#journal.memory;
+    const [actor, secret] = splitClientId(hello.client);
+    const former = this.#sessions.get(actor);
+    const mark = marks.get(actor);
+    if (hello.schema !== this.#definition.version) return "schema-mismatch";
+    if ((former?.client.secret ?? mark?.secret ?? secret) !== secret) return "id-conflict";
+    if (mark === undefined && hello.birth !== null && hello.birth < horizon) return "too-old";
+    if (former === undefined && this.#sessions.size >= this.#limits.maxSessions) return "room-full";
+    return undefined;
+  }
+
+  #welcome(session: Session): void {
+    const { epoch, n } = this.#journal.memory;
+    const { actor, user, role } = session.client;
+    const { callsPerSecond, callsBurst, maxCallsPerFrame, maxFrameBytes, maxUnacknowledgedBytes } = this.#limits;
+    const limits = { callsPerSecond, callsBurst, maxCallsPerFrame, maxFrameBytes, maxUnacknowledgedBytes };
+    session.send(encodeDown({ kind: "welcome", epoch, actor, user, role, birth: n, limits }));
+  }
+
+  /** An app's hook that throws has broken nothing but itself. */
+  #runHook(hook: () => void): void {
+    try {
+      hook();
+    } catch (error) {
+      this.#ports.log("hook-failed", { error: nameOf(error) });
+    }
+  }
+}
+
+function splitClientId(id: string): [actor: string, secret: string] {
+  const dot = id.indexOf(".");
+  return [id.slice(0, dot), id.slice(dot + 1)];
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : typeof error;
+}

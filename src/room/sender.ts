@@ -1,0 +1,164 @@
+import { chooseCatchUp, type Position } from "../core/catch-up.ts";
+import type { Outcome } from "../core/call.ts";
+import type { Flush } from "../core/engine.ts";
+import { encodeDelta } from "../core/history.ts";
+import { utf8Bytes } from "../core/json.ts";
+import type { Limits } from "../core/limits.ts";
+import type { Memory } from "../core/memory.ts";
+import type { RoomStorage } from "../core/storage.ts";
+import { encodeDown, encodeUpdate } from "../protocol/codec.ts";
+import type { Json } from "../schema/json.ts";
+import { live, type Session, type SnapshotProgress } from "./session.ts";
+import { beginSnapshot, sendParts } from "./snapshot-sender.ts";
+
+/** What a flush has for everybody: texts that are made once. */
+interface Shared {
+  readonly delta: string | undefined;
+  readonly presence: string | undefined;
+  readonly events: string | undefined;
+}
+
+/**
+ * Everything that goes down: each session from its own revision, with its own client's mark and outcomes.
+ * It is called when nothing is unflushed, so all that it reads may be seen.
+ */
+export class Sender {
+  readonly #storage: RoomStorage;
+  readonly #limits: Limits;
+  readonly #sessions: ReadonlyMap<string, Session>;
+  #hasReplies = false;
+
+  constructor(storage: RoomStorage, limits: Limits, sessions: ReadonlyMap<string, Session>) {
+    this.#storage = storage;
+    this.#limits = limits;
+    this.#sessions = sessions;
+  }
+
+  /** Whether something waits for the next flush that no batch brings along. */
+  get hasReplies(): boolean {
+    return this.#hasReplies;
+  }
+
+  /** Answers a call that was executed before, with the next flush. */
+  reply(session: Session, clientReqId: number, outcome: Outcome): void {
+    session.replies.push([clientReqId, outcome]);
+    this.#hasReplies = true;
+  }
+
+  /** Sends a flush to all sessions that are live. Answers how many frames that took. */
+  fanOut(memory: Memory, flush: Flush | undefined, signals: { presence?: string | undefined; events?: string | undefined }): number {
+    const delta = flush?.delta;
+    const shared: Shared = { delta: delta?.body, presence: signals.presence, events: signals.events };
+    const sharedText = Object.values(shared).some((text) => text !== undefined) ? encodeUpdate(shared) : undefined;
+    const sharedBytes = sharedText === undefined ? 0 : utf8Bytes(sharedText);
+    let frames = 0;
+    this.#hasReplies = false;
+    for (const session of this.#sessions.values()) {
+      if (!session.isLive) continue;
+      if (delta !== undefined && session.lastSentRev !== delta.from) {
+        this.catchUp(memory, session, { epoch: memory.epoch, rev: session.lastSentRev }, undefined);
+        frames += 1;
+        continue;
+      }
+      session.lastSentRev = memory.rev;
+      const outcomes = this.#takeOutcomes(session, flush);
+      if (outcomes.length > 0) {
+        const { mark } = memory.marks.get(session.client.actor) ?? {};
+        const text = encodeUpdate({ mark, outcomes, ...shared });
+        session.send(text);
+      } else if (sharedText !== undefined) {
+        session.send(sharedText, sharedBytes);
+      } else {
+        continue;
+      }
+      frames += 1;
+      this.#holdBack(session);
+    }
+    return frames;
+  }
+
+  /** Brings a session from `position` up to date. The reply carries `tag`, and all that the client has not confirmed. */
+  catchUp(memory: Memory, session: Session, position: Position, tag: number | undefined): void {
+    const choice = chooseCatchUp(position, {
+      epoch: memory.epoch,
+      rev: memory.rev,
+      deltaSince: (rev) => memory.history.since(rev),
+      snapshotBytes: () => snapshotBytes(memory),
+    });
+    switch (choice.kind) {
+      case "current":
+        return this.#finish(memory, session, { tag });
+      case "delta":
+        return this.#finish(memory, session, { tag, delta: choice.delta.body });
+      case "snapshot":
+        return this.#sendSnapshot(memory, session, beginSnapshot(memory, tag));
+      default:
+        return choice satisfies never;
+    }
+  }
+
+  /** Goes on with a session that had to acknowledge first. */
+  resume(memory: Memory, session: Session): void {
+    const { feed } = session;
+    if (session.unacknowledgedBytes > this.#limits.maxUnacknowledgedBytes / 2) return;
+    if (feed.kind === "behind") {
+      this.catchUp(memory, session, { epoch: memory.epoch, rev: feed.rev }, undefined);
+    } else if (feed.kind === "snapshot") {
+      this.#sendSnapshot(memory, session, feed.progress);
+    }
+  }
+
+  #sendSnapshot(memory: Memory, session: Session, progress: SnapshotProgress): void {
+    const limit = this.#limits.maxUnacknowledgedBytes;
+    session.feed = { kind: "snapshot", progress };
+    if (!sendParts(session, progress, memory, this.#storage, limit)) return;
+    const { parts, tag, baseRev } = progress;
+    const tail = memory.rev === baseRev ? encodeDelta(baseRev, baseRev, new Map()) : memory.history.since(baseRev);
+    if (tail === undefined) {
+      // It took so long that history no longer reaches the oldest part.
+      return this.#sendSnapshot(memory, session, beginSnapshot(memory, tag));
+    }
+    this.#finish(memory, session, { tag, parts, delta: tail.body });
+  }
+
+  /** The update that ends a catch-up, and who is here; from then on the session is live. */
+  #finish(memory: Memory, session: Session, update: { tag: number | undefined; parts?: number; delta?: string }): void {
+    const mark = memory.marks.get(session.client.actor);
+    const outcomes = mark === undefined ? [] : [...mark.outcomes];
+    const text = encodeUpdate({ ...update, mark: mark?.mark ?? 0, ...(outcomes.length > 0 && { outcomes }) });
+    session.replies.length = 0;
+    session.send(text);
+    const roster = encodeDown({ kind: "roster", peers: this.#peersOf(session) });
+    session.send(roster);
+    session.feed = live;
+    session.lastSentRev = memory.rev;
+    this.#holdBack(session);
+  }
+
+  #peersOf(session: Session): [actor: string, user: Json, presence: Json][] {
+    const peers: [string, Json, Json][] = [];
+    for (const peer of this.#sessions.values()) {
+      if (peer === session || peer.presence === undefined) continue;
+      peers.push([peer.client.actor, peer.client.user, peer.presence]);
+    }
+    return peers;
+  }
+
+  #takeOutcomes(session: Session, flush: Flush | undefined) {
+    const executed = flush?.outcomes.get(session.client.actor)?.outcomes ?? [];
+    if (session.replies.length === 0) return executed;
+    return [...session.replies.splice(0), ...executed];
+  }
+
+  /** A session that owes too much is sent nothing more until it acknowledges. */
+  #holdBack(session: Session): void {
+    if (session.unacknowledgedBytes <= this.#limits.maxUnacknowledgedBytes) return;
+    session.feed = { kind: "behind", rev: session.lastSentRev };
+  }
+}
+
+/** Bytes of a snapshot sent now: the stored pages and the delta that closes it. */
+function snapshotBytes(memory: Memory): number {
+  const tail = memory.rev === memory.checkpointRev ? 0 : (memory.history.since(memory.checkpointRev)?.bytes ?? 0);
+  return memory.pages.bytes + tail;
+}

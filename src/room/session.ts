@@ -1,0 +1,140 @@
+import type { Outcome } from "../core/call.ts";
+import type { Client } from "../core/engine.ts";
+import { utf8Bytes } from "../core/json.ts";
+import type { Limits } from "../core/limits.ts";
+import type { Json } from "../schema/json.ts";
+import { TokenBucket, type BucketState } from "../core/token-bucket.ts";
+
+/** The little that a room needs of a socket. */
+export interface Socket {
+  send(text: string): void;
+  close(closeCode: number, reason: string): void;
+  /** Keeps `attachment` over hibernation. */
+  save(attachment: Attachment): void;
+}
+
+/** Where a session is that is being sent a snapshot. */
+export interface SnapshotProgress {
+  /** Tag of the update that will end it. */
+  readonly tag: number | undefined;
+  /** Parts sent. */
+  parts: number;
+  /** The last range sent: its collection, and where it ended in it (null: at the end); undefined at the start. */
+  cursor: { readonly collection: string; readonly untilId: string | null } | undefined;
+  /** Revision of the oldest part sent: the delta that ends the snapshot begins there. */
+  baseRev: number;
+}
+
+/**
+ * What a session is sent. `live`: every flush. `behind`: nothing until it acknowledges, then a catch-up.
+ * `snapshot`: parts, as fast as it acknowledges them.
+ */
+export type Feed =
+  | { readonly kind: "live" }
+  | { readonly kind: "behind"; readonly rev: number }
+  | { readonly kind: "snapshot"; readonly progress: SnapshotProgress };
+
+/** A session as it survives hibernation, in the socket's attachment of at most 16 KB. */
+export interface Attachment {
+  readonly client: Client;
+  readonly epoch: string;
+  /** Left out when this session has announced none. */
+  readonly presence?: Json;
+  readonly calls: BucketState;
+  readonly signals: BucketState;
+  readonly feed: Feed;
+}
+
+export const live: Feed = { kind: "live" };
+
+/** One WebSocket of one client. */
+export class Session {
+  readonly client: Client;
+  readonly epoch: string;
+  readonly socket: Socket;
+  readonly calls: TokenBucket;
+  readonly signals: TokenBucket;
+  /** Outcomes of calls that were executed before and sent again; they leave with the next flush. */
+  readonly replies: [clientReqId: number, outcome: Outcome][] = [];
+  /** Revision up to which this session was sent everything. */
+  lastSentRev: number;
+  #presence: Json | undefined;
+  #feed: Feed;
+  #unacknowledgedBytes = 0;
+  #changed: boolean;
+
+  private constructor(socket: Socket, attachment: Attachment, limits: Limits, lastSentRev: number, changed: boolean) {
+    this.socket = socket;
+    this.client = attachment.client;
+    this.epoch = attachment.epoch;
+    this.calls = new TokenBucket(limits.callsPerSecond, limits.callsBurst, attachment.calls);
+    this.signals = new TokenBucket(limits.signalsPerSecond, limits.signalsBurst, attachment.signals);
+    this.#presence = attachment.presence;
+    this.#feed = attachment.feed;
+    this.lastSentRev = attachment.feed.kind === "behind" ? attachment.feed.rev : lastSentRev;
+    this.#changed = changed;
+  }
+
+  static open(socket: Socket, client: Client, epoch: string, limits: Limits, now: number): Session {
+    const calls = { tokens: limits.callsBurst, at: now };
+    const signals = { tokens: limits.signalsBurst, at: now };
+    return new Session(socket, { client, epoch, calls, signals, feed: live }, limits, 0, true);
+  }
+
+  /** After hibernation: a session that was live has been sent everything up to `rev`. */
+  static restore(socket: Socket, attachment: Attachment, limits: Limits, rev: number): Session {
+    return new Session(socket, attachment, limits, rev, false);
+  }
+
+  get feed(): Feed {
+    return this.#feed;
+  }
+
+  set feed(feed: Feed) {
+    this.#feed = feed;
+    this.#changed = true;
+  }
+
+  get isLive(): boolean {
+    return this.#feed.kind === "live";
+  }
+
+  /** What this client tells of itself; undefined until it has. */
+  get presence(): Json | undefined {
+    return this.#presence;
+  }
+
+  set presence(presence: Json | undefined) {
+    this.#presence = presence;
+    this.#changed = true;
+  }
+
+  get unacknowledgedBytes(): number {
+    return this.#unacknowledgedBytes;
+  }
+
+  /** `bytes` spares counting them again for a text that many are sent. */
+  send(text: string, bytes: number = utf8Bytes(text)): void {
+    this.#unacknowledgedBytes += bytes;
+    this.socket.send(text);
+  }
+
+  /** The client says that it has received `bytes` more. What was sent before hibernation is not counted any more. */
+  acknowledge(bytes: number): void {
+    this.#unacknowledgedBytes = Math.max(0, this.#unacknowledgedBytes - bytes);
+  }
+
+  /** Saves what has changed since the last time. */
+  save(): void {
+    if (!this.#changed) return;
+    this.#changed = false;
+    this.socket.save({
+      client: this.client,
+      epoch: this.epoch,
+      ...(this.#presence !== undefined && { presence: this.#presence }),
+      calls: this.calls.state,
+      signals: this.signals.state,
+      feed: this.#feed,
+    });
+  }
+}

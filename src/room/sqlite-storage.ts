@@ -1,0 +1,142 @@
+import type { MarkEntry, StoredMark } from "../core/marks.ts";
+import type { StoredPage } from "../core/page.ts";
+import {
+  SupersededError,
+  type Checkpoint,
+  type JournalRow,
+  type RoomRow,
+  type RoomStorage,
+  type StoredSegment,
+} from "../core/storage.ts";
+
+/** Of the tables below. A room with a higher one was written by a newer version of deltaroom. */
+const layout = 1;
+
+const tables = `
+  CREATE TABLE room (
+    id INTEGER PRIMARY KEY CHECK (id = 1), layout INTEGER NOT NULL, epoch TEXT NOT NULL, n INTEGER NOT NULL,
+    rev INTEGER NOT NULL, ringFrom INTEGER NOT NULL, horizon INTEGER NOT NULL, tombstones TEXT NOT NULL
+  );
+  CREATE TABLE journal (
+    slot INTEGER PRIMARY KEY, n INTEGER NOT NULL, epoch TEXT NOT NULL, "from" INTEGER NOT NULL,
+    "to" INTEGER NOT NULL, body TEXT NOT NULL, marks TEXT NOT NULL, authors TEXT NOT NULL
+  );
+  CREATE TABLE page (
+    number INTEGER PRIMARY KEY, collection TEXT NOT NULL, firstId TEXT NOT NULL, records TEXT NOT NULL,
+    authorship TEXT NOT NULL
+  );
+  CREATE TABLE segment (
+    "from" INTEGER PRIMARY KEY, "to" INTEGER NOT NULL, level INTEGER NOT NULL, body TEXT NOT NULL
+  );
+  CREATE TABLE mark (
+    actor TEXT PRIMARY KEY, secret TEXT NOT NULL, mark INTEGER NOT NULL, confirmed INTEGER NOT NULL,
+    seenAt INTEGER NOT NULL, outcomes TEXT NOT NULL
+  ) WITHOUT ROWID;
+`;
+
+type MarkRow = Omit<StoredMark, "outcomes"> & { readonly outcomes: string };
+type Row = Record<string, SqlStorageValue>;
+
+/** A room in the SQLite storage of its Durable Object. One flush writes exactly one row. */
+export class SqliteStorage implements RoomStorage {
+  readonly #storage: DurableObjectStorage;
+  readonly #slots: number;
+  #hasTables: boolean;
+
+  /** `slots`: rows of the journal; a slot is written again after that many flushes. */
+  constructor(storage: DurableObjectStorage, slots: number) {
+    this.#storage = storage;
+    this.#slots = slots;
+    this.#hasTables = this.#rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'room'").length > 0;
+  }
+
+  room(): RoomRow | undefined {
+    if (!this.#hasTables) return undefined;
+    const row = this.#rows<RoomRow & { layout: number }>("SELECT * FROM room")[0];
+    if (row !== undefined && row.layout > layout) throw new Error(`storage has layout ${row.layout}, known is ${layout}`);
+    return row;
+  }
+
+  create(room: RoomRow): void {
+    this.#storage.transactionSync(() => {
+      this.#storage.sql.exec(tables);
+      this.#writeRoom(room);
+    });
+    this.#hasTables = true;
+  }
+
+  pages(): Iterable<StoredPage> {
+    return this.#storage.sql.exec<StoredPage & Row>("SELECT * FROM page");
+  }
+
+  pageRecords(number: number): string | undefined {
+    return this.#rows<{ records: string }>("SELECT records FROM page WHERE number = ?", number)[0]?.records;
+  }
+
+  *marks(): Generator<StoredMark> {
+    for (const row of this.#rows<MarkRow>("SELECT * FROM mark")) {
+      yield { ...row, outcomes: JSON.parse(row.outcomes) as MarkEntry["outcomes"] };
+    }
+  }
+
+  segments(): Iterable<StoredSegment> {
+    return this.#storage.sql.exec<StoredSegment & Row>('SELECT * FROM segment ORDER BY "from"');
+  }
+
+  journal(): Iterable<JournalRow> {
+    return this.#storage.sql.exec<JournalRow & Row>("SELECT * FROM journal ORDER BY n");
+  }
+
+  append(row: JournalRow): void {
+    const { rowsWritten } = this.#storage.sql.exec(
+      `INSERT INTO journal (slot, n, epoch, "from", "to", body, marks, authors) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (slot) DO UPDATE SET n = excluded.n, epoch = excluded.epoch, "from" = excluded."from",
+         "to" = excluded."to", body = excluded.body, marks = excluded.marks, authors = excluded.authors
+       WHERE excluded.n > journal.n`,
+      row.n % this.#slots,
+      row.n,
+      row.epoch,
+      row.from,
+      row.to,
+      row.body,
+      row.marks,
+      row.authors,
+    );
+    if (rowsWritten !== 1) throw new SupersededError(`another instance has written flush ${row.n}`);
+  }
+
+  assertNewest(n: number): void {
+    const slot = (n + 1) % this.#slots;
+    const next = this.#rows<{ n: number }>("SELECT n FROM journal WHERE slot = ?", slot)[0];
+    if (next !== undefined && next.n > n) throw new SupersededError(`another instance has written flush ${next.n}`);
+  }
+
+  checkpoint({ room, pages, marks, forgottenMarks, writtenSegments, removedSegments }: Checkpoint): void {
+    const { sql } = this.#storage;
+    this.#storage.transactionSync(() => {
+      for (const { number, collection, firstId, records, authorship } of pages.written) {
+        sql.exec("REPLACE INTO page VALUES (?, ?, ?, ?, ?)", number, collection, firstId, records, authorship);
+      }
+      for (const number of pages.removed) sql.exec("DELETE FROM page WHERE number = ?", number);
+      for (const { actor, secret, mark, confirmed, seenAt, outcomes } of marks) {
+        const text = JSON.stringify(outcomes);
+        sql.exec("REPLACE INTO mark VALUES (?, ?, ?, ?, ?, ?)", actor, secret, mark, confirmed, seenAt, text);
+      }
+      for (const actor of forgottenMarks) sql.exec("DELETE FROM mark WHERE actor = ?", actor);
+      for (const from of removedSegments) sql.exec('DELETE FROM segment WHERE "from" = ?', from);
+      for (const { from, to, level, body } of writtenSegments) {
+        sql.exec("REPLACE INTO segment VALUES (?, ?, ?, ?)", from, to, level, body);
+      }
+      this.#writeRoom(room);
+    });
+  }
+
+  #writeRoom({ epoch, n, rev, ringFrom, horizon, tombstones }: RoomRow): void {
+    const values = [layout, epoch, n, rev, ringFrom, horizon, tombstones];
+    this.#storage.sql.exec("REPLACE INTO room VALUES (1, ?, ?, ?, ?, ?, ?, ?)", ...values);
+  }
+
+  #rows<T extends object = Row>(query: string, ...bindings: SqlStorageValue[]): T[] {
+    return this.#storage.sql.exec<Row>(query, ...bindings).toArray() as T[];
+  }
+}

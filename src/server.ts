@@ -1,0 +1,10 @@
+export { RoomObject, RoomBase, type RoomObjectOptions } from "./room/room-object.ts";
+export {
+  routeRooms,
+  type Admission,
+  type RoomNamespace,
+  type RoomRoutes,
+  type RouteOptions,
+} from "./edge/route-rooms.ts";
+export { defaultLimits, type Limits } from "./core/limits.ts";
+export type { Authorize, Client, Operation, ProposedChange, ProposedOperation } from "./core/engine.ts";
