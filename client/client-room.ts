@@ -1,0 +1,332 @@
+import { parseEvent, transactType } from "../src/core/call.ts";
+import { copyJson, NotJsonError } from "../src/core/json.ts";
+import { RecordsReader } from "../src/core/reader.ts";
+import { parseWith, type Tx } from "../src/core/transaction.ts";
+import type { Welcome, WireEvent } from "../src/protocol/frames.ts";
+import type { AnyRoomDefinition } from "../src/schema/definition.ts";
+import type { Json } from "../src/schema/json.ts";
+import { Rejection } from "../src/schema/rejection.ts";
+import type { Status } from "./connection.ts";
+import { RejectedError, RoomError } from "./errors.ts";
+import { Listeners } from "./listeners.ts";
+import { Peers, type AnyPeer } from "./peers.ts";
+import { PendingQueue, type Settle } from "./pending-queue.ts";
+import { reportThrown, warn } from "./platform.ts";
+import { Replica, type ViewChange, type ViewChanges } from "./replica.ts";
+import type { Call, RoomEvents, Unsubscribe } from "./room.ts";
+import { Subscriptions, type SelectorState } from "./subscriptions.ts";
+import { Sync, type SyncOptions } from "./sync.ts";
+
+export interface ClientRoomOptions extends SyncOptions {
+  readonly actor: string;
+  readonly definition: AnyRoomDefinition;
+  /** The first presence; undefined to be seen by nobody until `presence.update`. */
+  readonly presence: unknown;
+}
+
+type ObserverChange = ViewChange & { readonly id: string };
+type Sender = Pick<AnyPeer, "actor" | "user"> | null;
+
+/** `Room` with its types taken off: what an app calls, over the replica, the queue and the connection. */
+export class ClientRoom {
+  readonly ready: Promise<void>;
+  readonly state: { readonly [collection: string]: RecordsReader };
+  readonly mutate: { readonly [name: string]: (payload: unknown) => Call };
+  readonly presence = { update: (fields: object) => this.#updatePresence(fields) };
+  readonly #definition: AnyRoomDefinition;
+  readonly #actor: string;
+  readonly #replica: Replica;
+  readonly #queue = new PendingQueue();
+  readonly #peers: Peers;
+  readonly #subscriptions: Subscriptions;
+  readonly #observers = new Map<string, Listeners<[readonly ObserverChange[]]>>();
+  readonly #othersListeners = new Listeners<[readonly AnyPeer[]]>();
+  readonly #eventListeners = new Map<string, Listeners<[Json, Sender]>>();
+  readonly #listeners = {
+    status: new Listeners<[Status]>(),
+    pending: new Listeners<[number]>(),
+    reject: new Listeners<[RejectedError]>(),
+    error: new Listeners<[RoomError]>(),
+  };
+  readonly #settleReady: { resolve: () => void; reject: (error: RoomError) => void };
+  readonly #sync: Sync;
+  #self: AnyPeer;
+  #pendingTold = 0;
+  #isClosed = false;
+
+  constructor({ actor, definition, presence, ...options }: ClientRoomOptions) {
+    const first = presence === undefined ? undefined : presenceAs(definition, presence);
+    this.#definition = definition;
+    this.#actor = actor;
+    this.#self = Object.freeze({ actor, user: null, presence: first ?? {} });
+    this.#replica = new Replica(definition, { actor, user: null, role: "writer" });
+    this.#peers = new Peers(actor);
+    const readers = Object.keys(definition.collections).map((name) => {
+      return [name, new RecordsReader(() => this.#replica.view, name)] as const;
+    });
+    this.state = Object.freeze(Object.fromEntries(readers));
+    this.#subscriptions = new Subscriptions(this.state);
+    const calls = Object.keys(definition.mutators).map((type) => {
+      return [type, (payload: unknown) => this.#call(type, payload)] as const;
+    });
+    this.mutate = Object.freeze(Object.fromEntries(calls));
+    const { promise, resolve, reject } = withResolvers<void>();
+    this.ready = promise;
+    this.#settleReady = { resolve, reject };
+    this.#sync = new Sync(options, this.#replica, this.#queue, {
+      status: (status) => this.#listeners.status.tell(status),
+      welcomed: (welcome) => this.#welcomed(welcome),
+      advanced: (changes, told) => this.#advanced(changes, told),
+      roster: (peers) => this.#tellOthers(this.#peers.replace(peers)),
+      peers: (changes) => this.#tellOthers(this.#peers.change(changes)),
+      events: (events) => this.#tellEvents(events),
+      failed: (error) => this.#failed(error),
+    });
+    if (first !== undefined) this.#sync.outbox.setPresence(first);
+  }
+
+  get status(): Status {
+    return this.#sync.status;
+  }
+
+  get rev(): number {
+    return this.#replica.rev;
+  }
+
+  get pending(): number {
+    return this.#queue.calls.length;
+  }
+
+  get self(): AnyPeer {
+    return this.#self;
+  }
+
+  get others(): readonly AnyPeer[] {
+    return this.#peers.list;
+  }
+
+  transact(edit: (tx: Tx) => unknown): Call {
+    const { call, settle } = newCall();
+    if (this.#refuseUnready(settle, transactType)) return call;
+    let edited: ReturnType<Replica["edit"]>;
+    try {
+      edited = this.#replica.edit(edit);
+    } catch (error) {
+      throw asRejected(error, transactType);
+    }
+    if (edited.changes.size === 0) settle.resolve({ rev: this.rev });
+    else this.#enqueue(transactType, edited.payload, settle, edited.changes);
+    return call;
+  }
+
+  isPending(collection: string, id: string): boolean {
+    return this.#replica.isPending(collection, id);
+  }
+
+  subscribe(
+    selector: (state: SelectorState) => unknown,
+    listener: (now: unknown, before: unknown) => void,
+  ): Unsubscribe {
+    return this.#subscriptions.add(selector, listener);
+  }
+
+  observe(collection: string, listener: (changes: readonly ObserverChange[]) => void): Unsubscribe {
+    return listenersOf(this.#observers, collection).add(listener);
+  }
+
+  onOthers(listener: (others: readonly AnyPeer[]) => void): Unsubscribe {
+    return this.#othersListeners.add(listener);
+  }
+
+  broadcast(event: string, payload: unknown): void {
+    try {
+      this.#sync.outbox.addEvent(event, parseEvent(this.#definition, event, payload));
+    } catch (error) {
+      throw asRejected(error, event);
+    }
+  }
+
+  onEvent(event: string, listener: (payload: Json, from: Sender) => void): Unsubscribe {
+    return listenersOf(this.#eventListeners, event).add(listener);
+  }
+
+  on<K extends keyof RoomEvents>(kind: K, listener: RoomEvents[K]): Unsubscribe {
+    // Each kind's listeners take what its `RoomEvents` member takes; the index hides that from the compiler.
+    return (this.#listeners[kind] as unknown as Listeners<unknown[]>).add(
+      listener as (...args: unknown[]) => void,
+    );
+  }
+
+  disconnect(): void {
+    if (!this.#isClosed) this.#sync.disconnect();
+  }
+
+  reconnect(): void {
+    if (!this.#isClosed) this.#sync.connect();
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#sync.close();
+    this.#settleReady.reject(new RoomError("closed", "the room was closed before it was ready", false));
+    for (const tell of this.#queue.reject("closed", "the room was closed")) tell();
+    this.#tellPending();
+  }
+
+  // ── calls ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #call(type: string, given: unknown): Call {
+    const { call, settle } = newCall();
+    if (this.#refuseUnready(settle, type)) return call;
+    let payload: Json;
+    try {
+      payload = copyJson(given);
+    } catch (error) {
+      if (!(error instanceof NotJsonError)) throw error;
+      this.#reject(settle, new RejectedError("invalid", `the payload of ${type}: ${error.message}`));
+      return call;
+    }
+    const { prediction, changes } = this.#replica.predict({ type, payload, madeAt: Date.now() });
+    switch (prediction.kind) {
+      case "done":
+        this.#enqueue(type, payload, settle, changes);
+        break;
+      case "rejected": {
+        const { code, message, data } = prediction.rejection;
+        this.#reject(settle, new RejectedError(code, message, data, { type, payload }));
+        break;
+      }
+      case "failed":
+        reportThrown(prediction.error);
+        this.#reject(settle, new RejectedError("internal", `${type} threw`, undefined, { type, payload }));
+        break;
+      default:
+        prediction satisfies never;
+    }
+    return call;
+  }
+
+  #enqueue(type: string, payload: Json, settle: Settle, changes: ViewChanges): void {
+    const reject = (error: RejectedError) => this.#reject(settle, error);
+    this.#queue.add(type, payload, this.rev, Date.now(), { resolve: settle.resolve, reject });
+    this.#sync.outbox.schedule();
+    this.#tellChanges(changes);
+    this.#tellPending();
+  }
+
+  #refuseUnready(settle: Settle, type: string): boolean {
+    const code = this.#isClosed ? "closed" : "not-ready";
+    if (!this.#isClosed && this.#replica.isReady) return false;
+    this.#reject(
+      settle,
+      new RejectedError(code, `${type} was called on a room that is ${code.replace("-", " ")}`),
+    );
+    return true;
+  }
+
+  #reject(settle: Settle, error: RejectedError): void {
+    settle.reject(error);
+    const { reject } = this.#listeners;
+    if (!reject.isEmpty) return reject.tell(error);
+    warn(
+      `${error.operation?.type ?? "a call"} was rejected and is undone: ${error.code}, ${error.message}`,
+      error.data,
+    );
+  }
+
+  // ── from the room ──────────────────────────────────────────────────────────────────────────────────────────
+
+  #welcomed({ user, role }: Welcome): void {
+    this.#self = Object.freeze({ ...this.#self, user });
+    this.#replica.identify({ actor: this.#actor, user, role });
+  }
+
+  #advanced(changes: ViewChanges, told: readonly (() => void)[]): void {
+    this.#settleReady.resolve();
+    this.#tellChanges(changes);
+    for (const tell of told) tell();
+    this.#tellPending();
+  }
+
+  #tellChanges(changes: ViewChanges): void {
+    for (const [collection, records] of changes) {
+      let membership = false;
+      for (const { before, after } of records.values())
+        membership ||= (before === undefined) !== (after === undefined);
+      this.state[collection]?.forget(membership);
+    }
+    for (const [collection, records] of changes) {
+      const observers = this.#observers.get(collection);
+      if (observers !== undefined) observers.tell(Array.from(records, ([id, change]) => ({ id, ...change })));
+    }
+    this.#subscriptions.notify(changes);
+  }
+
+  #tellPending(): void {
+    if (this.pending === this.#pendingTold) return;
+    this.#pendingTold = this.pending;
+    this.#listeners.pending.tell(this.pending);
+  }
+
+  #tellOthers(changed: boolean): void {
+    if (changed) this.#othersListeners.tell(this.others);
+  }
+
+  #tellEvents(events: readonly WireEvent[]): void {
+    for (const [actor, event, payload] of events) {
+      if (actor === this.#actor) continue;
+      const from = actor === null ? null : { actor, user: this.#peers.get(actor)?.user ?? null };
+      this.#eventListeners.get(event)?.tell(payload, from);
+    }
+  }
+
+  #failed(error: RoomError): void {
+    if (!error.willRetry) this.#settleReady.reject(error);
+    const { error: listeners } = this.#listeners;
+    if (!listeners.isEmpty) return listeners.tell(error);
+    warn(`${error.code}, ${error.message}`);
+  }
+
+  #updatePresence(fields: object): void {
+    const presence = presenceAs(this.#definition, { ...(this.#self.presence as object), ...fields });
+    this.#self = Object.freeze({ ...this.#self, presence });
+    this.#sync.outbox.setPresence(presence);
+  }
+}
+
+/** Presence as its schema reads it. Throws {@link RejectedError} `invalid`. */
+function presenceAs(definition: AnyRoomDefinition, presence: unknown): Json {
+  if (definition.presence === undefined) return {};
+  try {
+    return parseWith(definition.presence, presence, "presence");
+  } catch (error) {
+    throw asRejected(error, "presence");
+  }
+}
+
+function newCall(): { call: Call; settle: Settle } {
+  const { promise, resolve, reject } = withResolvers<{ readonly rev: number }>();
+  return { call: { committed: promise }, settle: { resolve, reject } };
+}
+
+/** A promise that may be ignored: its rejection never counts as unhandled. */
+function withResolvers<T>() {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}
+
+function asRejected(error: unknown, type: string): unknown {
+  if (!(error instanceof Rejection)) return error;
+  return new RejectedError(error.code, error.message, error.data, { type, payload: null });
+}
+
+function listenersOf<Args extends readonly unknown[]>(
+  map: Map<string, Listeners<Args>>,
+  key: string,
+): Listeners<Args> {
+  let listeners = map.get(key);
+  if (listeners === undefined) map.set(key, (listeners = new Listeners()));
+  return listeners;
+}

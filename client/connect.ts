@@ -1,0 +1,50 @@
+import type { AnyRoomDefinition, PresenceOf } from "../src/schema/definition.ts";
+import { ClientRoom } from "./client-room.ts";
+import { randomId, webSocketUrl } from "./platform.ts";
+import type { Room } from "./room.ts";
+import type { Traffic } from "./sync.ts";
+import { webSocketTransport, type Transport } from "./transport.ts";
+
+export type ConnectOptions<D extends AnyRoomDefinition> = {
+  /** Asked before every attempt to connect; what it answers reaches `authenticate`, never a URL. */
+  readonly token?: () => string | Promise<string>;
+  /** Opens sockets in place of the runtime's own `WebSocket`. */
+  readonly transport?: Transport;
+  /** Told of every frame that goes by: for panels and measurements. */
+  readonly onTraffic?: (traffic: Traffic) => void;
+} & (D["presence"] extends undefined
+  ? { readonly presence?: undefined }
+  : {
+      /** What the others see of this client first. Left out, they do not see it before `presence.update`. */
+      readonly presence?: PresenceOf<D>;
+    });
+
+/**
+ * Opens a room and keeps it open. `url` is the room's, `/rooms/lobby` or `https://example.com/rooms/lobby`.
+ * Answers at once; `ready` says when there is a state. Throws for a URL that is none, or a presence that does not fit.
+ */
+export function connect<D extends AnyRoomDefinition>(
+  url: string,
+  definition: D,
+  ...[options]: [options?: ConnectOptions<D>]
+): Room<D> {
+  const actor = randomId(9);
+  const room: unknown = new ClientRoom({
+    url: webSocketUrl(url),
+    definition,
+    schemaVersion: definition.version,
+    actor,
+    clientId: `${actor}.${randomId(18)}`,
+    transport: options?.transport ?? webSocketTransport,
+    token: options?.token,
+    onTraffic: options?.onTraffic,
+    presence: options?.presence,
+  });
+  // The one seam between names that are only known at run time and the types of the definition.
+  return room as Room<D>;
+}
+
+/** A new record id: 120 random bits, short enough to be seen in a URL. */
+export function newId(): string {
+  return randomId(15);
+}

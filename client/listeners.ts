@@ -1,0 +1,29 @@
+import { reportThrown } from "./platform.ts";
+
+/** Functions that want to be told of one thing. One that throws does not keep the others from hearing. */
+export class Listeners<Args extends readonly unknown[]> {
+  readonly #listeners = new Set<(...args: Args) => void>();
+
+  get isEmpty(): boolean {
+    return this.#listeners.size === 0;
+  }
+
+  /** Answers how to unsubscribe. A function given twice is called twice. */
+  add(listener: (...args: Args) => void): () => void {
+    const own = (...args: Args) => listener(...args);
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
+  }
+
+  tell(...args: Args): void {
+    // Those who come or go meanwhile are not part of this round.
+    const told = [...this.#listeners];
+    for (const listener of told) {
+      try {
+        listener(...args);
+      } catch (error) {
+        reportThrown(error);
+      }
+    }
+  }
+}

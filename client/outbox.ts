@@ -1,0 +1,144 @@
+import { TokenBucket } from "../src/core/token-bucket.ts";
+import { encodeUp } from "../src/protocol/codec.ts";
+import type { UpFrame, Welcome } from "../src/protocol/frames.ts";
+import type { Json } from "../src/schema/json.ts";
+import type { PendingQueue } from "./pending-queue.ts";
+import { startTimer } from "./platform.ts";
+
+/** What is made within this time after a message goes with the next one; about one frame of the display. */
+const gatherMs = 16;
+/** Calls sent and not answered; with more on the way, calls wait here, where direct edits still squash. */
+const maxInFlight = 1_024;
+/** What a frame may spend on calls: below what the room takes, for the frame's own text. */
+const frameShare = 0.9;
+/** The room counts tokens by its own clock, so the client does not use the last of them. */
+const paceShare = 0.9;
+
+/**
+ * Everything that goes up. The first message after a quiet moment leaves with the current turn, later ones are
+ * gathered; in each turn calls go first, then presence, then events.
+ */
+export class Outbox {
+  readonly #queue: PendingQueue;
+  readonly #send: (frame: UpFrame, text: string) => boolean;
+  #limits: Welcome["limits"] | undefined;
+  #bucket: TokenBucket | undefined;
+  /** Calls wait until then: the room has asked for a pause. */
+  #pausedUntil = 0;
+  #presence: Json | undefined;
+  #isPresenceSent = true;
+  #events: { event: string; payload: Json }[] = [];
+  #sentAt = Number.NEGATIVE_INFINITY;
+  #cancelTimer: (() => void) | undefined;
+  #isTurnOver = true;
+
+  /** `send` answers whether there was a socket to send on. */
+  constructor(queue: PendingQueue, send: (frame: UpFrame, text: string) => boolean) {
+    this.#queue = queue;
+    this.#send = send;
+  }
+
+  /** The room is there and up to date: whatever waits may go. Presence goes again, for the room to know it. */
+  open(limits: Welcome["limits"]): void {
+    this.#limits = limits;
+    const { callsPerSecond, callsBurst } = limits;
+    const burst = Math.max(1, callsBurst * paceShare);
+    this.#bucket = new TokenBucket(callsPerSecond * paceShare, burst, { tokens: burst, at: Date.now() });
+    this.#pausedUntil = 0;
+    this.#isPresenceSent = this.#presence === undefined;
+    this.flush();
+  }
+
+  /** The room is away: calls and presence are kept, events are not. */
+  close(): void {
+    this.#limits = undefined;
+    this.#events = [];
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
+  get presence(): Json | undefined {
+    return this.#presence;
+  }
+
+  setPresence(presence: Json): void {
+    this.#presence = presence;
+    this.#isPresenceSent = false;
+    this.schedule();
+  }
+
+  addEvent(event: string, payload: Json): void {
+    if (this.#limits === undefined) return;
+    this.#events.push({ event, payload });
+    this.schedule();
+  }
+
+  /** The room takes no calls for `ms`. */
+  pause(ms: number): void {
+    this.#pausedUntil = Date.now() + ms;
+    this.#wakeIn(ms);
+  }
+
+  /** Something wants to go. */
+  schedule(): void {
+    if (this.#limits === undefined || this.#cancelTimer !== undefined || !this.#isTurnOver) return;
+    const waitMs = this.#sentAt + gatherMs - Date.now();
+    if (waitMs > 0) return this.#wakeIn(waitMs);
+    this.#isTurnOver = false;
+    void Promise.resolve().then(() => {
+      this.#isTurnOver = true;
+      this.flush();
+    });
+  }
+
+  /** Sends what may go now. */
+  flush(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (this.#limits === undefined) return;
+    this.#sendCalls(this.#limits);
+    if (!this.#isPresenceSent && this.#presence !== undefined) {
+      this.#isPresenceSent = this.#sendFrame({ kind: "presence", presence: this.#presence });
+    }
+    for (const event of this.#events.splice(0)) this.#sendFrame({ kind: "event", ...event });
+  }
+
+  #sendCalls({ maxCallsPerFrame, maxFrameBytes }: Welcome["limits"]): void {
+    for (;;) {
+      const now = Date.now();
+      if (now < this.#pausedUntil) return this.#wakeIn(this.#pausedUntil - now);
+      const granted = this.#grant(
+        Math.min(maxCallsPerFrame, maxInFlight - this.#queue.inFlight, this.#queue.unsent),
+      );
+      const calls = this.#queue.take(granted, maxFrameBytes * frameShare, now);
+      const first = calls[0]?.clientReqId;
+      if (first === undefined) return;
+      const wireCalls = calls.map(({ baseRev, type, payload }): [number, string, Json] => [
+        baseRev,
+        type,
+        payload,
+      ]);
+      this.#sendFrame({ kind: "push", first, calls: wireCalls, confirmed: this.#queue.confirmed });
+    }
+  }
+
+  /** How many of `wanted` calls the room's pace allows now; for the rest a timer is set. */
+  #grant(wanted: number): number {
+    for (let granted = 0; granted < wanted; granted++) {
+      const waitMs = this.#bucket?.take(Date.now()) ?? 0;
+      if (waitMs === 0) continue;
+      this.#wakeIn(waitMs);
+      return granted;
+    }
+    return wanted;
+  }
+
+  #sendFrame(frame: UpFrame): boolean {
+    this.#sentAt = Date.now();
+    return this.#send(frame, encodeUp(frame));
+  }
+
+  #wakeIn(ms: number): void {
+    this.#cancelTimer ??= startTimer(() => this.flush(), ms);
+  }
+}

@@ -1,0 +1,170 @@
+import { transactType, type Outcome } from "../src/core/call.ts";
+import { absorb, decodeChanges, encodeChanges, type Changes, type WireChanges } from "../src/core/changes.ts";
+import { jsonBytes } from "../src/core/json.ts";
+import type { PendingCall } from "../src/core/rebase.ts";
+import type { Json } from "../src/schema/json.ts";
+import { RejectedError } from "./errors.ts";
+
+/** Tells a caller what its call came to. */
+export interface Settle {
+  readonly resolve: (committed: { readonly rev: number }) => void;
+  readonly reject: (error: RejectedError) => void;
+}
+
+/** A call on its way. */
+export interface QueuedCall extends PendingCall {
+  /** Given when the call is first handed to a socket; from then on it is frozen. */
+  clientReqId: number | undefined;
+  payload: Json;
+  /** Bytes of the payload on the wire. */
+  bytes: number;
+  baseRev: number;
+  /** Milliseconds since the epoch of the last time it was sent; undefined when it has to be sent (again). */
+  sentAt: number | undefined;
+  readonly settle: Settle[];
+}
+
+/** The calls that the room has not answered, in the order in which they were made. */
+export class PendingQueue {
+  /** Those that were sent stand before those that were not. */
+  #calls: QueuedCall[] = [];
+  #lastId = 0;
+  #confirmed = 0;
+
+  get calls(): readonly QueuedCall[] {
+    return this.#calls;
+  }
+
+  /** Newest id whose outcome has arrived. */
+  get confirmed(): number {
+    return this.#confirmed;
+  }
+
+  add(type: string, payload: Json, baseRev: number, madeAt: number, settle: Settle): void {
+    const bytes = jsonBytes(payload);
+    const call = {
+      clientReqId: undefined,
+      type,
+      payload,
+      bytes,
+      baseRev,
+      madeAt,
+      sentAt: undefined,
+      settle: [settle],
+    };
+    if (!this.#squash(call)) this.#calls.push(call);
+  }
+
+  /** The calls to send now, in order, at most `maxCalls` and `maxBytes` of them; they get their ids. */
+  take(maxCalls: number, maxBytes: number, now: number): QueuedCall[] {
+    const start = this.#calls.findIndex((call) => call.sentAt === undefined);
+    if (start === -1) return [];
+    const taken: QueuedCall[] = [];
+    let bytes = 0;
+    for (const call of this.#calls.slice(start, start + maxCalls)) {
+      bytes += call.bytes + 128;
+      if (taken.length > 0 && bytes > maxBytes) break;
+      call.clientReqId ??= ++this.#lastId;
+      call.sentAt = now;
+      taken.push(call);
+    }
+    return taken;
+  }
+
+  /** Calls that were sent and not answered. */
+  get inFlight(): number {
+    const unsent = this.#calls.findIndex((call) => call.sentAt === undefined);
+    return unsent === -1 ? this.#calls.length : unsent;
+  }
+
+  /** Calls that have to be sent, for the first time or again. */
+  get unsent(): number {
+    return this.#calls.length - this.inFlight;
+  }
+
+  /** Whether an answer is overdue: a call was sent before `since` and is still here. */
+  isOverdue(since: number): boolean {
+    const sentAt = this.#calls[0]?.sentAt;
+    return sentAt !== undefined && sentAt < since;
+  }
+
+  /** Notes outcomes. Calls up to `mark` have been executed and are not pending any more. */
+  answer(mark: number, outcomes: readonly (readonly [number, Outcome])[]): (() => void)[] {
+    const byId = new Map(outcomes);
+    const told: (() => void)[] = [];
+    this.#calls = this.#calls.filter((call) => {
+      if (call.clientReqId === undefined || call.clientReqId > mark) return true;
+      const outcome = byId.get(call.clientReqId) ?? forgottenOutcome;
+      for (const settle of call.settle) told.push(() => tell(settle, call, outcome));
+      return false;
+    });
+    this.#confirmed = Math.max(this.#confirmed, mark);
+    return told;
+  }
+
+  /** Everything from `clientReqId` on has to be sent again: the room has executed nothing of it. */
+  rewind(clientReqId: number): void {
+    if ((this.#calls[0]?.clientReqId ?? 0) > clientReqId) return this.resume(clientReqId - 1);
+    for (const call of this.#calls) if ((call.clientReqId ?? 0) >= clientReqId) call.sentAt = undefined;
+  }
+
+  /**
+   * A new connection has told the client's mark, and what was executed has been answered: the rest is sent again.
+   * A restored room may know less than this client was once told; in its history the ids above its mark are free.
+   */
+  resume(mark: number): void {
+    const first = this.#calls[0]?.clientReqId ?? this.#lastId + 1;
+    const isRestored = first > mark + 1;
+    if (isRestored) {
+      this.#confirmed = mark;
+      this.#lastId = mark;
+    }
+    for (const call of this.#calls) {
+      call.sentAt = undefined;
+      if (isRestored && call.clientReqId !== undefined) call.clientReqId = ++this.#lastId;
+    }
+  }
+
+  /** Gives every call up. */
+  reject(code: string, message: string): (() => void)[] {
+    const calls = this.#calls;
+    this.#calls = [];
+    const outcome: Outcome = { kind: "rejected", code, message };
+    return calls.flatMap((call) => call.settle.map((settle) => () => tell(settle, call, outcome)));
+  }
+
+  /** Folds a direct edit into the one before it, when that was never sent and both are of one same record. */
+  #squash(call: QueuedCall): boolean {
+    const before = this.#calls.at(-1);
+    if (before === undefined || before.clientReqId !== undefined) return false;
+    if (before.type !== transactType || call.type !== transactType) return false;
+    const earlier = decodeChanges(before.payload as WireChanges);
+    const later = decodeChanges(call.payload as WireChanges);
+    const record = onlyRecord(earlier);
+    if (record === undefined || record !== onlyRecord(later)) return false;
+    absorb(earlier, later);
+    before.payload = encodeChanges(earlier) as Json;
+    before.bytes = jsonBytes(before.payload);
+    before.settle.push(...call.settle);
+    return true;
+  }
+}
+
+/** A room answers every call up to its mark; this stands for an answer that it no longer has. */
+const forgottenOutcome: Outcome = {
+  kind: "rejected",
+  code: "too-old",
+  message: "the room no longer knows what became of this call",
+};
+
+function tell(settle: Settle, { type, payload }: QueuedCall, outcome: Outcome): void {
+  if (outcome.kind === "accepted") return settle.resolve({ rev: outcome.rev });
+  const { code, message, data } = outcome;
+  settle.reject(new RejectedError(code, message, data, { type, payload }));
+}
+
+function onlyRecord(changes: Changes): string | undefined {
+  const [section, ...others] = changes;
+  if (section === undefined || others.length > 0 || section[1].size !== 1) return undefined;
+  return `${section[0]}/${section[1].keys().next().value}`;
+}

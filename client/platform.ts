@@ -1,0 +1,81 @@
+/** The few things that the client takes from where it runs: browsers, Node ≥ 22 and Workers have all but the last ones. */
+declare function setTimeout(run: () => void, delayMs: number): unknown;
+declare function clearTimeout(timer: unknown): void;
+declare const crypto: { getRandomValues(bytes: Uint8Array): Uint8Array };
+declare const console: { warn(...message: unknown[]): void; error(...message: unknown[]): void };
+
+interface EventSource {
+  addEventListener(type: string, listener: () => void): void;
+  removeEventListener(type: string, listener: () => void): void;
+}
+
+interface Globals {
+  readonly WebSocket?: new (url: string, protocols: string[]) => unknown;
+  readonly location?: { readonly href: string };
+  readonly addEventListener?: EventSource["addEventListener"];
+  readonly document?: EventSource & { readonly visibilityState: string };
+}
+
+const globals = globalThis as Globals;
+
+/** Calls `run` after `delayMs`; answers how to cancel that. */
+export function startTimer(run: () => void, delayMs: number): () => void {
+  const timer = setTimeout(run, delayMs);
+  return () => clearTimeout(timer);
+}
+
+/** A random id of `bytes` × 8 bits, as base64url text. */
+export function randomId(bytes: number): string {
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  let id = "";
+  for (const byte of crypto.getRandomValues(new Uint8Array(Math.ceil((bytes * 8) / 6))))
+    id += alphabet[byte & 63];
+  return id;
+}
+
+/** Says in the console what nobody listens for. */
+export function warn(message: string, detail?: unknown): void {
+  console.warn(`deltaroom: ${message}`, ...(detail === undefined ? [] : [detail]));
+}
+
+/** An app's listener or selector has thrown: the others still run. */
+export function reportThrown(error: unknown): void {
+  console.error("deltaroom: a listener threw", error);
+}
+
+/** The URL of a room as a WebSocket takes it. A path is one of the page's own origin. */
+export function webSocketUrl(url: string): string {
+  const absolute = globals.location === undefined ? new URL(url) : new URL(url, globals.location.href);
+  absolute.protocol = absolute.protocol.replace("http", "ws");
+  absolute.hash = "";
+  return absolute.href;
+}
+
+declare class URL {
+  constructor(url: string, base?: string);
+  protocol: string;
+  hash: string;
+  readonly href: string;
+}
+
+/** Calls `wake` when the network is back or the page is looked at again; answers how to stop that. */
+export function onWake(wake: () => void): () => void {
+  const { document, addEventListener } = globals;
+  const whenVisible = () => {
+    if (document?.visibilityState === "visible") wake();
+  };
+  const page = globals as unknown as EventSource;
+  if (addEventListener !== undefined) page.addEventListener("online", wake);
+  document?.addEventListener("visibilitychange", whenVisible);
+  return () => {
+    if (addEventListener !== undefined) page.removeEventListener("online", wake);
+    document?.removeEventListener("visibilitychange", whenVisible);
+  };
+}
+
+/** The runtime's own WebSocket. */
+export function openWebSocket(url: string, protocols: string[]): unknown {
+  if (globals.WebSocket === undefined)
+    throw new Error("there is no WebSocket here: give connect a transport");
+  return new globals.WebSocket(url, protocols);
+}

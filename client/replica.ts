@@ -1,0 +1,225 @@
+import type { Caller, CallOptions } from "../src/core/call.ts";
+import {
+  applyChange,
+  decodeChanges,
+  encodeChanges,
+  freeze,
+  sectionOf,
+  type Changes,
+} from "../src/core/changes.ts";
+import { equalJson, type Fields } from "../src/core/json.ts";
+import { defaultLimits } from "../src/core/limits.ts";
+import { Overlay, type PendingCall, type Prediction } from "../src/core/rebase.ts";
+import { State, type Source } from "../src/core/state.ts";
+import { Transaction, type Tx } from "../src/core/transaction.ts";
+import type { SnapshotPart, WireDelta } from "../src/protocol/frames.ts";
+import type { AnyRoomDefinition } from "../src/schema/definition.ts";
+import type { Json } from "../src/schema/json.ts";
+
+/** One record of the view, before and after. */
+export interface ViewChange {
+  readonly before: Fields | undefined;
+  readonly after: Fields | undefined;
+}
+
+/** Collection → record id → what became of it. */
+export type ViewChanges = Map<string, Map<string, ViewChange>>;
+
+/**
+ * What this client knows: the room's state at `rev` (the base), and the view, which is the base with the pending
+ * calls run on top. A record that comes out the same stays the same object.
+ */
+export class Replica {
+  readonly #definition: AnyRoomDefinition;
+  #caller: Caller;
+  #epoch: string | null = null;
+  #rev = 0;
+  #base = new State();
+  #view: Overlay;
+  /** A snapshot that is arriving: nothing of it is shown before it is whole. */
+  #arriving: { readonly state: State; parts: number } | undefined;
+
+  constructor(definition: AnyRoomDefinition, caller: Caller) {
+    this.#definition = definition;
+    this.#caller = caller;
+    this.#view = this.#newView();
+  }
+
+  get epoch(): string | null {
+    return this.#epoch;
+  }
+
+  get rev(): number {
+    return this.#rev;
+  }
+
+  get view(): Source {
+    return this.#view;
+  }
+
+  /** Whether there is a state to show. */
+  get isReady(): boolean {
+    return this.#epoch !== null;
+  }
+
+  /** Who makes the calls from now on. */
+  identify(caller: Caller): void {
+    this.#caller = caller;
+  }
+
+  isPending(collection: string, id: string): boolean {
+    return this.#view.holds(collection, id);
+  }
+
+  // ── local ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Runs a mutator on the view. Unless it was rejected or failed, its changes are in the view now. */
+  predict(call: PendingCall): { readonly prediction: Prediction; readonly changes: ViewChanges } {
+    const prediction = this.#view.run(call);
+    return { prediction, changes: prediction.kind === "done" ? this.#put(prediction.changes) : new Map() };
+  }
+
+  /** Runs a direct edit on the view. Throws what it throws, and then nothing has happened. */
+  edit(run: (tx: Tx) => unknown): { readonly payload: Json; readonly changes: ViewChanges } {
+    const { definition, limits } = this.#options();
+    const transaction = new Transaction(this.#view, { definition, limits, writable: definition.direct });
+    try {
+      run(transaction.tx);
+    } finally {
+      transaction.close();
+    }
+    return { payload: encodeChanges(transaction.changes), changes: this.#put(transaction.changes) };
+  }
+
+  #put(changes: Changes): ViewChanges {
+    const put: ViewChanges = new Map();
+    for (const [collection, records] of changes) {
+      for (const [id, change] of records) {
+        const before = this.#view.get(collection, id);
+        const after = applyChange(before, change);
+        this.#view.set(collection, id, after);
+        sectionOf(put, collection).set(id, { before, after });
+      }
+    }
+    return put;
+  }
+
+  // ── from the room ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Takes in a part of a snapshot. Throws when one is missing before it. */
+  receivePart({ part, collection, from, until, records }: SnapshotPart): void {
+    if (part === 0) this.#arriving = { state: new State(), parts: 0 };
+    const arriving = this.#arriving;
+    if (arriving === undefined || arriving.parts !== part)
+      throw new Error(`snapshot part ${part} is out of place`);
+    for (const id of arriving.state.ids(collection)) {
+      if (id >= from && (until === null || id < until)) arriving.state.set(collection, id, undefined);
+    }
+    for (const [id, record] of records) arriving.state.set(collection, id, freeze(record));
+    arriving.parts += 1;
+  }
+
+  /** A snapshot of `parts` parts is here whole but for `delta`: from now on it is the base. Throws when it is not. */
+  finishSnapshot(
+    epoch: string,
+    parts: number,
+    delta: WireDelta,
+    pending: readonly PendingCall[],
+  ): ViewChanges {
+    const arriving = parts === 0 ? { state: new State(), parts: 0 } : this.#arriving;
+    if (arriving?.parts !== parts) throw new Error(`snapshot has ${arriving?.parts ?? 0} parts of ${parts}`);
+    arriving.state.apply(decodeChanges(delta.changes));
+    this.#arriving = undefined;
+    const before = this.#touched([
+      ...recordsOf(this.#base),
+      ...recordsOf(arriving.state),
+      ...this.#view.records(),
+    ]);
+    this.#base = arriving.state;
+    this.#epoch = epoch;
+    this.#rev = delta.to;
+    return this.#rebase(before, pending);
+  }
+
+  /** Whether a delta belongs on top of what is here: it begins at or below it and does not end below it. */
+  fits(delta: WireDelta): boolean {
+    return this.#epoch !== null && delta.from <= this.#rev;
+  }
+
+  /**
+   * Takes in a delta that fits, or none, and runs the pending calls again. One that ends below what is here is
+   * dropped. Throws when a change meets no record; then nothing has been applied.
+   */
+  advance(delta: WireDelta | undefined, pending: readonly PendingCall[]): ViewChanges {
+    const changes = delta === undefined || delta.to <= this.#rev ? undefined : decodeChanges(delta.changes);
+    const records = changes === undefined ? [] : [...this.#applied(changes)];
+    const before = this.#touched([...records, ...this.#view.records()]);
+    for (const [collection, id, record] of records) this.#base.set(collection, id, record);
+    if (changes !== undefined) this.#rev = (delta as WireDelta).to;
+    return this.#rebase(before, pending);
+  }
+
+  /** The records that `changes` leave in the base; worked out before any is put there. */
+  *#applied(changes: Changes): Generator<readonly [string, string, Fields | undefined]> {
+    for (const [collection, section] of changes) {
+      for (const [id, change] of section)
+        yield [collection, id, applyChange(this.#base.get(collection, id), change)];
+    }
+  }
+
+  /** The view's records before something happens to them. */
+  #touched(
+    records: Iterable<readonly [string, string, unknown]>,
+  ): Map<string, Map<string, Fields | undefined>> {
+    const before = new Map<string, Map<string, Fields | undefined>>();
+    for (const [collection, id] of records)
+      sectionOf(before, collection).set(id, this.#view.get(collection, id));
+    return before;
+  }
+
+  /** A new view over the base. `before` holds every record that the base or the old view may have changed. */
+  #rebase(
+    before: Map<string, Map<string, Fields | undefined>>,
+    pending: readonly PendingCall[],
+  ): ViewChanges {
+    this.#view = this.#newView();
+    for (const call of pending) this.#view.predict(call);
+    for (const [collection, id] of this.#view.records()) {
+      const section = sectionOf(before, collection);
+      // The base did not change here, so it still says what the view said.
+      if (!section.has(id)) section.set(id, this.#base.get(collection, id));
+    }
+    const changes: ViewChanges = new Map();
+    for (const [collection, section] of before) {
+      for (const [id, record] of section) {
+        const after = this.#view.get(collection, id);
+        if (after === record) continue;
+        if (equalJson(after, record)) this.#keep(collection, id, record);
+        else sectionOf(changes, collection).set(id, { before: record, after });
+      }
+    }
+    return changes;
+  }
+
+  /** Keeps the object that the app has for a record that says the same. */
+  #keep(collection: string, id: string, record: Fields | undefined): void {
+    if (this.#view.holds(collection, id)) this.#view.set(collection, id, record);
+    else this.#base.set(collection, id, record);
+  }
+
+  #newView(): Overlay {
+    return new Overlay(this.#base, this.#options());
+  }
+
+  #options(): Omit<CallOptions, "location" | "now"> {
+    return { definition: this.#definition, limits: defaultLimits, caller: this.#caller };
+  }
+}
+
+function* recordsOf(
+  state: State,
+): Generator<readonly [collection: string, id: string, record: Fields | undefined]> {
+  for (const collection of state.collections()) {
+    for (const id of state.ids(collection)) yield [collection, id, state.get(collection, id)];
+  }
+}

@@ -1,0 +1,107 @@
+import type {
+  AnyRoomDefinition,
+  DirectTxOf,
+  EventInputOf,
+  EventNamesOf,
+  EventPayloadOf,
+  MutatorNamesOf,
+  PayloadOf,
+  PresenceOf,
+  RecordOf,
+  StateOf,
+  UserOf,
+} from "../src/schema/definition.ts";
+import type { Status } from "./connection.ts";
+import type { RejectedError, RoomError } from "./errors.ts";
+
+/** A call that was made. Its effect is in the view already, unless it was rejected at once. */
+export interface Call {
+  /**
+   * Resolves when the operation is on the server's disk, with its revision; rejects with {@link RejectedError}.
+   * It waits for as long as that takes, and may be ignored: a rejection also reaches `room.on("reject")`.
+   */
+  readonly committed: Promise<{ readonly rev: number }>;
+}
+
+/** Somebody in the room. */
+export interface Peer<D extends AnyRoomDefinition> {
+  /** Public id of the client. */
+  readonly actor: string;
+  /** As `authenticate` said; null when nobody was named. */
+  readonly user: UserOf<D> | null;
+  readonly presence: PresenceOf<D>;
+}
+
+/** Who sent an event; null for the room itself. */
+export type EventSender<D extends AnyRoomDefinition> = Pick<Peer<D>, "actor" | "user"> | null;
+
+/** One record of the view that has changed; undefined where there was or is none. */
+export interface RecordChange<R> {
+  readonly id: string;
+  readonly before: R | undefined;
+  readonly after: R | undefined;
+}
+
+/** What `room.on` can be told of. */
+export interface RoomEvents {
+  status: (status: Status) => void;
+  /** The number of calls that wait for their answer has changed. */
+  pending: (count: number) => void;
+  /** A call was refused and what it did is undone. Logged when nobody listens. */
+  reject: (error: RejectedError) => void;
+  /** The connection was refused, or something came that does not fit. Logged when nobody listens. */
+  error: (error: RoomError) => void;
+}
+
+export type Unsubscribe = () => void;
+
+/** A room as one client has it. */
+export interface Room<D extends AnyRoomDefinition> {
+  /** Resolves when there is a state to show; rejects when the room refuses this client for good. */
+  readonly ready: Promise<void>;
+  /** The view: the server's state and this client's own calls on top. */
+  readonly state: StateOf<D>;
+  readonly status: Status;
+  /** Revision of the server's state that the view stands on. */
+  readonly rev: number;
+  /** Calls that wait for their answer. */
+  readonly pending: number;
+  /** The calls of the definition, by name. They never throw. */
+  readonly mutate: { readonly [M in MutatorNamesOf<D>]: (payload: PayloadOf<D, M>) => Call };
+  readonly presence: {
+    /** Changes the named fields of what the others see of this client. Throws `RejectedError` when that does not fit. */
+    update(fields: Partial<PresenceOf<D>>): void;
+  };
+  readonly self: Peer<D>;
+  /** Everybody else. Whoever did not change is the same object as before. */
+  readonly others: readonly Peer<D>[];
+
+  /** A direct edit of one or more records, atomic. Throws what `edit` throws, and then nothing has happened. */
+  transact(edit: (tx: DirectTxOf<D>) => void | undefined): Call;
+  /** Whether a call that waits for its answer has changed this record. */
+  isPending<C extends keyof D["collections"] & string>(collection: C, id: string): boolean;
+  /** Tells `listener` when what `selector` answers has changed; compared shallowly. Not called at once. */
+  subscribe<S>(
+    selector: (state: StateOf<D>) => S,
+    listener: (selection: S, previous: S) => void,
+  ): Unsubscribe;
+  /** Tells of every record of a collection that has changed in the view. */
+  observe<C extends keyof D["collections"] & string>(
+    collection: C,
+    listener: (changes: readonly RecordChange<RecordOf<D, C>>[]) => void,
+  ): Unsubscribe;
+  onOthers(listener: (others: readonly Peer<D>[]) => void): Unsubscribe;
+  /** Sends an event to everybody else who is here now. Dropped when offline. Throws `RejectedError` when it does not fit. */
+  broadcast<E extends EventNamesOf<D>>(event: E, payload: EventInputOf<D, E>): void;
+  onEvent<E extends EventNamesOf<D>>(
+    event: E,
+    listener: (payload: EventPayloadOf<D, E>, from: EventSender<D>) => void,
+  ): Unsubscribe;
+  on<K extends keyof RoomEvents>(kind: K, listener: RoomEvents[K]): Unsubscribe;
+  /** Goes offline until `reconnect`; calls wait. */
+  disconnect(): void;
+  /** Connects again, also after a refusal. */
+  reconnect(): void;
+  /** Leaves for good: calls that wait are rejected `closed`. */
+  close(): void;
+}

@@ -1,0 +1,271 @@
+import type { Outcome } from "../src/core/call.ts";
+import { utf8Bytes } from "../src/core/json.ts";
+import { decodeDown } from "../src/protocol/codec.ts";
+import { codes, type Code } from "../src/protocol/codes.ts";
+import type {
+  DownFrame,
+  ErrorFrame,
+  PeerChange,
+  Roster,
+  UpFrame,
+  Update,
+  Welcome,
+  WireEvent,
+  WireOutcome,
+} from "../src/protocol/frames.ts";
+import { encodeHello } from "../src/protocol/hello.ts";
+import { Connection, type Status } from "./connection.ts";
+import { RoomError } from "./errors.ts";
+import { Outbox } from "./outbox.ts";
+import type { PendingQueue } from "./pending-queue.ts";
+import type { Replica, ViewChanges } from "./replica.ts";
+import type { Transport } from "./transport.ts";
+
+/** A call that has waited this long for its answer means that the connection is not what it seems. */
+const overdueMs = 10_000;
+
+/** One frame, as it went by. */
+export interface Traffic {
+  readonly direction: "up" | "down";
+  /** The frame's kind: `push`, `update`, `snapshot`, … */
+  readonly kind: string;
+  /** Of the frame's text. */
+  readonly bytes: number;
+  /** Revisions of the delta that an update carried. */
+  readonly from?: number;
+  readonly to?: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+export interface SyncOptions {
+  readonly url: string;
+  readonly transport: Transport;
+  readonly schemaVersion: number;
+  /** `<actor>.<secret>` */
+  readonly clientId: string;
+  readonly token: (() => string | Promise<string>) | undefined;
+  readonly onTraffic: ((traffic: Traffic) => void) | undefined;
+}
+
+/** What the app's side of the room is told, in the order of the members within one frame. */
+export interface SyncEvents {
+  readonly status: (status: Status) => void;
+  /** The room has said who this is. */
+  readonly welcomed: (welcome: Welcome) => void;
+  /** The state, the revision or what is pending is another. `told` are the answers that calls got. */
+  readonly advanced: (changes: ViewChanges, told: readonly (() => void)[]) => void;
+  readonly roster: (peers: Roster["peers"]) => void;
+  readonly peers: (changes: readonly PeerChange[]) => void;
+  readonly events: (events: readonly WireEvent[]) => void;
+  readonly failed: (error: RoomError) => void;
+}
+
+/** Keeps a replica in step with its room: says hello, takes frames in, asks again when one does not fit. */
+export class Sync {
+  readonly outbox: Outbox;
+  readonly #options: SyncOptions;
+  readonly #events: SyncEvents;
+  readonly #replica: Replica;
+  readonly #queue: PendingQueue;
+  readonly #connection: Connection;
+  #birth: number | null = null;
+  #welcome: Welcome | undefined;
+  /** Tag of the catch-up that is on its way; deltas before it are of no use. */
+  #awaitedTag: number | undefined = 0;
+  #lastTag = 0;
+  #unacknowledgedBytes = 0;
+  /** The base has not taken what the room sent: only a snapshot will do. */
+  #isMistaken = false;
+
+  constructor(options: SyncOptions, replica: Replica, queue: PendingQueue, events: SyncEvents) {
+    this.#options = options;
+    this.#events = events;
+    this.#replica = replica;
+    this.#queue = queue;
+    this.outbox = new Outbox(queue, (frame, text) => this.#sendText(frame.kind, text));
+    this.#connection = new Connection(options.url, options.transport, {
+      hello: () => this.#hello(),
+      message: (data) => this.#receive(data),
+      status: (status) => this.#statusChanged(status),
+      refused: (code, willRetry) => events.failed(new RoomError(code, codes[code].sentence, willRetry)),
+      isStuck: (now) => queue.isOverdue(now - overdueMs),
+    });
+  }
+
+  get status(): Status {
+    return this.#connection.status;
+  }
+
+  connect(): void {
+    this.#connection.connect();
+  }
+
+  disconnect(): void {
+    this.#connection.disconnect("offline");
+  }
+
+  close(): void {
+    this.#connection.dispose();
+  }
+
+  async #hello(): Promise<string> {
+    const { clientId, schemaVersion, token } = this.#options;
+    return encodeHello({
+      client: clientId,
+      schema: schemaVersion,
+      ...this.#position,
+      confirmed: this.#queue.confirmed,
+      birth: this.#birth,
+      ...(token && { token: await token() }),
+    });
+  }
+
+  #statusChanged(status: Status): void {
+    if (status === "connecting") {
+      this.#awaitedTag = 0;
+      this.#unacknowledgedBytes = 0;
+    }
+    if (status !== "online") this.outbox.close();
+    this.#events.status(status);
+  }
+
+  #receive(data: unknown): void {
+    let frame: DownFrame;
+    try {
+      frame = decodeDown(data);
+    } catch (error) {
+      return this.#fail("invalid", error);
+    }
+    this.#noteReceived(frame, utf8Bytes(data as string));
+    try {
+      this.#take(frame);
+    } catch (error) {
+      // What came does not go with what is here. Nothing of it was applied, and the whole state heals that.
+      this.#fail("internal", error);
+      this.#isMistaken = true;
+      if (this.#awaitedTag === undefined) this.#resync();
+      else this.#connection.restart(false);
+    }
+  }
+
+  /** What the room may build upon. */
+  get #position(): { epoch: string | null; rev: number } {
+    if (this.#isMistaken) return { epoch: null, rev: 0 };
+    return { epoch: this.#replica.epoch, rev: this.#replica.rev };
+  }
+
+  #take(frame: DownFrame): void {
+    switch (frame.kind) {
+      case "welcome":
+        this.#welcome = frame;
+        this.#birth ??= frame.birth;
+        return this.#events.welcomed(frame);
+      case "snapshot":
+        return this.#replica.receivePart(frame);
+      case "update":
+        return this.#update(frame);
+      case "roster":
+        return this.#events.roster(frame.peers);
+      case "gap":
+        this.#queue.rewind(frame.expected);
+        return this.outbox.schedule();
+      case "error":
+        return this.#refused(frame);
+      default:
+        return frame satisfies never;
+    }
+  }
+
+  #update(update: Update): void {
+    const isReply = update.tag !== undefined;
+    if (this.#awaitedTag !== undefined && update.tag !== this.#awaitedTag) return;
+    const { delta } = update;
+    if (delta !== undefined && update.parts === undefined && !this.#replica.fits(delta)) {
+      return this.#resync();
+    }
+    if (isReply) this.#awaitedTag = undefined;
+    this.#advance(update);
+    if (update.tag === 0) this.#caughtUp();
+    else this.outbox.schedule(); // answers have made room for more
+    if (update.presence !== undefined) this.#events.peers(update.presence);
+    if (update.events !== undefined) this.#events.events(update.events);
+  }
+
+  /** State first: the base at its new revision, without the calls that it now holds. */
+  #advance({ tag, mark, outcomes, parts, delta }: Update): void {
+    const executed = mark ?? 0;
+    const pending = this.#queue.calls.filter((call) => (call.clientReqId ?? Infinity) > executed);
+    const isSnapshot = parts !== undefined && delta !== undefined;
+    const changes = isSnapshot
+      ? this.#replica.finishSnapshot(this.#welcome?.epoch ?? "", parts, delta, pending)
+      : this.#replica.advance(delta, pending);
+    if (isSnapshot) this.#isMistaken = false;
+    const told = mark === undefined ? [] : this.#queue.answer(mark, (outcomes ?? []).map(decodeOutcome));
+    if (tag !== undefined) this.#queue.resume(executed);
+    this.#events.advanced(changes, told);
+  }
+
+  #caughtUp(): void {
+    if (this.#welcome === undefined) throw new Error("an update came before the welcome");
+    this.#connection.markOnline();
+    this.outbox.open(this.#welcome.limits);
+  }
+
+  #refused({ code, message, clientReqId, retryAfterMs }: ErrorFrame): void {
+    if (clientReqId !== undefined) {
+      this.#queue.rewind(clientReqId);
+      return this.outbox.pause(retryAfterMs ?? 1_000);
+    }
+    this.#events.failed(new RoomError(code, message, true));
+  }
+
+  /** Asks for a catch-up. What arrives before it is not taken in. */
+  #resync(): void {
+    this.#awaitedTag = ++this.#lastTag;
+    this.#sendFrame({
+      kind: "resync",
+      tag: this.#awaitedTag,
+      ...this.#position,
+      confirmed: this.#queue.confirmed,
+    });
+  }
+
+  #noteReceived(frame: DownFrame, bytes: number): void {
+    const delta = frame.kind === "update" ? frame.delta : undefined;
+    this.#options.onTraffic?.({
+      direction: "down",
+      kind: frame.kind,
+      bytes,
+      ...(delta && { from: delta.from, to: delta.to }),
+      at: Date.now(),
+    });
+    if (frame.kind === "welcome") this.#unacknowledgedBytes = 0;
+    this.#unacknowledgedBytes += bytes;
+    const limit = this.#welcome?.limits.maxUnacknowledgedBytes ?? Infinity;
+    if (this.#unacknowledgedBytes < limit / 4) return;
+    this.#sendFrame({ kind: "ack", bytes: this.#unacknowledgedBytes });
+    this.#unacknowledgedBytes = 0;
+  }
+
+  #sendFrame(frame: UpFrame): boolean {
+    return this.#sendText(frame.kind, JSON.stringify(frame));
+  }
+
+  #sendText(kind: string, text: string): boolean {
+    if (!this.#connection.send(text)) return false;
+    this.#options.onTraffic?.({ direction: "up", kind, bytes: utf8Bytes(text), at: Date.now() });
+    return true;
+  }
+
+  #fail(code: Code, error: unknown): void {
+    this.#events.failed(
+      new RoomError(code, error instanceof Error ? error.message : codes[code].sentence, true),
+    );
+  }
+}
+
+function decodeOutcome([clientReqId, result]: WireOutcome): [number, Outcome] {
+  if (typeof result === "number") return [clientReqId, { kind: "accepted", rev: result }];
+  return [clientReqId, { kind: "rejected", ...result } as Outcome];
+}

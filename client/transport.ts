@@ -1,0 +1,26 @@
+import { openWebSocket } from "./platform.ts";
+
+/** The part of a WebSocket that a connection uses; a browser's, Node's and workerd's all fit. */
+export interface TransportSocket {
+  send(text: string): void;
+  close(code?: number, reason?: string): void;
+  addEventListener(
+    type: "open" | "message" | "close" | "error",
+    listener: (event: TransportEvent) => void,
+  ): void;
+}
+
+/** What a socket's event may carry. */
+export interface TransportEvent {
+  /** Of a message. */
+  readonly data?: unknown;
+  /** Of a close. */
+  readonly code?: number;
+  readonly reason?: string;
+}
+
+/** Opens a socket; replace it in tests, or where sockets come from elsewhere. */
+export type Transport = (url: string, protocols: string[]) => TransportSocket;
+
+export const webSocketTransport: Transport = (url, protocols) =>
+  openWebSocket(url, protocols) as TransportSocket;
