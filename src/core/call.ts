@@ -88,22 +88,11 @@ function applyDirectEdit(tx: Tx, payload: Json): void {
   for (const [collection, changes] of decodeChanges(parsed.data)) {
     const records = Object.hasOwn(tx, collection) ? tx[collection] : undefined;
     if (records === undefined) throw new Rejection("invalid", `there is no collection ${collection}`);
-    for (const [id, change] of changes) {
-      switch (change.kind) {
-        case "put":
-          records.put(id, change.record);
-          break;
-        case "patch":
-          records.patch(id, change.set);
-          for (const field of change.unset) records.unset(id, field);
-          break;
-        case "delete":
-          records.delete(id);
-          break;
-        default:
-          change satisfies never;
-      }
+    // Of two, only the later would be left.
+    if (changes.size !== parsed.data[collection]?.length) {
+      throw new Rejection("invalid", `a direct edit names a record of ${collection} twice`);
     }
+    for (const [id, change] of changes) records.apply(id, change);
   }
 }
 

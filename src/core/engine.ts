@@ -5,9 +5,9 @@ import { encodeAuthors } from "./authorship.ts";
 import { runCall, type Broadcast, type Caller, type Outcome, type Run } from "./call.ts";
 import { absorb, applyChange, encodeChanges, type Changes } from "./changes.ts";
 import { encodeDelta, type Delta } from "./history.ts";
-import { copyJson, jsonBytes, NotJsonError, type Fields } from "./json.ts";
+import { copyJson, jsonBytes, type Fields } from "./json.ts";
 import type { Limits } from "./limits.ts";
-import type { MarkEntry } from "./marks.ts";
+import type { ClientMark, MarkEntry } from "./marks.ts";
 import { rowBytes, type Memory } from "./memory.ts";
 import type { JournalRow } from "./storage.ts";
 import { Transaction, type Tx } from "./transaction.ts";
@@ -101,8 +101,12 @@ export const roomActor = "room";
 
 /** Bytes that a row spends on one changed record and on one outcome, beside the change itself. */
 const bookkeepingBytes = 64;
+/** Bytes that a row spends on one client: its id among the authors, and its id and secret beside its outcomes. */
+const clientBytes = 512;
 /** What a rejection may carry; more would crowd the row. */
 const maxRejectionBytes = 4_096;
+const maxRejectionCodeLength = 64;
+const maxRejectionMessageLength = 500;
 
 /** The room's rule book: calls in, commits and outcomes out. It knows no sockets, no timers and no disk. */
 export class Engine {
@@ -127,8 +131,7 @@ export class Engine {
     if (call.clientReqId <= mark)
       return { kind: "duplicate", outcome: known?.outcomes.get(call.clientReqId) };
     if (call.clientReqId > mark + 1) return { kind: "gap", expected: mark + 1 };
-    if (known && known.outcomes.size >= this.#options.limits.maxUnconfirmedOutcomes)
-      return { kind: "unconfirmed" };
+    if (known && this.#owesConfirmation(known)) return { kind: "unconfirmed" };
     if (this.#isFull(0)) return { kind: "full" };
     const outcome = this.#execute(client, call, now);
     if (outcome === undefined) return { kind: "full" };
@@ -139,7 +142,8 @@ export class Engine {
 
   /**
    * Commits what `edit` does as one operation of the room itself. Any collection may be written.
-   * Throws what `edit` throws; then nothing has changed. False: the batch has to be flushed first.
+   * Throws what `edit` throws, and `too-large` for one that changes too much; then nothing has changed.
+   * False: the batch has to be flushed first.
    */
   transact(edit: (tx: Tx) => void): boolean {
     const { definition, limits } = this.#options;
@@ -150,6 +154,8 @@ export class Engine {
       transaction.close();
     }
     const bytes = this.#measure(transaction.changes);
+    const excess = this.#excess(bytes);
+    if (excess !== undefined) throw excess;
     if (this.#isFull(bytes)) return false;
     this.#commit(transaction.changes, bytes, roomActor, null, "transact", null);
     return true;
@@ -217,14 +223,8 @@ export class Engine {
     const refusal = this.#refusal(client, call, result.changes);
     if (refusal !== undefined) return rejected(refusal);
     const bytes = this.#measure(result.changes);
-    if (bytes > limits.maxOperationBytes) {
-      return rejected(
-        new Rejection(
-          "too-large",
-          `the call changes ${bytes} bytes, allowed are ${limits.maxOperationBytes}`,
-        ),
-      );
-    }
+    const excess = this.#excess(bytes);
+    if (excess !== undefined) return rejected(excess);
     if (this.#outgrowsState(result.changes, bytes)) {
       return rejected(
         new Rejection("too-large", `the room is full: it may hold ${limits.maxStateBytes} bytes`),
@@ -249,6 +249,11 @@ export class Engine {
     return batch;
   }
 
+  #owesConfirmation({ outcomes, outcomeBytes }: ClientMark): boolean {
+    const { maxUnconfirmedOutcomes, maxUnconfirmedBytes } = this.#options.limits;
+    return outcomes.size >= maxUnconfirmedOutcomes || outcomeBytes >= maxUnconfirmedBytes;
+  }
+
   #openBatch(): Batch {
     this.#batch ??= {
       from: this.memory.rev,
@@ -267,6 +272,7 @@ export class Engine {
     if (entry === undefined) {
       entry = { secret: client.secret, outcomes: [] };
       batch.outcomes.set(client.actor, entry);
+      batch.bytes += clientBytes;
     }
     entry.outcomes.push([clientReqId, outcome]);
     batch.bytes += outcome.kind === "accepted" ? bookkeepingBytes : bookkeepingBytes + jsonBytes(outcome);
@@ -277,9 +283,9 @@ export class Engine {
     if (authorize === undefined) return undefined;
     try {
       const proposed = { type: call.type, payload: call.payload, changes: [...this.#proposed(changes)] };
-      return authorize(proposed, caller)
-        ? undefined
-        : new Rejection("forbidden", `you may not ${call.type} this`);
+      const answer: unknown = authorize(proposed, caller);
+      // A promise counts as true: a rule that is asynchronous, unseen by a compiler, must not let everything through.
+      return answer === true ? undefined : new Rejection("forbidden", `you may not ${call.type} this`);
     } catch (error) {
       if (error instanceof Rejection) return error;
       this.#options.onFailure(error, call.type);
@@ -303,10 +309,17 @@ export class Engine {
     return jsonBytes(encodeChanges(changes)) + records * bookkeepingBytes;
   }
 
+  #excess(bytes: number): Rejection | undefined {
+    const { maxOperationBytes } = this.#options.limits;
+    if (bytes <= maxOperationBytes) return undefined;
+    return new Rejection("too-large", `it changes ${bytes} bytes, allowed are ${maxOperationBytes}`);
+  }
+
   #isFull(bytes: number): boolean {
     const held = this.#batch?.bytes ?? 0;
     // The outcome of this very call, should it be a rejection, has to fit as well.
-    return held > 0 && held + bytes + maxRejectionBytes + bookkeepingBytes > this.#options.limits.maxRowBytes;
+    const outcomeBytes = maxRejectionBytes + bookkeepingBytes + clientBytes;
+    return held > 0 && held + bytes + outcomeBytes > this.#options.limits.maxRowBytes;
   }
 
   /** Near its limit the state is what the pages held, and all of the journal since; only what grows is refused. */
@@ -340,19 +353,21 @@ export class Engine {
   }
 }
 
+/** The outcome that tells of `rejection`, whatever the app has put into it: what it cannot carry is left out. */
 function rejected(rejection: Rejection): Outcome {
-  const outcome = { kind: "rejected", code: rejection.code, message: rejection.message } as const;
-  if (rejection.data === undefined) return limitMessage(outcome);
+  const given: unknown = rejection.code; // JavaScript may have put a number there
+  const code = cut(String(given), maxRejectionCodeLength);
+  const message = cut(rejection.message, maxRejectionMessageLength);
+  const outcome = { kind: "rejected", code, message } as const;
+  if (rejection.data === undefined) return outcome;
   try {
     const whole = { ...outcome, data: copyJson(rejection.data) };
-    return jsonBytes(whole) <= maxRejectionBytes ? whole : limitMessage(outcome);
-  } catch (error) {
-    if (error instanceof NotJsonError) return limitMessage(outcome);
-    throw error;
+    return jsonBytes(whole) <= maxRejectionBytes ? whole : outcome;
+  } catch {
+    return outcome; // its data is not JSON
   }
 }
 
-function limitMessage<O extends { code: string; message: string }>(outcome: O): O {
-  const message = outcome.message.toWellFormed().slice(0, 500).toWellFormed();
-  return { ...outcome, code: outcome.code.toWellFormed().slice(0, 64), message };
+function cut(text: string, maxLength: number): string {
+  return text.slice(0, maxLength).toWellFormed();
 }

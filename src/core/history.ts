@@ -22,6 +22,8 @@ export interface Segment extends Delta {
 }
 
 const segmentsPerLevel = 4;
+/** Segments of this level are merged no further: they hold a billion flushes, or about as much as fits a row. */
+const topLevel = 12;
 
 /** Squashed deltas that are kept until the next flush, for the next client that comes from the same place. */
 const maxSquashed = 16;
@@ -52,7 +54,7 @@ export class History {
     this.#maxRingBytes = limits.maxRingBytes;
     this.#maxSegmentBytes = limits.maxRowBytes;
     this.#segments = [...segments];
-    this.#segmentBytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
+    this.#segmentBytes = bytesOf(segments);
   }
 
   get segments(): readonly Segment[] {
@@ -128,7 +130,9 @@ export class History {
       flushes.push(flush);
     }
     this.#add({ ...squashDeltas(flushes), level: 0 });
-    for (let level = 0; this.#countOf(level) === segmentsPerLevel; level++) this.#mergeLevel(level);
+    for (let level = 0; level < topLevel; level++) {
+      if (this.#countOf(level) >= segmentsPerLevel) this.#mergeLevel(level);
+    }
   }
 
   #add(segment: Segment): void {
@@ -140,16 +144,26 @@ export class History {
     return this.#segments.filter((segment) => segment.level === level).length;
   }
 
-  /** Levels fall from old to new, so those of one level stand together, and those merged here stand last. */
+  /**
+   * Makes one segment of the oldest four of `level`. Levels fall from old to new, so those of one level stand
+   * together. What would not fit a row rises as it is: left behind, it would keep its level full for ever.
+   */
   #mergeLevel(level: number): void {
     const start = this.#segments.findIndex((segment) => segment.level === level);
     const merged = this.#segments.slice(start, start + segmentsPerLevel);
     const rest = this.#segments.slice(start + segmentsPerLevel);
-    const segment = { ...squashDeltas(merged), level: level + 1 };
-    if (segment.bytes > this.#maxSegmentBytes) return;
-    this.#segments = [...this.#segments.slice(0, start), segment, ...rest];
-    this.#segmentBytes += segment.bytes - merged.reduce((sum, { bytes }) => sum + bytes, 0);
+    const whole = squashDeltas(merged);
+    const risen = (whole.bytes > this.#maxSegmentBytes ? merged : [whole]).map((delta) => ({
+      ...delta,
+      level: level + 1,
+    }));
+    this.#segments = [...this.#segments.slice(0, start), ...risen, ...rest];
+    this.#segmentBytes += bytesOf(risen) - bytesOf(merged);
   }
+}
+
+function bytesOf(deltas: readonly Delta[]): number {
+  return deltas.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function squashDeltas(spans: readonly Delta[]): Delta {

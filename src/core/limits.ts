@@ -44,12 +44,16 @@ export interface Limits {
   readonly quietCheckpointMs: number;
   /** Bytes sent to one session and not yet acknowledged: a stalled reader's share of memory. */
   readonly maxUnacknowledgedBytes: number;
+  /** Frames sent to one session and not yet acknowledged, a second's worth: whoever is later needs one squashed delta. */
+  readonly maxUnacknowledgedFrames: number;
   /** Clients whose marks are remembered; beyond it the longest unseen is forgotten. */
   readonly maxMarks: number;
   /** Days for which an unseen client's mark is remembered. */
   readonly maxMarkAgeDays: number;
   /** Outcomes kept for one client until it confirms them. */
   readonly maxUnconfirmedOutcomes: number;
+  /** Bytes of those outcomes: one row of storage, which a client that never confirms must not outgrow. */
+  readonly maxUnconfirmedBytes: number;
   /** Deleted records whose deletion `changedByOthers` still knows. */
   readonly maxTombstones: number;
 }
@@ -78,9 +82,11 @@ export const defaultLimits: Limits = Object.freeze({
   pageBytes: 64 * KB,
   quietCheckpointMs: 3_000,
   maxUnacknowledgedBytes: 1 * MB,
+  maxUnacknowledgedFrames: 64,
   maxMarks: 10_000,
   maxMarkAgeDays: 30,
   maxUnconfirmedOutcomes: 4_096,
+  maxUnconfirmedBytes: 1 * MB,
   maxTombstones: 1_024,
 });
 

@@ -1,4 +1,5 @@
 import type { Outcome } from "./call.ts";
+import { jsonBytes } from "./json.ts";
 
 /** What the room remembers of one client, so that a re-sent call is answered and not executed. */
 export interface ClientMark {
@@ -10,6 +11,8 @@ export interface ClientMark {
   confirmed: number;
   /** Outcomes above `confirmed`, by `clientReqId`. */
   readonly outcomes: Map<number, Outcome>;
+  /** What they take in storage, where they are one row. */
+  outcomeBytes: number;
   /** Milliseconds since the epoch. */
   seenAt: number;
 }
@@ -49,6 +52,7 @@ export class Marks {
     if (clientReqId !== client.mark + 1) throw new Error(`mark gap: have ${client.mark}, got ${clientReqId}`);
     client.mark = clientReqId;
     client.outcomes.set(clientReqId, outcome);
+    client.outcomeBytes += weigh(clientReqId, outcome);
     client.seenAt = now;
     this.#changed.add(actor);
   }
@@ -59,8 +63,13 @@ export class Marks {
     if (client === undefined) return;
     const upTo = Math.min(confirmed, client.mark);
     if (upTo <= client.confirmed) return;
-    for (let id = client.confirmed + 1; id <= upTo; id++) client.outcomes.delete(id);
+    for (let id = client.confirmed + 1; id <= upTo; id++) {
+      const outcome = client.outcomes.get(id);
+      if (outcome !== undefined) client.outcomeBytes -= weigh(id, outcome);
+      client.outcomes.delete(id);
+    }
     client.confirmed = upTo;
+    this.#changed.add(actor);
   }
 
   /** Takes in what a journal row says, on wake. */
@@ -73,7 +82,15 @@ export class Marks {
   /** Takes in what a checkpoint wrote, on wake. */
   load(stored: StoredMark): void {
     const { secret, mark, confirmed, outcomes, seenAt } = stored;
-    this.#clients.set(stored.actor, { secret, mark, confirmed, outcomes: new Map(outcomes), seenAt });
+    const outcomeBytes = outcomes.reduce((bytes, [id, outcome]) => bytes + weigh(id, outcome), 0);
+    this.#clients.set(stored.actor, {
+      secret,
+      mark,
+      confirmed,
+      outcomes: new Map(outcomes),
+      outcomeBytes,
+      seenAt,
+    });
   }
 
   /** The marks that changed since the last call, for a checkpoint. */
@@ -82,7 +99,8 @@ export class Marks {
     for (const actor of this.#changed) {
       const client = this.#clients.get(actor);
       if (client === undefined) continue;
-      stored.push({ actor, ...client, outcomes: [...client.outcomes] });
+      const { secret, mark, confirmed, seenAt } = client;
+      stored.push({ actor, secret, mark, confirmed, seenAt, outcomes: [...client.outcomes] });
     }
     this.#changed.clear();
     return stored;
@@ -106,9 +124,14 @@ export class Marks {
   #open(actor: string, secret: string): ClientMark {
     let client = this.#clients.get(actor);
     if (client === undefined) {
-      client = { secret, mark: 0, confirmed: 0, outcomes: new Map(), seenAt: 0 };
+      client = { secret, mark: 0, confirmed: 0, outcomes: new Map(), outcomeBytes: 0, seenAt: 0 };
       this.#clients.set(actor, client);
     }
     return client;
   }
+}
+
+/** Bytes of an outcome among those of its client, with the comma. */
+function weigh(clientReqId: number, outcome: Outcome): number {
+  return jsonBytes([clientReqId, outcome]) + 1;
 }

@@ -10,7 +10,7 @@ import type { Checkpoint, JournalRow, RoomRow, RoomStorage, StoredSegment } from
 
 /** Everything that a room knows, and nothing that storage could not tell again. */
 export interface Memory {
-  readonly epoch: string;
+  epoch: string;
   /** Whether storage knows of this room yet. */
   stored: boolean;
   readonly state: State;
@@ -52,7 +52,7 @@ export function wake(storage: RoomStorage, limits: Limits, newEpoch: () => strin
     if (row.n > memory.checkpointN) replay(memory, row, delta);
     if (delta !== undefined && delta.from >= room.ringFrom) flushes.push(delta);
   }
-  memory.history = restoreHistory(limits, segments, flushes);
+  memory.history = restoreHistory(limits, memory.rev, segments, flushes);
   return memory;
 }
 
@@ -77,16 +77,16 @@ function emptyMemory(room: RoomRow, stored: boolean, limits: Limits, segments: r
   };
 }
 
-/** History is worth having, not worth failing for: what does not join on to the newest flush is left out. */
+/** History is worth having, not worth failing for: what does not join on to `rev` is left out. */
 function restoreHistory(
   limits: Limits,
+  rev: number,
   segments: readonly Segment[],
   flushes: readonly FlushedDelta[],
 ): History {
-  const start =
-    1 + flushes.findLastIndex((flush, index) => index > 0 && flushes[index - 1]?.to !== flush.from);
-  const ring = flushes.slice(Math.max(0, start - 1));
-  const joins = ring[0] === undefined || segments.at(-1)?.to === ring[0].from;
+  const torn = flushes.findLastIndex((flush, index) => index > 0 && flushes[index - 1]?.to !== flush.from);
+  const ring = flushes.slice(Math.max(0, torn));
+  const joins = segments.at(-1)?.to === (ring[0]?.from ?? rev);
   const history = new History(limits, joins ? segments : []);
   for (const flush of ring) history.push(flush);
   return history;

@@ -177,7 +177,7 @@ export class PageTable {
     const chunks: string[][] = [[]];
     let bytes = 0;
     for (const id of [...page.ids].toSorted()) {
-      const size = JSON.stringify([id, state.get(collection, id)]).length + 1;
+      const size = utf8Bytes(JSON.stringify([id, state.get(collection, id)])) + 1;
       if (bytes > 0 && bytes + size > this.#pageBytes) {
         chunks.push([]);
         bytes = 0;

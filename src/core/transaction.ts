@@ -2,7 +2,7 @@ import { safeParse, type $ZodIssue } from "zod/v4/core";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
-import { deletion, sectionOf, squashChange, type Change, type Changes } from "./changes.ts";
+import { applyChange, deletion, sectionOf, squashChange, type Change, type Changes } from "./changes.ts";
 import { copyJson, equalJson, jsonBytes, NotJsonError, type Fields } from "./json.ts";
 import { recordIdProblem, type Limits } from "./limits.ts";
 import { mergeIds, type Source } from "./state.ts";
@@ -111,27 +111,11 @@ export class CollectionTransaction {
   }
 
   patch(id: string, fields: object): void {
-    this.#assertWritable(id);
-    const before = this.#existing(id);
-    const given = Object.entries(fields).filter(([, value]) => value !== undefined);
-    const checked = this.#check(id, { ...before, ...Object.fromEntries(given) });
-    const set: Record<string, Json> = {};
-    for (const [field] of given) {
-      const value = checked[field];
-      if (value !== undefined && !equalJson(before[field], value)) set[field] = value;
-    }
-    if (Object.keys(set).length === 0) return;
-    const after = Object.freeze({ ...before, ...set });
-    this.#transaction.write(this.#name, id, { kind: "patch", set: Object.freeze(set), unset: [] }, after);
+    this.#merge(id, fields, []);
   }
 
   unset(id: string, field: string): void {
-    this.#assertWritable(id);
-    const { [field]: removed, ...rest } = this.#existing(id);
-    if (removed === undefined) return;
-    this.#check(id, rest);
-    const change: Change = { kind: "patch", set: Object.freeze({}), unset: [field] };
-    this.#transaction.write(this.#name, id, change, Object.freeze(rest));
+    this.#merge(id, {}, [field]);
   }
 
   delete(id: string): void {
@@ -139,8 +123,48 @@ export class CollectionTransaction {
     if (this.has(id)) this.#transaction.write(this.#name, id, deletion, undefined);
   }
 
+  /** Does what a direct edit says of a record. */
+  apply(id: string, change: Change): void {
+    switch (change.kind) {
+      case "put":
+        return this.put(id, change.record);
+      case "patch":
+        return this.#merge(id, change.set, change.unset);
+      case "delete":
+        return this.delete(id);
+      default:
+        return change satisfies never;
+    }
+  }
+
   changedByOthers(id: string): boolean {
     return this.#transaction.options.changedByOthers?.(this.#name, id) ?? false;
+  }
+
+  /** Sets and removes in one: only what that leaves has to fit the schema, so the order of a squashed edit is no matter. */
+  #merge(id: string, fields: object, removed: readonly string[]): void {
+    this.#assertWritable(id);
+    const before = this.#existing(id);
+    const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+    const unset = [...new Set(removed)].filter((field) => Object.hasOwn(before, field));
+    const merged: Record<string, unknown> = { ...before, ...Object.fromEntries(given) };
+    for (const field of removed) delete merged[field];
+    const checked = this.#check(id, merged);
+    const refilled = unset.find((field) => Object.hasOwn(checked, field));
+    if (refilled !== undefined) {
+      throw new Rejection(
+        "invalid",
+        `${this.#name} records have a default for ${refilled}: it cannot be removed`,
+      );
+    }
+    const set: Record<string, Json> = {};
+    for (const [field] of given) {
+      const value = Object.hasOwn(checked, field) ? checked[field] : undefined;
+      if (value !== undefined && !equalJson(before[field], value)) set[field] = value;
+    }
+    if (Object.keys(set).length === 0 && unset.length === 0) return;
+    const change: Change = { kind: "patch", set: Object.freeze(set), unset };
+    this.#transaction.write(this.#name, id, change, applyChange(before, change));
   }
 
   #existing(id: string): Fields {
@@ -194,7 +218,8 @@ function byField(issues: readonly $ZodIssue[]): Json {
   for (const issue of issues) {
     const field = issue.path.map(String).join(".") || "(value)";
     // zod/mini ships no sentences of its own, so the code says more.
-    data[field] ??= issue.message === "Invalid input" ? issue.code : issue.message;
+    if (Object.hasOwn(data, field)) continue;
+    data[field] = issue.message === "Invalid input" ? issue.code : issue.message;
   }
   return data;
 }

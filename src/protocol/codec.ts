@@ -2,8 +2,10 @@ import type { Outcome } from "../core/call.ts";
 import { checkParsedJson, maxJsonDepth, NotJsonError, utf8Bytes } from "../core/json.ts";
 import { DownFrame, UpFrame, type WireOutcome } from "./frames.ts";
 
-/** A frame's own nesting around a payload: frame, calls, call. */
-const frameDepth = 3;
+/** What a frame nests around a record: frame, calls, call, and in it the changes of a direct edit, a section, a change. */
+const frameDepth = 6;
+/** Of what a refusal tells: the caller knows its own words. */
+const maxMessageLength = 200;
 
 /** What came up, or why it could not be read. */
 export type Decoded =
@@ -21,7 +23,9 @@ export function decodeUp(data: unknown, maxFrameBytes: number): Decoded {
     parsed = JSON.parse(data);
     checkParsedJson(parsed, maxJsonDepth + frameDepth);
   } catch (error) {
-    if (error instanceof NotJsonError) return refuse("invalid", error.message);
+    if (error instanceof NotJsonError) {
+      return refuse("invalid", error.message.slice(0, maxMessageLength).toWellFormed());
+    }
     return refuse("invalid", "a frame is one JSON object");
   }
   const frame = UpFrame.safeParse(parsed);

@@ -1,7 +1,7 @@
 /** What a code means to whoever meets it. */
 interface CodeRow {
   /** `retry`: the same may work later, and clients reconnect by themselves. `final`: it will not. */
-  readonly then: "retry" | "final";
+  readonly advice: "retry" | "final";
   /** HTTP status of an answer that carries the code. */
   readonly status: number;
   /** WebSocket close code; 4000 + status where a status says it, so that it can be read without a table. */
@@ -13,62 +13,87 @@ interface CodeRow {
 /** Every code that the room itself uses. Mutators add the app's own through `ctx.reject`. */
 export const codes = {
   invalid: {
-    then: "final",
+    advice: "final",
     status: 400,
     closeCode: 4400,
     sentence: "The request does not have the form it needs.",
   },
   unauthorized: {
-    then: "final",
+    advice: "final",
     status: 401,
     closeCode: 4401,
     sentence: "Nobody is signed in, or the token is not good.",
   },
-  forbidden: { then: "final", status: 403, closeCode: 4403, sentence: "This is not allowed to this caller." },
-  "not-found": { then: "final", status: 404, closeCode: 4404, sentence: "There is no such thing." },
+  forbidden: {
+    advice: "final",
+    status: 403,
+    closeCode: 4403,
+    sentence: "This is not allowed to this caller.",
+  },
+  "not-found": { advice: "final", status: 404, closeCode: 4404, sentence: "There is no such thing." },
   conflict: {
-    then: "final",
+    advice: "final",
     status: 409,
     closeCode: 4409,
     sentence: "Somebody else has changed this first.",
   },
-  replaced: { then: "final", status: 409, closeCode: 4410, sentence: "The same client has connected again." },
+  replaced: {
+    advice: "final",
+    status: 409,
+    closeCode: 4410,
+    sentence: "The same client has connected again.",
+  },
   "id-conflict": {
-    then: "final",
+    advice: "final",
     status: 409,
     closeCode: 4411,
     sentence: "This client id belongs to somebody else.",
   },
   "too-old": {
-    then: "final",
+    advice: "final",
     status: 410,
     closeCode: 4412,
     sentence: "The room no longer knows what became of this client's calls.",
   },
-  "too-large": { then: "final", status: 413, closeCode: 4413, sentence: "This is over a limit of the room." },
+  "too-large": {
+    advice: "final",
+    status: 413,
+    closeCode: 4413,
+    sentence: "This is over a limit of the room.",
+  },
   "schema-mismatch": {
-    then: "final",
+    advice: "final",
     status: 426,
     closeCode: 4426,
     sentence: "The room runs another version of the schema.",
   },
-  "rate-limited": { then: "retry", status: 429, closeCode: 4429, sentence: "Too much in too short a time." },
+  "rate-limited": {
+    advice: "retry",
+    status: 429,
+    closeCode: 4429,
+    sentence: "Too much in too short a time.",
+  },
   internal: {
-    then: "retry",
+    advice: "retry",
     status: 500,
     closeCode: 4500,
     sentence: "The room failed; nothing was changed.",
   },
-  "room-full": { then: "retry", status: 503, closeCode: 4503, sentence: "The room has no place left." },
+  "room-full": { advice: "retry", status: 503, closeCode: 4503, sentence: "The room has no place left." },
   "epoch-changed": {
-    then: "retry",
+    advice: "retry",
     status: 409,
     closeCode: 4420,
     sentence: "The room was restored; start from its snapshot.",
   },
-  gap: { then: "retry", status: 409, closeCode: 4421, sentence: "An earlier call is missing." },
-  "not-ready": { then: "retry", status: 503, closeCode: 4425, sentence: "There is no state to work on yet." },
-  closed: { then: "final", status: 410, closeCode: 1000, sentence: "The room was closed by this client." },
+  gap: { advice: "retry", status: 409, closeCode: 4421, sentence: "An earlier call is missing." },
+  "not-ready": {
+    advice: "retry",
+    status: 503,
+    closeCode: 4425,
+    sentence: "There is no state to work on yet.",
+  },
+  closed: { advice: "final", status: 410, closeCode: 1000, sentence: "The room was closed by this client." },
 } as const satisfies Record<string, CodeRow>;
 /* oxlint-enable unicorn/no-thenable */
 

@@ -24,6 +24,8 @@ export const Push = z.object({
   calls: z.array(WireCall).check(z.minLength(1)),
   /** Newest `clientReqId` whose outcome the client has: the room may forget outcomes up to here. */
   confirmed: Counter,
+  /** Spares a frame of its own: as `bytes` of an ack. */
+  received: z.optional(Counter),
 });
 
 /** The client's whole presence from now on. */
@@ -36,7 +38,7 @@ export const SendEvent = z.object({
   payload: AnyJson,
 });
 
-/** Bytes of frames received on this socket so far, heartbeats left out. */
+/** Bytes of frames received since the last such message, heartbeats left out. */
 export const Ack = z.object({ kind: z.literal("ack"), bytes: Counter });
 
 /** A delta did not fit: asks for a catch-up from `rev`, which will carry `tag`. */
@@ -94,6 +96,7 @@ export const Welcome = z.object({
     maxCallsPerFrame: z.number(),
     maxFrameBytes: z.number(),
     maxUnacknowledgedBytes: z.number(),
+    maxUnacknowledgedFrames: z.number(),
   }),
 });
 export type Welcome = z.infer<typeof Welcome>;

@@ -1,0 +1,25 @@
+import type { Json } from "./json.ts";
+
+/** What a call asked for. */
+export interface RejectedOperation {
+  /** The mutator's name, or `transact`. */
+  readonly type: string;
+  readonly payload: Json;
+}
+
+/** What a caller is told: its call was refused, by its own prediction or by the room, and has changed nothing. */
+export class RejectedError extends Error {
+  override readonly name = "RejectedError";
+  /** One of the room's codes (`invalid`, `not-found`, `conflict`, `forbidden`, …) or the app's own. */
+  readonly code: string;
+  /** Whatever the mutator said beside it. */
+  readonly data: Json | undefined;
+  readonly operation: RejectedOperation | undefined;
+
+  constructor(code: string, message: string, data?: Json, operation?: RejectedOperation) {
+    super(message);
+    this.code = code;
+    this.data = data;
+    this.operation = operation;
+  }
+}

@@ -1,0 +1,529 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Outcome, Run } from "../../src/core/call.ts";
+import { Engine, type Call, type Client, type EngineOptions, type Flush } from "../../src/core/engine.ts";
+import { utf8Bytes } from "../../src/core/json.ts";
+import { defaultLimits, type Limits } from "../../src/core/limits.ts";
+import { decodeDelta, rowBytes, wake } from "../../src/core/memory.ts";
+import { Rejection, type Json } from "../../src/index.ts";
+import { MemoryStorage } from "./memory-storage.ts";
+import { contentOf } from "./random-edits.ts";
+import { sheet, sheetServerMutators, writer } from "./sheet.ts";
+
+const now = 1_700_000_000_000;
+const ann = writer("ann");
+const ben = writer("ben");
+
+/** A room without a disk: flushes are settled as soon as they are cut. */
+class Desk {
+  readonly engine: Engine;
+  readonly failures: unknown[] = [];
+  readonly flushes: Flush[] = [];
+
+  constructor(options: Partial<EngineOptions> = {}, limits: Partial<Limits> = {}) {
+    const allLimits = { ...defaultLimits, ...limits };
+    this.engine = new Engine(
+      wake(new MemoryStorage(64), allLimits, () => "epoch"),
+      {
+        definition: sheet,
+        limits: allLimits,
+        serverMutators: sheetServerMutators,
+        onFailure: (error) => this.failures.push(error),
+        ...options,
+      },
+    );
+  }
+
+  get memory() {
+    return this.engine.memory;
+  }
+
+  submit(client: Client, call: Call) {
+    return this.engine.submit(client, call, now);
+  }
+
+  /** Makes the client's next call. */
+  next(client: Client, type: string, payload: Json, baseRev = this.memory.rev) {
+    const clientReqId = (this.memory.marks.get(client.actor)?.mark ?? 0) + 1;
+    return this.submit(client, { clientReqId, baseRev, type, payload });
+  }
+
+  /** Makes the client's next call and tells what it came to. */
+  outcome(client: Client, type: string, payload: Json, baseRev?: number): Outcome | undefined {
+    const { kind } = this.next(client, type, payload, baseRev);
+    if (kind !== "executed") throw new Error(`${type} was not executed: ${kind}`);
+    const mark = this.memory.marks.get(client.actor);
+    return mark?.outcomes.get(mark.mark);
+  }
+
+  put(client: Client, id: string, text = "") {
+    return this.outcome(client, "transact", { notes: [["put", id, { text, rank: 0 }]] });
+  }
+
+  flush(): Flush {
+    const flush = this.engine.cut(now);
+    if (flush === undefined) throw new Error("there was nothing to flush");
+    this.engine.settle(flush);
+    this.flushes.push(flush);
+    return flush;
+  }
+}
+
+describe("a call that is accepted", () => {
+  test("is committed at the next revision, one for each operation", () => {
+    const desk = new Desk();
+    expect(desk.put(ann, "a")).toEqual({ kind: "accepted", rev: 1 });
+    expect(desk.outcome(ben, "add", { id: "c", by: 1 })).toEqual({ kind: "accepted", rev: 2 });
+    expect(desk.memory.rev).toBe(2);
+    expect(contentOf(desk.memory.state)).toEqual({
+      notes: { a: { text: "", rank: 0 } },
+      counters: { c: { value: 1 } },
+    });
+  });
+
+  test("takes a revision also when it changes nothing", () => {
+    const desk = new Desk();
+    expect(desk.outcome(ann, "nothing", {})).toEqual({ kind: "accepted", rev: 1 });
+    expect(desk.outcome(ann, "transact", {})).toEqual({ kind: "accepted", rev: 2 });
+    expect(desk.flush().row).toMatchObject({ from: 0, to: 2 });
+  });
+
+  test("runs what only the server has", () => {
+    const desk = new Desk();
+    expect(desk.outcome(ann, "roll", { id: "d" })).toEqual({ kind: "accepted", rev: 1 });
+    expect(desk.memory.state.get("counters", "d")).toEqual({ value: 6 });
+  });
+
+  test("is told to hooks, with who made it, and its events leave with it", () => {
+    const desk = new Desk();
+    desk.outcome(ann, "announce", { at: 5 });
+    desk.outcome(ben, "add", { id: "c", by: 1 });
+    const { operations, broadcasts } = desk.flush();
+    expect(operations).toEqual([
+      { rev: 1, type: "announce", payload: { at: 5 }, actor: "ann", user: { name: "ann" } },
+      { rev: 2, type: "add", payload: { id: "c", by: 1 }, actor: "ben", user: { name: "ben" } },
+    ]);
+    expect(broadcasts).toEqual([{ event: "ping", payload: { at: 5 } }]);
+  });
+});
+
+describe("exactly once:", () => {
+  test("a call that was executed is answered again, and nothing runs", () => {
+    const desk = new Desk();
+    const call: Call = { clientReqId: 1, baseRev: 0, type: "add", payload: { id: "c", by: 1 } };
+    desk.submit(ann, call);
+    desk.outcome(ben, "add", { id: "c", by: 10 });
+    expect(desk.submit(ann, call)).toEqual({ kind: "duplicate", outcome: { kind: "accepted", rev: 1 } });
+    desk.flush();
+    expect(desk.submit(ann, call)).toEqual({ kind: "duplicate", outcome: { kind: "accepted", rev: 1 } });
+    expect(desk.memory.state.get("counters", "c")).toEqual({ value: 11 });
+    expect([desk.memory.rev, desk.engine.hasBatch]).toEqual([2, false]);
+  });
+
+  test("a call that was rejected is answered again in the same words, though it would be accepted now", () => {
+    const desk = new Desk();
+    const call: Call = { clientReqId: 1, baseRev: 0, type: "claim", payload: { id: "a" } };
+    desk.submit(ann, call);
+    desk.put(ben, "a");
+    expect(desk.submit(ann, call)).toMatchObject({ kind: "duplicate", outcome: { code: "not-found" } });
+    expect(desk.memory.state.get("notes", "a")).toEqual({ text: "", rank: 0 });
+  });
+
+  test("a call whose outcome the client has confirmed is a duplicate without one", () => {
+    const desk = new Desk();
+    desk.put(ann, "a");
+    desk.memory.marks.confirm("ann", 1);
+    expect(desk.submit(ann, { clientReqId: 1, baseRev: 0, type: "nothing", payload: {} })).toEqual({
+      kind: "duplicate",
+      outcome: undefined,
+    });
+  });
+
+  test("a call above the next is a gap, and nothing runs", () => {
+    const desk = new Desk();
+    const submission = desk.submit(ann, { clientReqId: 3, baseRev: 0, type: "nothing", payload: {} });
+    expect(submission).toEqual({ kind: "gap", expected: 1 });
+    expect([desk.memory.rev, desk.engine.hasBatch, desk.memory.marks.size]).toEqual([0, false, 0]);
+  });
+
+  test("the same id of another client is another call", () => {
+    const desk = new Desk();
+    desk.put(ann, "a");
+    expect(desk.put(ben, "b")).toEqual({ kind: "accepted", rev: 2 });
+  });
+});
+
+describe("a call that is rejected", () => {
+  test.each<[string, string, Json, Client, string]>([
+    ["by its own rule", "refuse", { code: "taken" }, ann, "taken"],
+    ["for its payload", "add", { id: 1 }, ann, "invalid"],
+    ["for a name that is no mutator", "nope", {}, ann, "invalid"],
+    ["for a record that is not there", "transact", { notes: [["patch", "x", {}]] }, ann, "not-found"],
+    ["for a collection that is not direct", "transact", { counters: [["delete", "x"]] }, ann, "forbidden"],
+    ["because it is a reader's", "nothing", {}, { ...ann, role: "reader" }, "forbidden"],
+    ["because its mutator threw", "crash", {}, ann, "internal"],
+  ])("%s consumes its id and no revision, and changes nothing", (_title, type, payload, client, code) => {
+    const desk = new Desk();
+    expect(desk.outcome(client, type, payload)).toMatchObject({ kind: "rejected", code });
+    expect([desk.memory.rev, contentOf(desk.memory.state)]).toEqual([0, {}]);
+    expect(desk.memory.marks.get("ann")?.mark).toBe(1);
+    const { row, delta, operations } = desk.flush();
+    expect([row.from, row.to, delta, operations]).toEqual([0, 0, undefined, []]);
+    expect(desk.put(ann, "a")).toEqual({ kind: "accepted", rev: 1 });
+  });
+
+  test("by a mutator that threw tells the caller nothing of it, and the operator all", () => {
+    const desk = new Desk();
+    const outcome = desk.outcome(ann, "crash", {});
+    expect(outcome).toEqual({
+      kind: "rejected",
+      code: "internal",
+      message: "the room could not run this call",
+    });
+    expect(desk.failures).toEqual([new Error("a bug with secrets in its text")]);
+  });
+
+  test("by a mutator that is asynchronous is internal", () => {
+    const roll: Run = async (tx) => {
+      await Promise.resolve();
+      tx["counters"]?.put("late", { value: 1 });
+    };
+    const desk = new Desk({ serverMutators: { roll } });
+    expect(desk.outcome(ann, "roll", { id: "d" })).toMatchObject({ code: "internal" });
+    expect(desk.memory.rev).toBe(0);
+  });
+
+  test("broadcasts nothing", () => {
+    const desk = new Desk({ authorize: () => false });
+    desk.outcome(ann, "announce", { at: 1 });
+    expect(desk.flush().broadcasts).toEqual([]);
+  });
+
+  test.each<[string, Json, object]>([
+    [
+      "its data",
+      { code: "c", message: "m", data: { a: [1] } },
+      { code: "c", message: "m", data: { a: [1] } },
+    ],
+    ["its code for want of a message", { code: "taken" }, { code: "taken", message: "taken" }],
+    ["no data that is too much", { code: "c", data: "x".repeat(5_000) }, { code: "c", message: "c" }],
+    ["no more of a message than fits", { code: "c", message: "é".repeat(900) }, { message: "é".repeat(500) }],
+    [
+      "no more of a message than fits beside data",
+      { code: "c", message: "m".repeat(900), data: 1 },
+      { message: "m".repeat(500), data: 1 },
+    ],
+    ["no more of a code than fits", { code: "c".repeat(90), message: "m" }, { code: "c".repeat(64) }],
+  ])("carries %s", (_title, payload, expected) => {
+    const { kind, ...told } = new Desk().outcome(ann, "refuse", payload) as { kind: string };
+    expect(kind).toBe("rejected");
+    expect(told).toMatchObject(expected);
+    expect(Object.hasOwn(told, "data")).toBe(Object.hasOwn(expected, "data"));
+    expect(utf8Bytes(JSON.stringify(told))).toBeLessThan(4_096);
+  });
+
+  test.each<[string, unknown, unknown]>([
+    ["a code that is a number", new Rejection(404 as never), { code: "404" }],
+    ["data that is not JSON", new Rejection("c", "m", new Map() as never), { code: "c", message: "m" }],
+    [
+      "text that is not Unicode",
+      new Rejection("c\ud800", "m\udc00"),
+      { code: "c\ufffd", message: "m\ufffd" },
+    ],
+  ])("with %s is still an answer", (_title, rejection, expected) => {
+    const roll: Run = () => {
+      throw rejection;
+    };
+    const desk = new Desk({ serverMutators: { roll } });
+    expect(desk.outcome(ann, "roll", { id: "d" })).toMatchObject(expected as object);
+  });
+});
+
+describe("authorize", () => {
+  test("is asked with the records before and after", () => {
+    const asked: unknown[] = [];
+    const desk = new Desk({
+      authorize: (operation, caller) => {
+        asked.push({ ...operation, actor: caller.actor });
+        return true;
+      },
+    });
+    desk.put(ann, "a", "one");
+    const payload = {
+      notes: [
+        ["patch", "a", { rank: 2 }],
+        ["put", "b", { text: "", rank: 0 }],
+      ],
+      cards: [],
+    };
+    desk.outcome(ben, "transact", payload);
+    expect(asked[1]).toEqual({
+      type: "transact",
+      payload,
+      actor: "ben",
+      changes: [
+        { collection: "notes", id: "a", before: { text: "one", rank: 0 }, after: { text: "one", rank: 2 } },
+        { collection: "notes", id: "b", before: undefined, after: { text: "", rank: 0 } },
+      ],
+    });
+  });
+
+  test.each<[string, () => unknown, string]>([
+    ["says no", () => false, "forbidden"],
+    [
+      "refuses in its own words",
+      () => {
+        throw new Rejection("paywall");
+      },
+      "paywall",
+    ],
+    [
+      "throws",
+      () => {
+        throw new Error("bug");
+      },
+      "internal",
+    ],
+    ["is asynchronous, which is no yes", () => Promise.resolve(true), "forbidden"],
+    ["says something that is not true", () => 1, "forbidden"],
+  ])("that %s refuses the operation", (_title, authorize, code) => {
+    const desk = new Desk({ authorize: authorize as () => boolean });
+    expect(desk.put(ann, "a")).toMatchObject({ kind: "rejected", code });
+    expect([desk.memory.rev, contentOf(desk.memory.state)]).toEqual([0, {}]);
+    expect(desk.failures.length).toBe(code === "internal" ? 1 : 0);
+  });
+});
+
+describe("changed by others", () => {
+  test.each([
+    { title: "since the caller's revision is a conflict", baseRev: 1, code: "conflict" },
+    { title: "before the caller's revision is none", baseRev: 2, code: undefined },
+    { title: "is none for a caller who claims a revision of the future", baseRev: 1e9, code: undefined },
+  ])("$title", ({ baseRev, code }) => {
+    const desk = new Desk();
+    desk.put(ann, "a");
+    desk.put(ben, "a", "two");
+    const outcome = desk.outcome(ann, "claim", { id: "a" }, baseRev);
+    expect(outcome).toMatchObject(code === undefined ? { kind: "accepted" } : { code });
+  });
+
+  test("a revision of the future does not hide what is changed once the room gets there", () => {
+    const desk = new Desk();
+    desk.put(ann, "a");
+    const forged: Call = { clientReqId: 2, baseRev: 3, type: "refuse", payload: { code: "later" } };
+    desk.submit(ann, forged);
+    desk.put(ben, "a", "two");
+    desk.put(ben, "a", "three");
+    expect(desk.outcome(ann, "claim", { id: "a" }, 1)).toMatchObject({ code: "conflict" });
+  });
+
+  test("the caller's own changes are none", () => {
+    const desk = new Desk();
+    desk.put(ann, "a");
+    expect(desk.outcome(ann, "claim", { id: "a" }, 0)).toMatchObject({ kind: "accepted" });
+  });
+
+  test("the room's own changes are somebody else's", () => {
+    const desk = new Desk();
+    desk.put(ann, "a");
+    desk.engine.transact((tx) => tx["notes"]?.patch("a", { rank: 9 }));
+    expect(desk.outcome(ann, "claim", { id: "a" }, 1)).toMatchObject({ code: "conflict" });
+  });
+});
+
+describe("the room's own edit", () => {
+  test("is one operation, and may write any collection", () => {
+    const desk = new Desk();
+    const isDone = desk.engine.transact((tx) => {
+      tx["counters"]?.put("c", { value: 1 });
+      tx["notes"]?.put("a", { text: "", rank: 0 });
+    });
+    expect([isDone, desk.memory.rev]).toEqual([true, 1]);
+    expect(desk.flush().operations).toEqual([
+      { rev: 1, type: "transact", payload: null, actor: "room", user: null },
+    ]);
+  });
+
+  test("that throws has changed nothing", () => {
+    const desk = new Desk();
+    const edit = () =>
+      desk.engine.transact((tx) => {
+        tx["counters"]?.put("c", { value: 1 });
+        throw new Error("no");
+      });
+    expect(edit).toThrow("no");
+    expect([desk.memory.rev, desk.engine.hasBatch, contentOf(desk.memory.state)]).toEqual([0, false, {}]);
+  });
+
+  test("that is too large for an operation is refused, and has changed nothing", () => {
+    const desk = new Desk({}, { maxOperationBytes: 200 });
+    const edit = () =>
+      desk.engine.transact((tx) => tx["notes"]?.put("a", { text: "x".repeat(300), rank: 0 }));
+    expect(edit).toThrow(expect.objectContaining({ code: "too-large" }));
+    expect([desk.memory.rev, desk.engine.hasBatch]).toEqual([0, false]);
+  });
+});
+
+describe("limits", () => {
+  test("an operation that changes too much is too-large", () => {
+    const desk = new Desk({}, { maxOperationBytes: 300 });
+    expect(desk.put(ann, "a", "x".repeat(300))).toMatchObject({ code: "too-large" });
+    expect(desk.put(ann, "a", "x".repeat(100))).toMatchObject({ kind: "accepted" });
+  });
+
+  test("a room that is full takes nothing that grows it, and everything that does not", () => {
+    const desk = new Desk({}, { maxStateBytes: 1_000 });
+    expect(desk.put(ann, "a", "x".repeat(600))).toMatchObject({ kind: "accepted" });
+    desk.flush();
+    expect(desk.put(ann, "b", "x".repeat(600))).toMatchObject({ code: "too-large" });
+    expect(desk.put(ann, "a", "y".repeat(600))).toMatchObject({ kind: "accepted" });
+    expect(desk.outcome(ann, "clear", {})).toMatchObject({ kind: "accepted" });
+  });
+
+  test("a full room has place again once its pages are written", () => {
+    const desk = new Desk({}, { maxStateBytes: 1_000 });
+    desk.put(ann, "a", "x".repeat(600));
+    desk.outcome(ann, "clear", {});
+    desk.flush();
+    const { memory } = desk;
+    memory.pages.encodeChanged(memory.state, memory.authorship);
+    memory.journalBytes = 0;
+    expect(desk.put(ann, "b", "x".repeat(600))).toMatchObject({ kind: "accepted" });
+  });
+
+  test("a client that confirms nothing is held back after so many outcomes, and goes on once it confirms", () => {
+    const desk = new Desk({}, { maxUnconfirmedOutcomes: 2 });
+    desk.put(ann, "a");
+    desk.outcome(ann, "nope", {});
+    const third: Call = { clientReqId: 3, baseRev: 0, type: "nothing", payload: {} };
+    expect(desk.submit(ann, third)).toEqual({ kind: "unconfirmed" });
+    expect([desk.memory.rev, desk.memory.marks.get("ann")?.mark]).toEqual([1, 2]);
+    expect(desk.submit(ann, { ...third, clientReqId: 1 }).kind).toBe("duplicate");
+    desk.memory.marks.confirm("ann", 1);
+    expect(desk.submit(ann, third)).toEqual({ kind: "executed" });
+  });
+
+  test("a client that confirms nothing is held back before its outcomes outgrow a row of storage", () => {
+    const desk = new Desk();
+    const payload = { code: "c", data: "x".repeat(3_500) };
+    let executed = 0;
+    for (; executed < 5_000; executed++) {
+      let submission = desk.next(ann, "refuse", payload);
+      if (submission.kind === "full") {
+        desk.flush();
+        submission = desk.next(ann, "refuse", payload);
+      }
+      if (submission.kind === "unconfirmed") break;
+    }
+    expect(executed).toBeGreaterThan(100);
+    const [stored] = desk.memory.marks.takeChanged();
+    expect(utf8Bytes(JSON.stringify(stored?.outcomes))).toBeLessThan(defaultLimits.maxRowBytes);
+  });
+});
+
+describe("a batch", () => {
+  test("that is full takes no call before it is flushed, and nothing has happened", () => {
+    const desk = new Desk({}, { maxRowBytes: 6_000 });
+    desk.put(ann, "a", "x".repeat(1_000));
+    const call: Call = {
+      clientReqId: 1,
+      baseRev: 0,
+      type: "transact",
+      payload: { notes: [["put", "b", { text: "x".repeat(1_000), rank: 0 }]] },
+    };
+    expect(desk.submit(ben, call)).toEqual({ kind: "full" });
+    expect([desk.memory.rev, desk.memory.marks.get("ben")]).toEqual([1, undefined]);
+    desk.flush();
+    expect(desk.submit(ben, call)).toEqual({ kind: "executed" });
+  });
+
+  test("never becomes a row over its limit, whatever calls of whomever are in it", () => {
+    const call = fc.record({
+      actor: fc.nat(40),
+      kind: fc.constantFrom("put", "nothing", "refuse"),
+      size: fc.nat(200),
+    });
+    fc.assert(
+      fc.property(fc.array(call, { minLength: 60, maxLength: 60 }), (calls) => {
+        const desk = new Desk({}, { maxRowBytes: 8_000 });
+        for (const { actor, kind, size } of calls) {
+          const client = { ...writer(`an-actor-with-a-long-name-${actor}`), secret: "s".repeat(64) };
+          const submit = () => {
+            if (kind === "nothing") return desk.next(client, "nothing", {});
+            if (kind === "refuse")
+              return desk.next(client, "refuse", { code: "c", data: "x".repeat(size * 15) });
+            return desk.next(client, "transact", {
+              notes: [["put", `${size}`, { text: "é".repeat(size), rank: 0 }]],
+            });
+          };
+          if (submit().kind === "executed") continue;
+          desk.flush();
+          expect(submit()).toEqual({ kind: "executed" });
+        }
+        if (desk.engine.hasBatch) desk.flush();
+        for (const { row } of desk.flushes) expect(rowBytes(row)).toBeLessThanOrEqual(8_000);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test("of many clients with one call each stays within its row as well", () => {
+    const desk = new Desk({}, { maxRowBytes: 60_000 });
+    for (let n = 0; n < 1_000; n++) {
+      const client = { ...writer(`an-actor-with-a-long-name-${n}`), secret: "s".repeat(64) };
+      if (desk.next(client, "nothing", {}).kind === "full") desk.flush();
+    }
+    desk.flush();
+    for (const { row } of desk.flushes) expect(rowBytes(row)).toBeLessThanOrEqual(60_000);
+  });
+});
+
+describe("a cut", () => {
+  test("of nothing is nothing", () => {
+    expect(new Desk().engine.cut(now)).toBeUndefined();
+  });
+
+  test("makes one row of all that was executed, numbered on from the last", () => {
+    const desk = new Desk();
+    desk.put(ann, "a");
+    desk.outcome(ben, "refuse", { code: "no" });
+    desk.put(ann, "b");
+    const first = desk.flush();
+    desk.put(ben, "a", "two");
+    const second = desk.flush();
+    expect([first.row, second.row].map(({ n, epoch, from, to }) => [n, epoch, from, to])).toEqual([
+      [1, "epoch", 0, 2],
+      [2, "epoch", 2, 3],
+    ]);
+    expect(decodeDelta(first.row.body)).toEqual(first.delta);
+    expect(Array.from(first.outcomes, ([actor, { outcomes }]) => [actor, outcomes])).toEqual([
+      [
+        "ann",
+        [
+          [1, { kind: "accepted", rev: 1 }],
+          [2, { kind: "accepted", rev: 2 }],
+        ],
+      ],
+      ["ben", [[1, { kind: "rejected", code: "no", message: "no" }]]],
+    ]);
+    expect(desk.engine.hasBatch).toBe(false);
+  });
+
+  test("holds the marks and authors in columns of their own, never in what is sent", () => {
+    const desk = new Desk();
+    desk.put(ann, "a");
+    const { row } = desk.flush();
+    expect(row.body).toBe('{"from":0,"to":1,"changes":{"notes":[["put","a",{"text":"","rank":0}]]}}');
+    expect(row.body).not.toContain("secret-of-ann");
+    expect(JSON.parse(row.marks)).toEqual([
+      {
+        actor: "ann",
+        secret: "secret-of-ann",
+        confirmed: 0,
+        seenAt: now,
+        outcomes: [[1, { kind: "accepted", rev: 1 }]],
+      },
+    ]);
+    expect(JSON.parse(row.authors)).toEqual({ actors: ["ann"], records: [1, 0, 0] });
+  });
+});

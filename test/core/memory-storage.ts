@@ -1,0 +1,140 @@
+import { utf8Bytes } from "../../src/core/json.ts";
+import type { StoredMark } from "../../src/core/marks.ts";
+import type { StoredPage } from "../../src/core/page.ts";
+import {
+  SupersededError,
+  type Checkpoint,
+  type JournalRow,
+  type RoomRow,
+  type RoomStorage,
+  type StoredSegment,
+} from "../../src/core/storage.ts";
+
+/** What writes, and can be told to fail. */
+export type Write = "create" | "append" | "checkpoint";
+
+/** Bytes that a row, and a text in it, may have: the platform's limit, which local workerd does not keep. */
+export const maxStoredRowBytes = 2_000_000;
+
+/**
+ * A room's storage in memory, with the promises of the real one: a write happens whole or throws, whatever is
+ * written or read is a copy, a journal slot takes only a greater `n`, and no row is larger than the platform allows.
+ */
+export class MemoryStorage implements RoomStorage {
+  readonly #slots: number;
+  readonly #failing = new Map<Write, Error>();
+  #room: RoomRow | undefined;
+  #pages = new Map<number, StoredPage>();
+  #marks = new Map<string, StoredMark>();
+  #segments = new Map<number, StoredSegment>();
+  #journal = new Map<number, JournalRow>();
+
+  /** `slots`: rows of the journal; a slot is written again after that many flushes. */
+  constructor(slots: number) {
+    this.#slots = slots;
+  }
+
+  /** The next `write` throws `error` and writes nothing. */
+  failNext(write: Write, error: Error = new Error(`${write} failed`)): void {
+    this.#failing.set(write, error);
+  }
+
+  /** Another storage with the same rows: what a crash at this moment would leave. */
+  copy(): MemoryStorage {
+    const other = new MemoryStorage(this.#slots);
+    other.#room = copyOf(this.#room);
+    other.#pages = new Map(this.#pages);
+    other.#marks = new Map(this.#marks);
+    other.#segments = new Map(this.#segments);
+    other.#journal = new Map(this.#journal);
+    return other;
+  }
+
+  /** Takes a journal row out, as no write of a room ever does. */
+  loseJournalRow(n: number): void {
+    if (this.#journal.get(n % this.#slots)?.n === n) this.#journal.delete(n % this.#slots);
+  }
+
+  room(): RoomRow | undefined {
+    return copyOf(this.#room);
+  }
+
+  create(room: RoomRow): void {
+    this.#failWhenTold("create");
+    if (this.#room !== undefined) throw new Error("table room already exists");
+    this.#room = storable(room);
+  }
+
+  pages(): Iterable<StoredPage> {
+    return copyOf([...this.#pages.values()]);
+  }
+
+  pageRecords(number: number): string | undefined {
+    return this.#pages.get(number)?.records;
+  }
+
+  marks(): Iterable<StoredMark> {
+    return copyOf([...this.#marks.values()]);
+  }
+
+  segments(): Iterable<StoredSegment> {
+    return copyOf([...this.#segments.values()].toSorted((a, b) => a.from - b.from));
+  }
+
+  journal(): Iterable<JournalRow> {
+    return copyOf([...this.#journal.values()].toSorted((a, b) => a.n - b.n));
+  }
+
+  append(row: JournalRow): void {
+    this.#failWhenTold("append");
+    const slot = row.n % this.#slots;
+    const held = this.#journal.get(slot);
+    if (held !== undefined && held.n >= row.n)
+      throw new SupersededError(`another instance has written flush ${row.n}`);
+    this.#journal.set(slot, storable(row));
+  }
+
+  assertNewest(n: number): void {
+    const next = this.#journal.get((n + 1) % this.#slots);
+    if (next !== undefined && next.n > n)
+      throw new SupersededError(`another instance has written flush ${next.n}`);
+  }
+
+  checkpoint(checkpoint: Checkpoint): void {
+    this.#failWhenTold("checkpoint");
+    // Everything that may throw comes first: a transaction writes all of it or nothing.
+    const room = storable(checkpoint.room);
+    const pages = checkpoint.pages.written.map(storable);
+    const marks = checkpoint.marks.map(storable);
+    const segments = checkpoint.writtenSegments.map(({ from, to, level, body }) =>
+      storable({ from, to, level, body }),
+    );
+    for (const page of pages) this.#pages.set(page.number, page);
+    for (const number of checkpoint.pages.removed) this.#pages.delete(number);
+    for (const mark of marks) this.#marks.set(mark.actor, mark);
+    for (const actor of checkpoint.forgottenMarks) this.#marks.delete(actor);
+    for (const from of checkpoint.removedSegments) this.#segments.delete(from);
+    for (const segment of segments) this.#segments.set(segment.from, segment);
+    this.#room = room;
+  }
+
+  #failWhenTold(write: Write): void {
+    const error = this.#failing.get(write);
+    this.#failing.delete(write);
+    if (error !== undefined) throw error;
+  }
+}
+
+/** A copy of `row` as its columns hold it. Throws when the platform would. */
+function storable<Row extends object>(row: Row): Row {
+  let bytes = 0;
+  for (const column of Object.values(row)) {
+    bytes += utf8Bytes(typeof column === "string" ? column : JSON.stringify(column));
+  }
+  if (bytes > maxStoredRowBytes) throw new Error(`string or blob too big: ${bytes} bytes`);
+  return copyOf(row);
+}
+
+function copyOf<Value>(value: Value): Value {
+  return value === undefined ? value : (JSON.parse(JSON.stringify(value)) as Value);
+}

@@ -1,0 +1,267 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { AuthorshipIndex } from "../../src/core/authorship.ts";
+import { deletion, type Change, type Changes } from "../../src/core/changes.ts";
+import type { Fields } from "../../src/core/json.ts";
+import { PageTable, type StoredPage } from "../../src/core/page.ts";
+import { State } from "../../src/core/state.ts";
+import { anyEdit, contentOf, operationOf } from "./random-edits.ts";
+
+/** A state, its pages and what storage has of them. */
+class Pages {
+  readonly state = new State();
+  readonly authorship = new AuthorshipIndex(100);
+  readonly table: PageTable;
+  readonly storage = new Map<number, StoredPage>();
+  readonly pageBytes: number;
+  #rev = 0;
+
+  constructor(pageBytes: number) {
+    this.pageBytes = pageBytes;
+    this.table = new PageTable(pageBytes);
+  }
+
+  /** Notes changes that are in the state. */
+  note(changes: Changes, actor = "ann"): void {
+    this.#rev += 1;
+    this.authorship.note(changes, this.#rev, actor);
+    this.table.touch(changes);
+  }
+
+  put(...ids: string[]): void {
+    this.#change(ids, { kind: "put", record: { text: "0123456789" } });
+  }
+
+  delete(...ids: string[]): void {
+    this.#change(ids, deletion);
+  }
+
+  #change(ids: readonly string[], change: Change): void {
+    const changes: Changes = new Map([["notes", new Map(ids.map((id) => [id, change]))]]);
+    this.state.apply(changes);
+    this.note(changes);
+  }
+
+  /** Writes what has changed; answers the numbers of the pages written and removed. */
+  checkpoint(): { written: number[]; removed: readonly number[] } {
+    const { written, removed } = this.table.encodeChanged(this.state, this.authorship);
+    for (const page of written) this.storage.set(page.number, page);
+    for (const number of removed) {
+      if (!this.storage.delete(number)) throw new Error(`page ${number} was never stored`);
+    }
+    return { written: written.map(({ number }) => number), removed };
+  }
+
+  /** Another one, from storage alone, read in the opposite order. */
+  wake(): Pages {
+    const woken = new Pages(this.pageBytes);
+    for (const page of [...this.storage.values()].toReversed()) {
+      woken.storage.set(page.number, page);
+      woken.table.load(page, woken.state, woken.authorship);
+    }
+    woken.table.sort();
+    return woken;
+  }
+
+  /** `""…c: a b` for each stored page, in order. */
+  layout(): string[] {
+    return Array.from(this.table.ranges(), ({ number, firstId, untilId }) => {
+      const ids = this.#recordsOf(number).map(([id]) => id);
+      return `${firstId}…${untilId ?? ""}: ${ids.join(" ")}`;
+    });
+  }
+
+  /** All that the stored pages hold. Throws when two of them hold the same or one holds what is not in its range. */
+  content(): { [collection: string]: { [id: string]: Fields } } {
+    const content: { [collection: string]: { [id: string]: Fields } } = {};
+    for (const { number, collection, firstId, untilId } of this.table.ranges()) {
+      for (const [id, record] of this.#recordsOf(number)) {
+        if (id < firstId || (untilId !== null && id >= untilId))
+          throw new Error(`${id} is not in its page's range`);
+        const section = (content[collection] ??= {});
+        if (Object.hasOwn(section, id)) throw new Error(`${id} is in two pages`);
+        section[id] = record;
+      }
+    }
+    return content;
+  }
+
+  #recordsOf(number: number): [string, Fields][] {
+    const page = this.storage.get(number);
+    if (page === undefined) throw new Error(`page ${number} is not stored`);
+    return JSON.parse(page.records) as [string, Fields][];
+  }
+}
+
+/** Bytes of the pages below, which hold two records each. */
+const twoRecords = 2 * JSON.stringify(["a", { text: "0123456789" }]).length + 2;
+
+describe("splitting", () => {
+  test("begins a page where the one before is full", () => {
+    const pages = new Pages(twoRecords);
+    pages.put("e", "b", "a", "d", "c");
+    pages.checkpoint();
+    expect(pages.layout()).toEqual(["…c: a b", "c…e: c d", "e…: e"]);
+  });
+
+  test("splits a page that grew, and writes no other", () => {
+    const pages = new Pages(twoRecords);
+    pages.put("a", "c", "d", "f");
+    const first = pages.checkpoint();
+    expect(pages.layout()).toEqual(["…d: a c", "d…: d f"]);
+    pages.put("b");
+    const second = pages.checkpoint();
+    expect(pages.layout()).toEqual(["…c: a b", "c…d: c", "d…: d f"]);
+    expect(second.written).toEqual([first.written[0], Math.max(...first.written) + 1]);
+    expect(second.removed).toEqual([]);
+  });
+
+  test("counts bytes, not characters", () => {
+    const record = { text: "é".repeat(40) };
+    const ids = ["a", "b", "c", "d"];
+    const pages = new Pages(150);
+    for (const id of ids) pages.state.set("notes", id, record);
+    pages.note(
+      new Map([["notes", new Map(ids.map((id) => [id, { kind: "put", record } satisfies Change]))]]),
+    );
+    pages.checkpoint();
+    expect(pages.layout()).toEqual(["…b: a", "b…c: b", "c…d: c", "d…: d"]);
+  });
+
+  test("leaves a record whole that is larger than a page", () => {
+    const pages = new Pages(10);
+    pages.put("a", "b");
+    pages.checkpoint();
+    expect(pages.layout()).toEqual(["…b: a", "b…: b"]);
+  });
+});
+
+describe("a page that ran empty", () => {
+  test("is removed, and the one before it covers its range", () => {
+    const pages = new Pages(twoRecords);
+    pages.put("a", "b", "c", "d", "e");
+    const { written } = pages.checkpoint();
+    pages.delete("c", "d");
+    expect(pages.checkpoint()).toEqual({ written: [], removed: [written[1]] });
+    expect(pages.layout()).toEqual(["…e: a b", "e…: e"]);
+    pages.put("c");
+    pages.checkpoint();
+    expect(pages.layout()).toEqual(["…c: a b", "c…e: c", "e…: e"]);
+  });
+
+  test("stays when it is the first: it says that the collection is empty", () => {
+    const pages = new Pages(twoRecords);
+    pages.put("a", "b", "c");
+    pages.checkpoint();
+    pages.delete("a", "b", "c");
+    pages.checkpoint();
+    expect(pages.layout()).toEqual(["…: "]);
+  });
+});
+
+describe("ranges", () => {
+  test("are those that storage has: what was never written is not among them", () => {
+    const pages = new Pages(twoRecords);
+    pages.put("a");
+    expect(pages.layout()).toEqual([]);
+    pages.checkpoint();
+    pages.put("b", "c");
+    expect(pages.layout()).toEqual(["…: a"]);
+  });
+
+  test("come by collection, and cover every id that a record may have", () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(anyEdit, { maxLength: 8 }), { maxLength: 5 }), (groups) => {
+        const pages = new Pages(120);
+        for (const edits of groups) {
+          pages.note(operationOf(pages.state, edits));
+          pages.checkpoint();
+        }
+        const byCollection = Map.groupBy(pages.table.ranges(), ({ collection }) => collection);
+        expect([...byCollection.keys()]).toEqual([...byCollection.keys()].toSorted());
+        for (const ranges of byCollection.values()) {
+          expect(ranges[0]?.firstId).toBe("");
+          expect(ranges.at(-1)?.untilId).toBeNull();
+          expect(ranges.slice(1).map(({ firstId }) => firstId)).toEqual(
+            ranges.slice(0, -1).map(({ untilId }) => untilId),
+          );
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+test("pages hold exactly the state, each record in one page, over any edits, checkpoints and wakes", () => {
+  const step = fc.oneof(
+    { weight: 3, arbitrary: fc.array(anyEdit, { minLength: 1, maxLength: 6 }) },
+    fc.constant("checkpoint" as const),
+    fc.constant("wake" as const),
+  );
+  const given = fc.tuple(fc.integer({ min: 20, max: 300 }), fc.array(step, { maxLength: 12 }));
+  fc.assert(
+    fc.property(given, ([pageBytes, steps]) => {
+      let pages = new Pages(pageBytes);
+      for (const [at, step] of [...steps, "checkpoint" as const, "wake" as const].entries()) {
+        if (typeof step === "object") {
+          pages.note(operationOf(pages.state, step), at % 2 === 0 ? "ann" : "ben");
+          continue;
+        }
+        pages.checkpoint();
+        expect(pages.content()).toEqual(contentOf(pages.state));
+        const texts = Array.from(pages.storage.values(), ({ records }) => records);
+        expect(pages.table.bytes).toBe(
+          texts.reduce((sum, text) => sum + new TextEncoder().encode(text).length, 0),
+        );
+        if (step === "checkpoint") continue;
+        const woken = pages.wake();
+        expect(contentOf(woken.state)).toEqual(contentOf(pages.state));
+        for (const [collection, records] of Object.entries(contentOf(pages.state))) {
+          for (const id of Object.keys(records)) {
+            expect(woken.authorship.get(collection, id)).toEqual(pages.authorship.get(collection, id));
+          }
+        }
+        expect(woken.table.bytes).toBe(pages.table.bytes);
+        expect(woken.layout()).toEqual(pages.layout());
+        // What woke numbers its new pages on from those that storage has.
+        pages = woken;
+      }
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test("no page is larger than the limit, but for one that holds a single record", () => {
+  fc.assert(
+    fc.property(
+      fc.array(anyEdit, { maxLength: 20 }),
+      fc.integer({ min: 50, max: 300 }),
+      (edits, pageBytes) => {
+        const pages = new Pages(pageBytes);
+        pages.note(operationOf(pages.state, edits));
+        pages.checkpoint();
+        const shared = Array.from(pages.storage.values(), ({ records }) => records).filter((records) => {
+          return (JSON.parse(records) as unknown[]).length > 1;
+        });
+        // A page's brackets are not counted.
+        const tooLarge = shared.filter((records) => new TextEncoder().encode(records).length > pageBytes + 2);
+        expect(tooLarge).toEqual([]);
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+test("a checkpoint without changes writes nothing", () => {
+  const pages = new Pages(twoRecords);
+  pages.put("a", "b", "c");
+  pages.checkpoint();
+  expect(pages.checkpoint()).toEqual({ written: [], removed: [] });
+});
+
+test("what woke is frozen all the way down", () => {
+  const pages = new Pages(1_000);
+  pages.put("a");
+  pages.checkpoint();
+  expect(Object.isFrozen(pages.wake().state.get("notes", "a"))).toBe(true);
+});

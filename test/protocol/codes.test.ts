@@ -1,0 +1,47 @@
+import { describe, expect, test } from "vitest";
+import { codeOfClose, codes, type Code } from "../../src/protocol/codes.ts";
+
+const rows = Object.entries(codes) as [Code, (typeof codes)[Code]][];
+
+test("the table has the codes that DESIGN.md names, and no others", () => {
+  const named =
+    "invalid not-found conflict forbidden unauthorized not-ready closed too-large rate-limited room-full gap too-old " +
+    "id-conflict epoch-changed schema-mismatch replaced internal";
+  expect(rows.map(([code]) => code).toSorted()).toEqual(named.split(" ").toSorted());
+});
+
+describe("every code", () => {
+  test("has a close code of its own", () => {
+    expect(new Set(rows.map(([, { closeCode }]) => closeCode)).size).toBe(rows.length);
+  });
+
+  test.each(rows)("%s can be sent as an HTTP status and as a close code", (code, row) => {
+    expect(row.status).toBeGreaterThanOrEqual(400);
+    expect(row.status).toBeLessThanOrEqual(599);
+    // An application may use 4000 to 4999; 1000 is the close that a client asked for itself.
+    expect(code === "closed" ? row.closeCode === 1000 : row.closeCode >= 4000 && row.closeCode <= 4999).toBe(
+      true,
+    );
+    // A close reason has at most 123 bytes.
+    expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
+    expect(code.length).toBeLessThanOrEqual(40);
+  });
+
+  test.each(rows)("%s says what it means in a sentence, and whether to try again", (_code, row) => {
+    expect(row.sentence).toMatch(/^[A-Z].*\.$/);
+    expect(row.sentence.length).toBeLessThanOrEqual(80);
+    expect(["retry", "final"]).toContain(row.advice);
+  });
+
+  test("is found by its close code, but for the close that a client asked for", () => {
+    const found = rows.map(([, { closeCode }]) => codeOfClose(closeCode));
+    expect(found).toEqual(rows.map(([code]) => (code === "closed" ? undefined : code)));
+  });
+});
+
+test.each([1000, 1001, 1005, 1006, 1011, 3000, 4000, 4999])(
+  "a close with %i is not the room's own",
+  (closeCode) => {
+    expect(codeOfClose(closeCode)).toBeUndefined();
+  },
+);

@@ -1,0 +1,5 @@
+/** A file as text, read when the tests are bundled. */
+declare module "*?raw" {
+  const text: string;
+  export default text;
+}
