@@ -1,4 +1,5 @@
 export { RoomObject, RoomBase, type RoomObjectOptions } from "./room/room-object.ts";
+export { remote, type RemoteOptions, type RemoteRoom, type RemoteStub } from "./room/remote.ts";
 export {
   routeRooms,
   type Admission,
@@ -8,3 +9,4 @@ export {
 } from "./edge/route-rooms.ts";
 export { defaultLimits, type Limits } from "./core/limits.ts";
 export type { Authorize, Client, Operation, ProposedChange, ProposedOperation } from "./core/engine.ts";
+export { RejectedError, type RejectedOperation } from "./schema/rejected-error.ts";

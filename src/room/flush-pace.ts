@@ -36,7 +36,8 @@ export class FlushPace {
     this.#lastAt = now;
     if (this.#baseMs === 0) return;
     const lateMs = dueAt === undefined ? 0 : now - dueAt;
-    this.#stretched = lateMs > this.#intervalMs ? this.#stretched * stretch : Math.max(1, this.#stretched * decay);
+    this.#stretched =
+      lateMs > this.#intervalMs ? this.#stretched * stretch : Math.max(1, this.#stretched * decay);
     const framesMs = (frames * frameCostMs) / maxFrameShare;
     const wanted = Math.max(this.#baseMs, framesMs) * this.#stretched;
     this.#intervalMs = Math.min(maxIntervalMs, wanted);

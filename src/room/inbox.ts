@@ -40,9 +40,7 @@ export function handleFrame(room: InboxRoom, session: Session, frame: UpFrame): 
     case "event":
       return sendEvent(room, session, frame.event, frame.payload);
     case "ack":
-      session.acknowledge(frame.bytes);
-      if (!session.isLive) resume(room, session);
-      return;
+      return acknowledge(room, session, frame.bytes);
     case "resync":
       return resync(room, session, frame);
     default:
@@ -55,7 +53,8 @@ export function sendError(session: Session, error: Omit<ErrorFrame, "kind">): vo
   session.send(encodeDown({ kind: "error", ...error }));
 }
 
-function push(room: InboxRoom, session: Session, { first, calls, confirmed }: PushFrame): void {
+function push(room: InboxRoom, session: Session, { first, calls, confirmed, received }: PushFrame): void {
+  if (received !== undefined) acknowledge(room, session, received);
   if (calls.length > room.limits.maxCallsPerFrame) {
     throw new Rejection("too-large", `a frame carries at most ${room.limits.maxCallsPerFrame} calls`);
   }
@@ -64,7 +63,12 @@ function push(room: InboxRoom, session: Session, { first, calls, confirmed }: Pu
     const clientReqId = first + index;
     const retryAfterMs = session.calls.take(room.now());
     if (retryAfterMs > 0) {
-      return sendError(session, { code: "rate-limited", message: "too many calls", clientReqId, retryAfterMs });
+      return sendError(session, {
+        code: "rate-limited",
+        message: "too many calls",
+        clientReqId,
+        retryAfterMs,
+      });
     }
     const call = { clientReqId, baseRev, type, payload };
     let submission = room.journal.engine.submit(session.client, call, room.now());
@@ -122,7 +126,9 @@ function resync(room: InboxRoom, session: Session, { tag, epoch, rev, confirmed 
   room.sender.catchUp(room.journal.memory, session, { epoch, rev }, tag);
 }
 
-function resume(room: InboxRoom, session: Session): void {
+function acknowledge(room: InboxRoom, session: Session, bytes: number): void {
+  session.acknowledge(bytes);
+  if (session.isLive) return;
   room.settle();
   room.sender.resume(room.journal.memory, session);
 }
@@ -135,5 +141,6 @@ function takeSignal(room: InboxRoom, session: Session): void {
 
 function assertSize(what: string, value: Json, maxBytes: number): void {
   const bytes = jsonBytes(value);
-  if (bytes > maxBytes) throw new Rejection("too-large", `${what} has ${bytes} bytes, allowed are ${maxBytes}`);
+  if (bytes > maxBytes)
+    throw new Rejection("too-large", `${what} has ${bytes} bytes, allowed are ${maxBytes}`);
 }

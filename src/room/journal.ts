@@ -1,4 +1,5 @@
 import { Engine, type EngineOptions, type Flush } from "../core/engine.ts";
+import type { Limits } from "../core/limits.ts";
 import { makeCheckpoint, settleCheckpoint, wake, type Memory } from "../core/memory.ts";
 import type { RoomStorage } from "../core/storage.ts";
 
@@ -6,6 +7,11 @@ const dayMs = 86_400_000;
 
 /** Flushes below which a quiet room need not write a checkpoint: a wake reads them as quickly. */
 const fewFlushes = 32;
+
+/** Rows of the journal. Twice the ring: what the ring held at the last checkpoint is still there at the next. */
+export function journalSlots({ maxRingFlushes }: Pick<Limits, "maxRingFlushes">): number {
+  return 2 * maxRingFlushes;
+}
 
 /** The room's memory and its storage, kept the same: every flush a row, every so often a checkpoint. */
 export class Journal {
@@ -45,6 +51,7 @@ export class Journal {
 
   /** Puts a flush on disk. Throws when it is not there; memory is then ahead of disk and must be thrown away. */
   write(flush: Flush): void {
+    if (this.isFull) throw new Error(`journal full: no checkpoint since flush ${this.memory.checkpointN}`);
     this.create();
     this.#storage.append(flush.row);
     this.#engine.settle(flush);
@@ -53,6 +60,11 @@ export class Journal {
   /** Forgets everything since the last flush that is on disk. */
   reload(): void {
     this.#engine = this.#wake();
+  }
+
+  /** Whether the next row would take the place of one that the pages do not hold, as checkpoints failed for so long. */
+  get isFull(): boolean {
+    return this.#flushes >= journalSlots(this.#options.limits);
   }
 
   /** Whether the journal must not grow further before the pages have what it holds. */
@@ -68,6 +80,7 @@ export class Journal {
 
   /** Brings the pages up to date, forgets old marks of clients that are not here, and trims history. */
   checkpoint(now: number, isPresent: (actor: string) => boolean): void {
+    this.assertNewest(); // in a quiet moment no flush has just made sure of it
     const { memory } = this;
     const { maxMarks, maxMarkAgeDays } = this.#options.limits;
     const forgotten = memory.marks.evict(maxMarks, now - maxMarkAgeDays * dayMs, isPresent);
@@ -77,6 +90,18 @@ export class Journal {
     const checkpoint = makeCheckpoint(memory, pages, forgotten);
     this.#storage.checkpoint(checkpoint);
     settleCheckpoint(memory, checkpoint);
+  }
+
+  /** Begins another history with the state as it is. The checkpoint makes rows of the former one needless. */
+  renewEpoch(now: number, isPresent: (actor: string) => boolean): void {
+    this.create();
+    this.memory.epoch = this.#newEpoch();
+    try {
+      this.checkpoint(now, isPresent);
+    } catch (error) {
+      this.reload(); // rows of an epoch that the room's row does not name would not be read again
+      throw error;
+    }
   }
 
   /** Flushes since the last checkpoint. */

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Outcome, Run } from "../core/call.ts";
+import type { Run } from "../core/call.ts";
 import type { Authorize, Client, Operation } from "../core/engine.ts";
 import { defaultLimits, type Limits } from "../core/limits.ts";
 import { RecordsReader } from "../core/reader.ts";
@@ -16,9 +16,10 @@ import type {
   StateOf,
   TxOf,
 } from "../schema/definition.ts";
-import type { Json } from "../schema/json.ts";
 import { readIdentity } from "./identity.ts";
+import { journalSlots } from "./journal.ts";
 import { jsonSnapshot } from "./json-snapshot.ts";
+import { answerRemote } from "./remote.ts";
 import { Room, type RoomPorts } from "./room.ts";
 import type { Attachment, Session, Socket } from "./session.ts";
 import { SqliteStorage } from "./sqlite-storage.ts";
@@ -37,6 +38,7 @@ export type RoomObjectOptions<D extends AnyRoomDefinition> = {
 export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> extends DurableObject<Env> {
   readonly #definition: D;
   readonly #room: Room;
+  readonly #readers: readonly (readonly [collection: string, reader: RecordsReader])[];
   readonly #sessions = new Map<WebSocket, Session>();
 
   constructor(ctx: DurableObjectState, env: Env, definition: D, options: RoomObjectOptions<D>) {
@@ -46,17 +48,24 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(pingText, pongText));
     const rules = {
       // The types pair each name with its payload; at run time they are functions by name.
-      serverMutators: (options.mutators ?? {}) as { readonly [name: string]: unknown } as { [name: string]: Run },
+      serverMutators: (options.mutators ?? {}) as { readonly [name: string]: unknown } as {
+        [name: string]: Run;
+      },
       ...(options.authorize && { authorize: options.authorize }),
       onJoin: (client: Client) => this.onJoin(client),
       onLeave: (client: Client) => this.onLeave(client),
-      onCommit: (operation: Operation) => this.onCommit(operation),
+      onCommit: (operation: Operation) => {
+        for (const [, reader] of this.#readers) reader.forget(true);
+        this.onCommit(operation);
+      },
     };
     this.#room = new Room(definition, limits, rules, platformPorts(ctx, limits));
-    for (const webSocket of ctx.getWebSockets()) {
-      const attachment = webSocket.deserializeAttachment() as Attachment | null;
-      if (attachment !== null) this.#sessions.set(webSocket, this.#room.restore(socketOf(webSocket), attachment));
-    }
+    const source = (): State => this.#room.read().state;
+    this.#readers = Object.keys(definition.collections).map((name) => [
+      name,
+      new RecordsReader(source, name),
+    ]);
+    for (const webSocket of ctx.getWebSockets()) this.#restore(webSocket);
   }
 
   /** Somebody has connected who was not here. */
@@ -70,9 +79,7 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
 
   /** The state as it is on disk. */
   get state(): StateOf<D> {
-    const source = (): State => this.#room.read().state;
-    const readers = Object.keys(this.#definition.collections).map((name) => [name, new RecordsReader(source, name)]);
-    return Object.fromEntries(readers) as StateOf<D>;
+    return Object.fromEntries<unknown>(this.#readers) as StateOf<D>;
   }
 
   /** Commits an edit of the room's own, any collection included, and answers its revision, which is on disk. */
@@ -85,9 +92,14 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
     this.#room.broadcast(event, payload);
   }
 
-  /** A call over Workers RPC, exactly once by its key; see `remote`. */
-  remoteCall(type: string, payload: Json, idempotencyKey: string, user: Json): Outcome {
-    return this.#room.call({ actor: `rpc:${idempotencyKey}`, secret: "", user, role: "writer" }, type, payload);
+  /** Begins another history with the state as it is. Call it once after storage was restored to an earlier point. */
+  renewEpoch(): void {
+    this.#room.renewEpoch();
+  }
+
+  /** A call over Workers RPC; see `remote`. */
+  remoteCall(request: string): string {
+    return answerRemote(request, (client, type, payload) => this.#room.call(client, type, payload));
   }
 
   /** The state as JSON, or a session's start. `routeRooms` has checked everything that can be checked outside. */
@@ -112,14 +124,26 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
     closeQuietly(webSocket, codes.invalid.closeCode, "invalid");
   }
 
+  /** Takes back the session of a socket that has hibernated; undefined when it has none any more. */
+  #restore(webSocket: WebSocket): Session | undefined {
+    const attachment = webSocket.deserializeAttachment() as Attachment | null;
+    if (attachment === null) return undefined;
+    const session = this.#room.restore(socketOf(webSocket), attachment);
+    this.#sessions.set(webSocket, session);
+    return session;
+  }
+
   #leave(webSocket: WebSocket): void {
-    const session = this.#sessions.get(webSocket);
+    // A socket whose closing has woken the object is not among `getWebSockets()` any more.
+    const session = this.#sessions.get(webSocket) ?? this.#restore(webSocket);
     this.#sessions.delete(webSocket);
     if (session !== undefined) this.#room.leave(session);
   }
 
   #connect(request: Request): Response {
-    const offered = (request.headers.get("Sec-WebSocket-Protocol") ?? "").split(",").map((name) => name.trim());
+    const offered = (request.headers.get("Sec-WebSocket-Protocol") ?? "")
+      .split(",")
+      .map((name) => name.trim());
     const hello = decodeHello(offered);
     const { 0: clientEnd, 1: serverEnd } = new WebSocketPair();
     this.ctx.acceptWebSocket(serverEnd);
@@ -127,14 +151,18 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
       hello === undefined ? "invalid" : this.#room.join(socketOf(serverEnd), hello, readIdentity(request));
     if (typeof joined === "string") closeQuietly(serverEnd, codes[joined].closeCode, joined);
     else this.#sessions.set(serverEnd, joined);
-    return new Response(null, { status: 101, webSocket: clientEnd, headers: { "Sec-WebSocket-Protocol": subprotocol } });
+    return new Response(null, {
+      status: 101,
+      webSocket: clientEnd,
+      headers: { "Sec-WebSocket-Protocol": subprotocol },
+    });
   }
 
   #snapshot(request: Request): Response {
     const memory = this.#room.read();
     const etag = `"${memory.epoch}.${memory.rev}"`;
     const headers = { ETag: etag, "Cache-Control": "no-cache", "Content-Type": "application/json" };
-    if (request.headers.get("If-None-Match") === etag) return new Response(null, { status: 304, headers });
+    if (isKnown(etag, request)) return new Response(null, { status: 304, headers });
     const names = Object.keys(this.#definition.collections);
     // All pieces are made now: the state may be another by the time that the last is asked for.
     return new Response(streamOf([...jsonSnapshot(memory, names)]), { headers });
@@ -148,15 +176,14 @@ export function RoomObject<const D extends AnyRoomDefinition, Env = unknown>(
 ): new (ctx: DurableObjectState, env: Env) => RoomBase<D, Env> {
   return class extends RoomBase<D, Env> {
     constructor(ctx: DurableObjectState, env: Env) {
-      super(ctx, env, definition, options ?? ({} as RoomObjectOptions<D>));
+      super(ctx, env, definition, options ?? {});
     }
   };
 }
 
 function platformPorts(ctx: DurableObjectState, limits: Limits): RoomPorts {
   return {
-    // Twice the ring: what the ring held at the last checkpoint is still there at the next.
-    storage: new SqliteStorage(ctx.storage, 2 * limits.maxRingFlushes),
+    storage: new SqliteStorage(ctx.storage, journalSlots(limits)),
     now: () => Date.now(),
     setTimer: (run, delayMs) => {
       const timer = setTimeout(run, delayMs);
@@ -164,8 +191,15 @@ function platformPorts(ctx: DurableObjectState, limits: Limits): RoomPorts {
     },
     newEpoch: () => crypto.randomUUID().replaceAll("-", "").slice(0, 16),
     abort: (reason) => ctx.abort(reason),
-    log: (event, facts) => console.warn(JSON.stringify({ event, room: ctx.id.name ?? ctx.id.toString(), ...facts })),
+    log: (event, facts) =>
+      console.warn(JSON.stringify({ event, room: ctx.id.name ?? ctx.id.toString(), ...facts })),
   };
+}
+
+/** Whether the asker has this very state. A proxy that compresses has made its ETag weak. */
+function isKnown(etag: string, request: Request): boolean {
+  const known = request.headers.get("If-None-Match")?.split(",") ?? [];
+  return known.some((tag) => tag.trim().replace(/^W\//, "") === etag);
 }
 
 function streamOf(pieces: readonly string[]): ReadableStream<Uint8Array> {
@@ -189,8 +223,19 @@ function socketOf(webSocket: WebSocket): Socket {
         // Its close event is on the way, and nothing is lost: the client will come back for it.
       }
     },
-    close: (closeCode, reason) => closeQuietly(webSocket, closeCode, reason),
-    save: (attachment) => webSocket.serializeAttachment(attachment),
+    close: (closeCode, reason) => {
+      // A peer that is gone never answers, and its socket outlives hibernation: it must not come back as a session.
+      webSocket.serializeAttachment(null);
+      closeQuietly(webSocket, closeCode, reason);
+    },
+    save: (attachment) => {
+      try {
+        webSocket.serializeAttachment(attachment);
+      } catch {
+        // More than the platform keeps, which only a huge `user` makes it: the session could not survive hibernation.
+        closeQuietly(webSocket, codes["too-large"].closeCode, "too-large");
+      }
+    },
   };
 }
 

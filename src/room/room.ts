@@ -69,11 +69,12 @@ export class Room {
     this.#limits = limits;
     this.#rules = rules;
     this.#ports = ports;
-    const onFailure = (error: unknown, type: string) => ports.log("mutator-failed", { type, error: nameOf(error) });
+    const onFailure = (error: unknown, type: string) =>
+      ports.log("mutator-failed", { type, error: nameOf(error) });
     const engineOptions = { definition, limits, onFailure, ...rules };
     this.#journal = new Journal(ports.storage, engineOptions, ports.newEpoch);
     this.#pace = new FlushPace(limits.flushIntervalMs);
-    this.#sender = new Sender(ports.storage, limits, this.#sessions);
+    this.#sender = new Sender(ports.storage, this.#sessions);
     this.#inbox = {
       definition,
       limits,
@@ -118,12 +119,13 @@ export class Room {
     return session;
   }
 
-  /** Takes back a session that has hibernated. Call it for each before anything else comes in. */
+  /** Takes back a session that has hibernated, unless its client has come with another socket since. */
   restore(socket: Socket, attachment: Attachment): Session {
     const { memory } = this.#journal;
     const session = Session.restore(socket, attachment, this.#limits, memory.rev);
-    if (attachment.epoch === memory.epoch) this.#sessions.set(session.client.actor, session);
-    else socket.close(codes["epoch-changed"].closeCode, "epoch-changed");
+    const { actor } = session.client;
+    if (attachment.epoch !== memory.epoch) socket.close(codes["epoch-changed"].closeCode, "epoch-changed");
+    else if (!this.#sessions.has(actor)) this.#sessions.set(actor, session);
     return session;
   }
 
@@ -131,15 +133,29 @@ export class Room {
   receive(session: Session, data: unknown): void {
     if (this.#sessions.get(session.client.actor) !== session) return; // replaced: its socket is closing
     const decoded = decodeUp(data, this.#limits.maxFrameBytes);
-    if (decoded.kind === "refused") return sendError(session, decoded);
+    if (decoded.kind === "refused")
+      return sendError(session, { code: decoded.code, message: decoded.message });
     try {
       handleFrame(this.#inbox, session, decoded.frame);
     } catch (error) {
-      if (!(error instanceof Rejection)) throw error;
-      const { code, message, data } = error;
-      sendError(session, { code, message, ...(data as { retryAfterMs?: number } | undefined) });
+      this.#refuse(session, error);
     }
+    // An acknowledgement may have changed what the session is sent, and perhaps no flush follows to save that.
+    session.save();
     this.#schedule();
+  }
+
+  /** Answers a frame that was not carried out. What is no refusal is somebody's bug, such as a schema's that throws. */
+  #refuse(session: Session, error: unknown): void {
+    if (error instanceof SupersededError) throw error;
+    if (!(error instanceof Rejection)) {
+      this.#ports.log("frame-failed", { error: nameOf(error) });
+      return sendError(session, { code: "internal", message: codes.internal.sentence });
+    }
+    const { code, message, data } = error;
+    // Any other data is by field of the app's own schema, and has no place in the frame.
+    const wait = code === "rate-limited" ? (data as { retryAfterMs: number }) : undefined;
+    sendError(session, { code, message, ...wait });
   }
 
   /** The session's socket is gone. */
@@ -186,6 +202,19 @@ export class Room {
     this.#schedule();
   }
 
+  /**
+   * Begins another history with the state as it is, as a room has to that was restored to an earlier point: its
+   * revisions stand for other operations than those that clients have seen. All sessions are closed and come back.
+   */
+  renewEpoch(): void {
+    this.flush();
+    this.#journal.renewEpoch(this.#ports.now(), (actor) => this.#sessions.has(actor));
+    for (const session of this.#sessions.values()) {
+      session.socket.close(codes["epoch-changed"].closeCode, "epoch-changed");
+      this.leave(session);
+    }
+  }
+
   // ── flush ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Writes what was committed and lets it out: the only place where either happens. False when the write failed. */
@@ -195,7 +224,11 @@ export class Room {
     this.#flushTimer?.cancel();
     this.#flushTimer = undefined;
     const flush = this.#journal.engine.cut(now);
-    if (flush !== undefined && !this.#write(flush)) return false;
+    if (flush !== undefined && !this.#write(flush)) {
+      // There is no way out of a full journal but a checkpoint, and memory is now what disk says.
+      if (this.#journal.isFull) this.#checkpoint(now);
+      return false;
+    }
     for (const { event, payload } of flush?.broadcasts ?? []) this.#signals.event([null, event, payload]);
     const frames = this.#sender.fanOut(this.#journal.memory, flush, this.#signals.take());
     for (const session of this.#sessions.values()) session.save();
@@ -233,9 +266,11 @@ export class Room {
       return this.#ports.abort("storage cannot be read");
     }
     for (const session of this.#sessions.values()) {
+      session.replies.length = 0; // to calls of the batch, perhaps
       const mark = this.#journal.memory.marks.get(session.client.actor)?.mark ?? 0;
       session.send(encodeDown({ kind: "gap", expected: mark + 1 }));
     }
+    this.#schedule(); // presence and events are still to be told
   }
 
   #checkpoint(now: number): void {
@@ -300,8 +335,14 @@ export class Room {
   #welcome(session: Session): void {
     const { epoch, n } = this.#journal.memory;
     const { actor, user, role } = session.client;
-    const { callsPerSecond, callsBurst, maxCallsPerFrame, maxFrameBytes, maxUnacknowledgedBytes } = this.#limits;
-    const limits = { callsPerSecond, callsBurst, maxCallsPerFrame, maxFrameBytes, maxUnacknowledgedBytes };
+    const limits = {
+      callsPerSecond: this.#limits.callsPerSecond,
+      callsBurst: this.#limits.callsBurst,
+      maxCallsPerFrame: this.#limits.maxCallsPerFrame,
+      maxFrameBytes: this.#limits.maxFrameBytes,
+      maxUnacknowledgedBytes: this.#limits.maxUnacknowledgedBytes,
+      maxUnacknowledgedFrames: this.#limits.maxUnacknowledgedFrames,
+    };
     session.send(encodeDown({ kind: "welcome", epoch, actor, user, role, birth: n, limits }));
   }
 

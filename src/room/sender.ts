@@ -3,13 +3,15 @@ import type { Outcome } from "../core/call.ts";
 import type { Flush } from "../core/engine.ts";
 import { encodeDelta } from "../core/history.ts";
 import { utf8Bytes } from "../core/json.ts";
-import type { Limits } from "../core/limits.ts";
 import type { Memory } from "../core/memory.ts";
 import type { RoomStorage } from "../core/storage.ts";
 import { encodeDown, encodeUpdate } from "../protocol/codec.ts";
 import type { Json } from "../schema/json.ts";
 import { live, type Session, type SnapshotProgress } from "./session.ts";
 import { beginSnapshot, sendParts } from "./snapshot-sender.ts";
+
+/** Of what may be unacknowledged: below it a session that was held back goes on. */
+const resumeShare = 0.5;
 
 /** What a flush has for everybody: texts that are made once. */
 interface Shared {
@@ -24,13 +26,11 @@ interface Shared {
  */
 export class Sender {
   readonly #storage: RoomStorage;
-  readonly #limits: Limits;
   readonly #sessions: ReadonlyMap<string, Session>;
   #hasReplies = false;
 
-  constructor(storage: RoomStorage, limits: Limits, sessions: ReadonlyMap<string, Session>) {
+  constructor(storage: RoomStorage, sessions: ReadonlyMap<string, Session>) {
     this.#storage = storage;
-    this.#limits = limits;
     this.#sessions = sessions;
   }
 
@@ -41,15 +41,22 @@ export class Sender {
 
   /** Answers a call that was executed before, with the next flush. */
   reply(session: Session, clientReqId: number, outcome: Outcome): void {
+    if (!session.isLive) return; // the catch-up that it waits for brings every outcome
     session.replies.push([clientReqId, outcome]);
     this.#hasReplies = true;
   }
 
   /** Sends a flush to all sessions that are live. Answers how many frames that took. */
-  fanOut(memory: Memory, flush: Flush | undefined, signals: { presence?: string | undefined; events?: string | undefined }): number {
+  fanOut(
+    memory: Memory,
+    flush: Flush | undefined,
+    signals: { presence?: string | undefined; events?: string | undefined },
+  ): number {
     const delta = flush?.delta;
     const shared: Shared = { delta: delta?.body, presence: signals.presence, events: signals.events };
-    const sharedText = Object.values(shared).some((text) => text !== undefined) ? encodeUpdate(shared) : undefined;
+    const sharedText = Object.values(shared).some((text) => text !== undefined)
+      ? encodeUpdate(shared)
+      : undefined;
     const sharedBytes = sharedText === undefined ? 0 : utf8Bytes(sharedText);
     let frames = 0;
     this.#hasReplies = false;
@@ -60,19 +67,21 @@ export class Sender {
         frames += 1;
         continue;
       }
-      session.lastSentRev = memory.rev;
       const outcomes = this.#takeOutcomes(session, flush);
-      if (outcomes.length > 0) {
-        const { mark } = memory.marks.get(session.client.actor) ?? {};
-        const text = encodeUpdate({ mark, outcomes, ...shared });
-        session.send(text);
-      } else if (sharedText !== undefined) {
-        session.send(sharedText, sharedBytes);
-      } else {
+      if (outcomes.length === 0 && sharedText === undefined) continue;
+      if (session.owesMoreThan(1)) {
+        // Nothing more until it acknowledges. The catch-up that follows then brings the outcomes as well.
+        session.feed = { kind: "behind", rev: session.lastSentRev };
         continue;
       }
+      session.lastSentRev = memory.rev;
       frames += 1;
-      this.#holdBack(session);
+      if (outcomes.length > 0) {
+        const { mark } = memory.marks.get(session.client.actor) ?? {};
+        session.send(encodeUpdate({ mark, outcomes, ...shared }));
+      } else if (sharedText !== undefined) {
+        session.send(sharedText, sharedBytes);
+      }
     }
     return frames;
   }
@@ -100,7 +109,7 @@ export class Sender {
   /** Goes on with a session that had to acknowledge first. */
   resume(memory: Memory, session: Session): void {
     const { feed } = session;
-    if (session.unacknowledgedBytes > this.#limits.maxUnacknowledgedBytes / 2) return;
+    if (session.owesMoreThan(resumeShare)) return;
     if (feed.kind === "behind") {
       this.catchUp(memory, session, { epoch: memory.epoch, rev: feed.rev }, undefined);
     } else if (feed.kind === "snapshot") {
@@ -109,11 +118,11 @@ export class Sender {
   }
 
   #sendSnapshot(memory: Memory, session: Session, progress: SnapshotProgress): void {
-    const limit = this.#limits.maxUnacknowledgedBytes;
     session.feed = { kind: "snapshot", progress };
-    if (!sendParts(session, progress, memory, this.#storage, limit)) return;
+    if (!sendParts(session, progress, memory, this.#storage)) return;
     const { parts, tag, baseRev } = progress;
-    const tail = memory.rev === baseRev ? encodeDelta(baseRev, baseRev, new Map()) : memory.history.since(baseRev);
+    const tail =
+      memory.rev === baseRev ? encodeDelta(baseRev, baseRev, new Map()) : memory.history.since(baseRev);
     if (tail === undefined) {
       // It took so long that history no longer reaches the oldest part.
       return this.#sendSnapshot(memory, session, beginSnapshot(memory, tag));
@@ -122,7 +131,11 @@ export class Sender {
   }
 
   /** The update that ends a catch-up, and who is here; from then on the session is live. */
-  #finish(memory: Memory, session: Session, update: { tag: number | undefined; parts?: number; delta?: string }): void {
+  #finish(
+    memory: Memory,
+    session: Session,
+    update: { tag: number | undefined; parts?: number; delta?: string },
+  ): void {
     const mark = memory.marks.get(session.client.actor);
     const outcomes = mark === undefined ? [] : [...mark.outcomes];
     const text = encodeUpdate({ ...update, mark: mark?.mark ?? 0, ...(outcomes.length > 0 && { outcomes }) });
@@ -132,7 +145,6 @@ export class Sender {
     session.send(roster);
     session.feed = live;
     session.lastSentRev = memory.rev;
-    this.#holdBack(session);
   }
 
   #peersOf(session: Session): [actor: string, user: Json, presence: Json][] {
@@ -147,18 +159,13 @@ export class Sender {
   #takeOutcomes(session: Session, flush: Flush | undefined) {
     const executed = flush?.outcomes.get(session.client.actor)?.outcomes ?? [];
     if (session.replies.length === 0) return executed;
-    return [...session.replies.splice(0), ...executed];
-  }
-
-  /** A session that owes too much is sent nothing more until it acknowledges. */
-  #holdBack(session: Session): void {
-    if (session.unacknowledgedBytes <= this.#limits.maxUnacknowledgedBytes) return;
-    session.feed = { kind: "behind", rev: session.lastSentRev };
+    return [...session.replies.splice(0), ...executed].toSorted(([a], [b]) => a - b);
   }
 }
 
 /** Bytes of a snapshot sent now: the stored pages and the delta that closes it. */
 function snapshotBytes(memory: Memory): number {
-  const tail = memory.rev === memory.checkpointRev ? 0 : (memory.history.since(memory.checkpointRev)?.bytes ?? 0);
+  const tail =
+    memory.rev === memory.checkpointRev ? 0 : (memory.history.since(memory.checkpointRev)?.bytes ?? 0);
   return memory.pages.bytes + tail;
 }

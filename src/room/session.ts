@@ -54,17 +54,29 @@ export class Session {
   readonly socket: Socket;
   readonly calls: TokenBucket;
   readonly signals: TokenBucket;
+  readonly #limits: Limits;
   /** Outcomes of calls that were executed before and sent again; they leave with the next flush. */
   readonly replies: [clientReqId: number, outcome: Outcome][] = [];
   /** Revision up to which this session was sent everything. */
   lastSentRev: number;
   #presence: Json | undefined;
   #feed: Feed;
+  /** Bytes of each frame that was sent and not acknowledged, oldest first. */
+  readonly #unacknowledged: number[] = [];
   #unacknowledgedBytes = 0;
+  /** Acknowledged of a frame that was not acknowledged whole. */
+  #surplusBytes = 0;
   #changed: boolean;
 
-  private constructor(socket: Socket, attachment: Attachment, limits: Limits, lastSentRev: number, changed: boolean) {
+  private constructor(
+    socket: Socket,
+    attachment: Attachment,
+    limits: Limits,
+    lastSentRev: number,
+    changed: boolean,
+  ) {
     this.socket = socket;
+    this.#limits = limits;
     this.client = attachment.client;
     this.epoch = attachment.epoch;
     this.calls = new TokenBucket(limits.callsPerSecond, limits.callsBurst, attachment.calls);
@@ -109,19 +121,32 @@ export class Session {
     this.#changed = true;
   }
 
-  get unacknowledgedBytes(): number {
-    return this.#unacknowledgedBytes;
+  /** Whether more was sent than `share` of what may be unacknowledged, in bytes or in frames. */
+  owesMoreThan(share: number): boolean {
+    const { maxUnacknowledgedBytes, maxUnacknowledgedFrames } = this.#limits;
+    if (this.#unacknowledgedBytes > share * maxUnacknowledgedBytes) return true;
+    return this.#unacknowledged.length > share * maxUnacknowledgedFrames;
   }
 
   /** `bytes` spares counting them again for a text that many are sent. */
   send(text: string, bytes: number = utf8Bytes(text)): void {
+    this.#unacknowledged.push(bytes);
     this.#unacknowledgedBytes += bytes;
     this.socket.send(text);
   }
 
   /** The client says that it has received `bytes` more. What was sent before hibernation is not counted any more. */
   acknowledge(bytes: number): void {
-    this.#unacknowledgedBytes = Math.max(0, this.#unacknowledgedBytes - bytes);
+    let acknowledged = this.#surplusBytes + bytes;
+    let frames = 0;
+    for (const size of this.#unacknowledged) {
+      if (size > acknowledged) break;
+      acknowledged -= size;
+      this.#unacknowledgedBytes -= size;
+      frames += 1;
+    }
+    this.#unacknowledged.splice(0, frames);
+    this.#surplusBytes = this.#unacknowledged.length === 0 ? 0 : acknowledged;
   }
 
   /** Saves what has changed since the last time. */

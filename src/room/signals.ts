@@ -17,7 +17,10 @@ export class Signals {
   set(actor: string, presence: Json): void {
     const before = this.#peers.get(actor);
     // Whoever has not yet been told of the join must be told of the person as well.
-    this.#peers.set(actor, before?.[0] === "join" ? ["join", actor, before[2], presence] : ["set", actor, presence]);
+    this.#peers.set(
+      actor,
+      before?.[0] === "join" ? ["join", actor, before[2], presence] : ["set", actor, presence],
+    );
   }
 
   leave(actor: string): void {

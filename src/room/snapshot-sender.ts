@@ -22,10 +22,9 @@ export function sendParts(
   progress: SnapshotProgress,
   memory: Memory,
   storage: RoomStorage,
-  maxUnacknowledgedBytes: number,
 ): boolean {
   for (const range of rangesFrom(memory, progress.cursor)) {
-    if (session.unacknowledgedBytes > maxUnacknowledgedBytes * partsShare) return false;
+    if (session.owesMoreThan(partsShare)) return false;
     const records = storage.pageRecords(range.number);
     if (records === undefined) throw new Error(`page ${range.number} is missing`);
     session.send(encodeSnapshotPart(progress.parts, range, records));

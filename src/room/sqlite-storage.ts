@@ -47,13 +47,15 @@ export class SqliteStorage implements RoomStorage {
   constructor(storage: DurableObjectStorage, slots: number) {
     this.#storage = storage;
     this.#slots = slots;
-    this.#hasTables = this.#rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'room'").length > 0;
+    this.#hasTables =
+      this.#rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'room'").length > 0;
   }
 
   room(): RoomRow | undefined {
     if (!this.#hasTables) return undefined;
     const row = this.#rows<RoomRow & { layout: number }>("SELECT * FROM room")[0];
-    if (row !== undefined && row.layout > layout) throw new Error(`storage has layout ${row.layout}, known is ${layout}`);
+    if (row !== undefined && row.layout > layout)
+      throw new Error(`storage has layout ${row.layout}, known is ${layout}`);
     return row;
   }
 
@@ -108,14 +110,22 @@ export class SqliteStorage implements RoomStorage {
   assertNewest(n: number): void {
     const slot = (n + 1) % this.#slots;
     const next = this.#rows<{ n: number }>("SELECT n FROM journal WHERE slot = ?", slot)[0];
-    if (next !== undefined && next.n > n) throw new SupersededError(`another instance has written flush ${next.n}`);
+    if (next !== undefined && next.n > n)
+      throw new SupersededError(`another instance has written flush ${next.n}`);
   }
 
   checkpoint({ room, pages, marks, forgottenMarks, writtenSegments, removedSegments }: Checkpoint): void {
     const { sql } = this.#storage;
     this.#storage.transactionSync(() => {
       for (const { number, collection, firstId, records, authorship } of pages.written) {
-        sql.exec("REPLACE INTO page VALUES (?, ?, ?, ?, ?)", number, collection, firstId, records, authorship);
+        sql.exec(
+          "REPLACE INTO page VALUES (?, ?, ?, ?, ?)",
+          number,
+          collection,
+          firstId,
+          records,
+          authorship,
+        );
       }
       for (const number of pages.removed) sql.exec("DELETE FROM page WHERE number = ?", number);
       for (const { actor, secret, mark, confirmed, seenAt, outcomes } of marks) {

@@ -1,11 +1,93 @@
 import { DurableObject } from "cloudflare:workers";
+import { Rejection, type ServerMutatorsOf } from "../../src/index.ts";
+import {
+  RoomObject,
+  routeRooms,
+  type Admission,
+  type Authorize,
+  type Client,
+  type Operation,
+} from "../../src/server.ts";
+import { testBoard, type TestBoard } from "./test-board.ts";
 
-// A stand-in until the room exists.
-export class Board extends DurableObject {}
-export class TestRoom extends Board {}
+export { Board } from "../../src/worker.ts";
 
-export default {
-  fetch(): Response {
-    return new Response("ok");
+export const serverMutators: ServerMutatorsOf<TestBoard> = {
+  roll(tx, _payload, ctx) {
+    tx.shapes.put("dice", { x: 4, y: 4 });
+    ctx.broadcast("rolled", { dice: 4 });
   },
 };
+
+/** Refuses in each of the three ways that an app can, by the id of what is changed. */
+export const authorize: Authorize = ({ changes }, { user }) => {
+  const ids = changes.map(({ id }) => id);
+  if (ids.includes("frozen")) throw new Rejection("frozen", "this was frozen", { since: "yesterday" });
+  if (ids.includes("riddle")) throw new Error("a bug in authorize");
+  return !ids.includes("alices") || (user as { id: string } | null)?.id === "alice";
+};
+
+/** A room with the limits of every day, which keeps what its hooks are told. */
+export class TestRoom extends RoomObject(testBoard, { mutators: serverMutators, authorize }) {
+  readonly heard: string[] = [];
+
+  override onJoin({ actor }: Client): void {
+    this.heard.push(`join ${actor}`);
+    if (actor.startsWith("greeted-")) this.broadcast("wave", { text: `welcome ${actor}` });
+    if (actor.startsWith("unwanted-")) throw new Error("a hook's own bug");
+  }
+
+  override onLeave({ actor }: Client): void {
+    this.heard.push(`leave ${actor}`);
+  }
+
+  override onCommit({ rev, type, actor }: Operation): void {
+    this.heard.push(`commit ${rev} ${type} by ${actor}`);
+    if (type === "celebrate") this.transact((tx) => tx.notes.put("thanks", { text: `to ${actor}` }));
+  }
+}
+
+/** A room in which everything that takes a thousand flushes elsewhere takes eight, and every message is a flush. */
+export class SmallRoom extends RoomObject(testBoard, {
+  mutators: serverMutators,
+  limits: { flushIntervalMs: 0, maxRingFlushes: 8, pageBytes: 512, quietCheckpointMs: 50, maxMarks: 2 },
+}) {}
+
+/** A small room that trusts nobody with more than 2 KB. */
+export class ThriftyRoom extends RoomObject(testBoard, {
+  mutators: serverMutators,
+  limits: {
+    flushIntervalMs: 0,
+    maxRingFlushes: 8,
+    pageBytes: 512,
+    quietCheckpointMs: 50,
+    maxUnacknowledgedBytes: 2_048,
+  },
+}) {}
+
+/** Storage and nothing else. */
+export class Scratch extends DurableObject {}
+
+/** Tokens of the tests: `user:alice`, `reader:bob`; with any other nobody comes in. The name of `giant` is 20 KB long. */
+function authenticate({ token }: { token: string | undefined }): Admission | null {
+  const [, role, id] = /^(user|reader):([a-z]+)$/.exec(token ?? "") ?? [];
+  if (role === undefined || id === undefined) return null;
+  const user = { id, name: id.toUpperCase().repeat(id === "giant" ? 4_000 : 1) };
+  return role === "reader" ? { user, role: "reader" } : { user };
+}
+
+export default {
+  async fetch(request, env) {
+    const open = {
+      "/rooms": env.ROOMS,
+      "/test-rooms": env.TEST_ROOMS,
+      "/small-rooms": env.SMALL_ROOMS,
+      "/thrifty-rooms": env.THRIFTY_ROOMS,
+    };
+    return (
+      (await routeRooms(request, open)) ??
+      (await routeRooms(request, { "/private-rooms": env.TEST_ROOMS }, { authenticate })) ??
+      new Response("Not found", { status: 404 })
+    );
+  },
+} satisfies ExportedHandler<Cloudflare.Env>;

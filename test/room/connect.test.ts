@@ -1,0 +1,171 @@
+import { describe, expect, it } from "vitest";
+import { defaultLimits } from "../../src/core/limits.ts";
+import { withLoneRoom } from "./lone-room.ts";
+import { newPrivateRoom, newSmallRoom, newTestRoom, put } from "./rooms.ts";
+
+/** What a client is told of the limits, to pace itself by. */
+const told = [
+  "callsPerSecond",
+  "callsBurst",
+  "maxCallsPerFrame",
+  "maxFrameBytes",
+  "maxUnacknowledgedBytes",
+  "maxUnacknowledgedFrames",
+] as const;
+
+const edit = put("shapes", "s", { x: 1, y: 1 });
+
+describe("connecting", () => {
+  it("takes one round trip: welcome, state and roster arrive right behind the 101, before any frame was sent", async () => {
+    const room = newPrivateRoom();
+    const alice = await room.join({ token: "user:alice" });
+    await alice.commit(edit);
+    alice.setPresence({ at: 5 });
+    await alice.next("update");
+
+    const bob = room.client({ token: "user:bob" });
+    const response = await bob.open();
+    expect(response.status).toBe(101);
+    expect(response.headers.get("Sec-WebSocket-Protocol")).toBe("deltaroom.v1");
+    expect(await bob.next("welcome")).toEqual({
+      kind: "welcome",
+      epoch: (await room.sql("SELECT epoch FROM room"))[0]?.["epoch"],
+      actor: bob.actor,
+      user: { id: "bob", name: "BOB" },
+      role: "writer",
+      birth: 1,
+      limits: Object.fromEntries(told.map((limit) => [limit, defaultLimits[limit]])),
+    });
+    expect(await bob.next("update")).toEqual({
+      kind: "update",
+      tag: 0,
+      mark: 0,
+      parts: 0,
+      delta: { from: 0, to: 1, changes: { shapes: [["put", "s", { x: 1, y: 1 }]] } },
+    });
+    expect((await bob.next("roster")).peers).toEqual([
+      [alice.actor, { id: "alice", name: "ALICE" }, { at: 5 }],
+    ]);
+  });
+
+  it("to an empty room gives an empty state", async () => {
+    const alice = newTestRoom().client();
+    await alice.open();
+    expect((await alice.caughtUp()).delta).toEqual({ from: 0, to: 0, changes: {} });
+  });
+
+  it("flushes first what others have done, so that nobody is shown what a crash can take back", async () => {
+    await withLoneRoom({}, (room) => {
+      const alice = room.join("actor-alice");
+      alice.push(edit);
+      alice.push(put("shapes", "s", { x: 2, y: 2 })); // waits for the next flush
+      expect(room.rows).toEqual([[1, 0, 1]]);
+      const bob = room.join("actor-bob");
+      expect(bob.copy.rev).toBe(2);
+      expect(room.rows).toEqual([
+        [1, 0, 1],
+        [2, 1, 2],
+      ]);
+    });
+  });
+
+  it.each([
+    ["", ""],
+    [" while it slept", "evicted"],
+  ])("by the same client again replaces its session%s", async (_, evicted) => {
+    const room = newTestRoom();
+    const [first, bystander] = [await room.join({ actor: "actor-alice" }), await room.join()];
+    first.setPresence({ at: 3 });
+    await bystander.until(({ peers }) => peers.size === 1);
+    if (evicted) await room.evict();
+
+    const second = await room.join({ actor: "actor-alice", secret: first.secret });
+    expect(await first.closed()).toEqual({ closeCode: 4410, reason: "replaced" });
+    expect(await bystander.quiet()).toEqual([]); // the same person, still here
+    const carol = await room.join();
+    expect([...carol.copy.peers]).toEqual([["actor-alice", { user: null, presence: { at: 3 } }]]);
+    expect(await second.commit(edit)).toEqual([1]);
+  });
+
+  it("by the same client again ends what its former socket may do", async () => {
+    await withLoneRoom({ limits: { flushIntervalMs: 0 } }, (room) => {
+      const [former, alice] = [room.join("actor-alice"), room.join("actor-alice")];
+      former.push(edit);
+      former.leave();
+      expect(alice.copy.rev).toBe(0);
+      alice.push(edit);
+      expect(alice.copy.rev).toBe(1);
+    });
+  });
+
+  it("by a client whose old socket never answers its close works on after the room has slept", async () => {
+    const room = newTestRoom();
+    const lost = await room.join({ actor: "actor-alice", allowHalfOpen: true });
+    const alice = await room.join({ actor: "actor-alice", secret: lost.secret });
+    await lost.closed();
+    await room.evict();
+    expect(await alice.commit(edit)).toEqual([1]);
+    expect((await room.json()).rev).toBe(1);
+  });
+
+  it("with another secret for the same actor is refused, while the client is here and after it has gone", async () => {
+    const room = newTestRoom();
+    const alice = await room.join({ actor: "actor-alice" });
+    await alice.commit(edit);
+    const thief = room.client({ actor: "actor-alice" });
+    await thief.open();
+    expect(await thief.closed()).toEqual({ closeCode: 4411, reason: "id-conflict" });
+    expect(thief.texts).toEqual([]);
+    alice.cut();
+    await thief.open();
+    expect(await thief.closed()).toMatchObject({ closeCode: 4411 });
+    await room.evict();
+    await thief.open();
+    expect(await thief.closed()).toMatchObject({ closeCode: 4411 });
+    await alice.open();
+    expect(await alice.caughtUp()).toMatchObject({ mark: 1 });
+  });
+
+  it("with another version of the schema is refused, and writes nothing", async () => {
+    const room = newTestRoom();
+    const alice = room.client();
+    await alice.open({ schema: 2 });
+    expect(await alice.closed()).toEqual({ closeCode: 4426, reason: "schema-mismatch" });
+    expect(await room.sql("SELECT name FROM sqlite_master WHERE name = 'room'")).toEqual([]);
+  });
+
+  it("to a room that was restored is sent away, and then starts from its snapshot", async () => {
+    const room = newSmallRoom();
+    const alice = await room.join();
+    await alice.commit(edit);
+    await room.sql("UPDATE room SET epoch = 'restored'");
+    await room.sql("UPDATE journal SET epoch = 'restored'");
+    await room.evict();
+    expect(await room.json()).toMatchObject({ epoch: "restored", rev: 1 }); // wakes it
+    expect(await alice.closed()).toEqual({ closeCode: 4420, reason: "epoch-changed" });
+    await alice.open();
+    expect(await alice.caughtUp()).toMatchObject({ parts: 0, mark: 1 });
+    expect(alice.copy.epoch).toBe("restored");
+  });
+
+  it("is refused to a client whose calls the room no longer knows, and to no other", async () => {
+    const room = newSmallRoom(); // remembers two clients
+    const [alice, watcher] = [await room.join(), await room.join()];
+    await watcher.commit(edit);
+    await alice.commit(edit);
+    alice.cut();
+    const others = [await room.join(), await room.join()];
+    for (const other of others)
+      for (let x = 0; x < 8; x++) await other.commit(put("shapes", "s", { x, y: 0 }));
+    await room.evict();
+
+    await alice.open();
+    expect(await alice.closed()).toEqual({ closeCode: 4412, reason: "too-old" });
+    // As many as the room remembers are here, so none of them was forgotten.
+    watcher.pushAt(1, put("shapes", "s", { x: 99, y: 0 }));
+    await watcher.quiet();
+    expect((await room.json()).collections["shapes"]).toEqual({ s: { x: 7, y: 0 } });
+    const newcomer = await room.join();
+    expect(await newcomer.commit(edit)).toHaveLength(1);
+  });
+});

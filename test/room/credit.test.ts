@@ -1,0 +1,96 @@
+import { describe, expect, it } from "vitest";
+import { withLoneRoom } from "./lone-room.ts";
+import { newThriftyRoom, put } from "./rooms.ts";
+
+const long = (id: string) => put("notes", id, { text: "x".repeat(500) });
+
+describe("a session that owes acknowledgements for too much", () => {
+  it.each([
+    ["", ""],
+    [", also when the room slept in between", "evicted"],
+  ])("is sent nothing more while others go on, and then one catch-up%s", async (_, evicted) => {
+    const room = newThriftyRoom();
+    const [alice, stalled] = [await room.join(), await room.join({ acks: false })];
+    for (let id = 0; id < 10; id++) await alice.commit(long(`n${id}`));
+    const sent = await stalled.quiet();
+    expect(sent.length).toBeLessThan(5);
+    expect(alice.copy.rev).toBe(10);
+    if (evicted) await room.evict();
+    await alice.commit(long("n10"));
+    alice.sendEvent("wave", { text: "still there?" });
+    await alice.until(({ events }) => events.length === 1);
+    expect(await stalled.quiet()).toEqual([]);
+
+    stalled.ack();
+    expect((await stalled.next("update")).delta).toMatchObject({
+      from: stalled.copy.rev - 11 + sent.length,
+      to: 11,
+    });
+    expect(await stalled.next("roster")).toBeDefined();
+    expect(stalled.copy.collections).toEqual((await room.json()).collections);
+  });
+
+  it("is told the outcomes of its own calls with that catch-up", async () => {
+    const room = newThriftyRoom();
+    const [alice, stalled] = [await room.join(), await room.join({ acks: false })];
+    for (let id = 0; id < 6; id++) await alice.commit(long(`n${id}`));
+    stalled.push(["addUp", { id: "sum", by: 1 }], ["refuse", { text: "" }]);
+    expect(await stalled.quiet()).not.toContainEqual(
+      expect.objectContaining({ outcomes: expect.anything() }),
+    );
+    stalled.ack();
+    expect((await stalled.outcomesOf(1, 2))[0]).toBe(7);
+  });
+
+  it("leaves nothing in the room's memory by asking again and again", async () => {
+    await withLoneRoom({ limits: { flushIntervalMs: 0, maxUnacknowledgedFrames: 3 } }, (room) => {
+      const stalled = room.join("actor-bob");
+      for (let x = 0; x < 5; x++) stalled.push(put("shapes", "s", { x, y: 0 }));
+      for (let turn = 0; turn < 100; turn++) stalled.pushAt(1, put("shapes", "s", { x: 0, y: 0 }));
+      expect(stalled.session?.replies.length).toBeLessThan(2);
+      stalled.send({ kind: "ack", bytes: stalled.sentBytes });
+      expect([...stalled.copy.outcomes.keys()]).toEqual([1, 2, 3, 4, 5]);
+    });
+  });
+
+  it("waits until it owes no more than half, so that it is not fed by the crumb", async () => {
+    const room = newThriftyRoom();
+    const [alice, stalled] = [await room.join(), await room.join({ acks: false })];
+    for (let id = 0; id < 6; id++) await alice.commit(long(`n${id}`));
+    await stalled.quiet();
+    stalled.ack(stalled.owedBytes - 1_500);
+    expect(await stalled.quiet()).toEqual([]);
+    stalled.ack();
+    await stalled.until(({ rev }) => rev === 6);
+  });
+
+  it("is sent every flush again after that, even when the room slept right behind its acknowledgement", async () => {
+    const room = newThriftyRoom();
+    const [alice, stalled] = [await room.join(), await room.join({ acks: false })];
+    for (let id = 0; id < 6; id++) await alice.commit(long(`n${id}`));
+    await stalled.quiet();
+    stalled.ack();
+    await stalled.until(({ rev }) => rev === 6);
+    stalled.ack();
+    await stalled.quiet();
+    await room.evict();
+    await alice.commit(put("shapes", "s", { x: 1, y: 1 }));
+    await stalled.until(({ rev }) => rev === 7);
+    expect(stalled.copy.get("shapes", "s")).toEqual({ x: 1, y: 1 });
+  });
+
+  it("comes to rest in a quiet room, even when the roster alone is more than it may owe", async () => {
+    const room = newThriftyRoom();
+    const crowd = [await room.join(), await room.join(), await room.join()];
+    for (const peer of crowd) peer.setPresence({ at: 1, note: "x".repeat(900) });
+    for (const peer of crowd) await peer.until(({ peers }) => peers.size === 2);
+    const alice = await room.join();
+    expect(alice.texts.join("").length).toBeGreaterThan(2_048);
+    for (let turn = 0; turn < 20; turn++) await alice.quiet();
+    const frames = alice.texts.length;
+    for (let turn = 0; turn < 20; turn++) await alice.quiet();
+    expect(alice.texts.length - frames).toBe(20); // the answers to `quiet`, and no more rosters
+    await crowd[0]?.commit(put("shapes", "s", { x: 1, y: 1 }));
+    await alice.until(({ rev }) => rev === 1);
+  });
+});

@@ -1,0 +1,196 @@
+import { describe, expect, it } from "vitest";
+import { withLoneRoom } from "./lone-room.ts";
+import { newSmallRoom } from "./rooms.ts";
+
+const add = (by: number) => ["addUp", { id: "sum", by }] as const;
+const everyMessage = { flushIntervalMs: 0, maxRingFlushes: 8 };
+
+describe("when a row cannot be written", () => {
+  it("no answer to a call of it is given, not even to one that was asked for twice", async () => {
+    await withLoneRoom({}, (room) => {
+      const alice = room.join("actor-alice");
+      alice.push(add(1));
+      alice.take();
+      alice.push(add(10));
+      alice.pushAt(2, add(10)); // its outcome is known by now, but not on disk
+      room.failing.append = "disk full";
+      room.pass(20);
+      expect(alice.take()).toEqual([{ kind: "gap", expected: 2 }]);
+      expect(room.logged).toEqual(["storage-failed"]);
+      room.failing.append = undefined;
+      alice.send({ kind: "presence", presence: { at: 1 } });
+      room.pass(20);
+      expect(alice.copy.outcomes.has(2)).toBe(false);
+      alice.pushAt(2, add(10));
+      room.pass(20);
+      expect(alice.copy.outcomes.get(2)).toBe(2);
+      expect(alice.copy.get("shapes", "sum")).toEqual({ x: 11, y: 0 });
+    });
+  });
+
+  it("presence and events that waited for the same flush are told a little later", async () => {
+    await withLoneRoom({}, (room) => {
+      const [alice, bob] = [room.join("actor-alice"), room.join("actor-bob")];
+      alice.push(add(1));
+      alice.send({ kind: "presence", presence: { at: 1 } });
+      alice.send({ kind: "event", event: "wave", payload: { text: "hi" } });
+      alice.push(add(1));
+      room.failing.append = "disk full";
+      room.pass(20);
+      room.failing.append = undefined;
+      room.pass(1_000);
+      expect(bob.copy.peers.has("actor-alice")).toBe(true);
+      expect(bob.copy.events).toHaveLength(1);
+    });
+  });
+
+  it("a newcomer is shown what is on disk", async () => {
+    await withLoneRoom({}, (room) => {
+      const alice = room.join("actor-alice");
+      alice.push(add(1));
+      alice.push(add(10));
+      room.failing.append = "disk full";
+      const bob = room.join("actor-bob");
+      expect(bob.copy.rev).toBe(1);
+      expect(alice.take().at(-1)).toEqual({ kind: "gap", expected: 2 });
+    });
+  });
+
+  it("an RPC caller is told by an exception, and may call again", async () => {
+    await withLoneRoom({}, (room) => {
+      const cron = { actor: "rpc:1", secret: "", user: null, role: "writer" };
+      room.failing.append = "disk full";
+      expect(() => room.room.call(cron, ...add(1))).toThrow("came to nothing");
+      room.failing.append = undefined;
+      expect(room.room.call(cron, ...add(1))).toEqual({ kind: "accepted", rev: 1 });
+      expect(room.room.call(cron, ...add(1))).toEqual({ kind: "accepted", rev: 1 });
+    });
+  });
+
+  it("and storage cannot be read either, the instance ends", async () => {
+    await withLoneRoom({}, (room) => {
+      const alice = room.join("actor-alice");
+      room.failing.append = "gone";
+      room.failing.room = "gone";
+      alice.push(add(1));
+      expect(room.aborted).toBe("storage cannot be read");
+      expect(alice.take()).toEqual([]);
+    });
+  });
+});
+
+describe("when a checkpoint cannot be written", () => {
+  it("nobody notices, and nothing is lost", async () => {
+    await withLoneRoom({ limits: everyMessage }, (room) => {
+      const alice = room.join("actor-alice");
+      room.failing.checkpoint = "disk full";
+      for (let call = 1; call <= 10; call++) {
+        alice.push(add(1));
+        expect(alice.copy.outcomes.get(call)).toBe(call);
+      }
+      expect(room.logged).toContain("storage-failed");
+      room.failing.checkpoint = undefined;
+      alice.push(add(1));
+      expect(room.checkpointN).toBe(11);
+      room.evict();
+      expect(room.room.read().state.get("shapes", "sum")).toEqual({ x: 11, y: 0 });
+    });
+  });
+
+  it("that was to begin another history, the room keeps the one it has, and what is committed to it", async () => {
+    await withLoneRoom({ limits: everyMessage }, (room) => {
+      const alice = room.join("actor-alice");
+      alice.push(add(1));
+      room.failing.checkpoint = "disk full";
+      expect(() => room.room.renewEpoch()).toThrow("disk full");
+      room.failing.checkpoint = undefined;
+      expect(room.room.read().epoch).toBe(alice.copy.epoch);
+      alice.push(add(1));
+      room.evict();
+      expect(room.room.read().state.get("shapes", "sum")).toEqual({ x: 2, y: 0 });
+    });
+  });
+
+  it("for as long as the journal has slots, calls are refused rather than written over what was acknowledged", async () => {
+    await withLoneRoom({ limits: everyMessage }, (room) => {
+      const alice = room.join("actor-alice");
+      room.failing.checkpoint = "disk full";
+      for (let call = 1; call <= 40; call++) alice.pushAt(alice.copy.mark + 1, add(1));
+      const acknowledged = alice.copy.mark;
+      expect(acknowledged).toBeGreaterThanOrEqual(15);
+      room.evict();
+      expect(room.room.read().state.get("shapes", "sum")).toEqual({ x: acknowledged, y: 0 });
+      room.failing.checkpoint = undefined;
+      alice.pushAt(acknowledged + 1, add(1));
+      alice.pushAt(alice.copy.mark + 1, add(1));
+      expect(room.room.read().state.get("shapes", "sum")).toEqual({ x: alice.copy.mark, y: 0 });
+      expect(alice.copy.mark).toBeGreaterThan(acknowledged);
+    });
+  });
+});
+
+describe("an instance that another one has superseded", () => {
+  /** A room with one commit, of which storage then knows one more, by somebody that this instance never heard of. */
+  async function supersededRoom() {
+    const room = newSmallRoom();
+    const alice = await room.join();
+    await alice.commit(add(1));
+    const body = JSON.stringify({ from: 1, to: 2, changes: { shapes: [["put", "theirs", { x: 7, y: 7 }]] } });
+    const authors = JSON.stringify({ actors: ["actor-other"], records: [2, 0, 0] });
+    await room.sql(
+      `INSERT INTO journal SELECT 2, 2, epoch, 1, 2, '${body}', '[]', '${authors}' FROM journal`,
+    );
+    return { room, alice };
+  }
+
+  it("acknowledges nothing, ends, and its successor has both histories", async () => {
+    const { room, alice } = await supersededRoom();
+    alice.push(add(10));
+    expect(await alice.closed()).toMatchObject({ closeCode: 1006 });
+    await alice.open();
+    const { delta, mark } = await alice.caughtUp();
+    expect([delta?.from, delta?.to, mark]).toEqual([1, 2, 1]);
+    alice.pushAt(2, add(10));
+    expect(await alice.outcomesOf(2)).toEqual([3]);
+    expect((await room.json()).collections["shapes"]).toEqual({
+      sum: { x: 11, y: 0 },
+      theirs: { x: 7, y: 7 },
+    });
+  });
+
+  it("writes no checkpoint over what its successor has written", async () => {
+    await withLoneRoom({ limits: { flushIntervalMs: 0, quietCheckpointMs: 1_000 } }, (room) => {
+      const alice = room.join("actor-alice");
+      for (let call = 1; call <= 40; call++) alice.push(add(1));
+      room.sql.exec(
+        'INSERT INTO journal SELECT slot + 1, n + 1, epoch, "to", "to", body, marks, authors FROM journal WHERE n = 40',
+      );
+      room.pass(2_000);
+      expect(room.checkpointN).toBe(0);
+      expect(room.aborted).toBe("another instance has written flush 41");
+    });
+  });
+
+  it("shows its state to no newcomer", async () => {
+    const { room, alice } = await supersededRoom();
+    const bob = room.client();
+    await expect(bob.open()).rejects.toThrow("another instance has written flush 2");
+    await alice.closed();
+    await bob.open();
+    await bob.caughtUp();
+    expect(bob.copy.get("shapes", "theirs")).toEqual({ x: 7, y: 7 });
+  });
+
+  it("tells its state to no reader", async () => {
+    const { room } = await supersededRoom();
+    await expect(room.get()).rejects.toThrow("another instance has written flush 2");
+    expect((await room.json()).rev).toBe(2);
+  });
+
+  it("answers no resync", async () => {
+    const { alice } = await supersededRoom();
+    alice.resync(1);
+    expect(await alice.closed()).toMatchObject({ closeCode: 1006 });
+    expect(alice.texts.at(-1)).not.toContain('"tag":1');
+  });
+});

@@ -1,0 +1,205 @@
+import { describe, expect, it } from "vitest";
+import { FlushPace } from "../../src/room/flush-pace.ts";
+import { withLoneRoom, type LoneRoom } from "./lone-room.ts";
+import { put } from "./rooms.ts";
+
+const edit = (x: number) => put("shapes", "s", { x, y: 0 });
+
+/** Lets a client commit each millisecond for a while; answers when the room flushed, from the first on. */
+function flushTimes(room: LoneRoom, forMs: number): number[] {
+  const alice = room.join("actor-alice");
+  const times: number[] = [];
+  for (let ms = 0; ms < forMs; ms++) {
+    alice.push(edit(ms));
+    const before = room.rows.length;
+    room.pass(1);
+    if (alice.take().length > 0) times.push(before === room.rows.length ? ms : ms + 1);
+  }
+  return times;
+}
+
+describe("a flush", () => {
+  it("follows the first commit after a quiet moment at once", async () => {
+    await withLoneRoom({}, (room) => {
+      const alice = room.join("actor-alice");
+      for (let x = 1; x <= 3; x++) {
+        alice.push(edit(x));
+        expect(alice.take()).toMatchObject([{ outcomes: [[x, x]] }]);
+        expect(room.hasTimer).toBe(false);
+        room.pass(100);
+      }
+    });
+  });
+
+  it("comes at most once an interval while commits keep coming", async () => {
+    await withLoneRoom({ limits: { flushIntervalMs: 20 } }, (room) => {
+      expect(flushTimes(room, 100)).toEqual([0, 20, 40, 60, 80, 100]);
+    });
+  });
+
+  it("comes when it is due, although no timer got its turn", async () => {
+    await withLoneRoom({}, (room) => {
+      const alice = room.join("actor-alice");
+      alice.push(edit(1));
+      alice.push(edit(2));
+      alice.take();
+      room.now += 17; // and no timer runs
+      alice.push(edit(3));
+      expect(alice.take()).toMatchObject([
+        {
+          outcomes: [
+            [2, 2],
+            [3, 3],
+          ],
+        },
+      ]);
+    });
+  });
+
+  it("is not held up by a clock that was set back", async () => {
+    await withLoneRoom({}, (room) => {
+      const alice = room.join("actor-alice");
+      alice.push(edit(1));
+      room.now -= 3_600_000;
+      alice.push(edit(2));
+      room.pass(20);
+      expect(alice.copy.rev).toBe(2);
+    });
+  });
+
+  it("comes before anything is read, so that nobody reads what is not on disk", async () => {
+    await withLoneRoom({}, (room) => {
+      const alice = room.join("actor-alice");
+      alice.push(edit(1));
+      alice.push(edit(2));
+      expect(room.rows).toHaveLength(1);
+      expect(room.room.read().rev).toBe(2);
+      expect(room.rows).toHaveLength(2);
+      expect(alice.copy.rev).toBe(2);
+    });
+  });
+
+  it("brings outcomes in order of id, also those that were asked for again before it came", async () => {
+    await withLoneRoom({}, (room) => {
+      const alice = room.join("actor-alice");
+      alice.push(edit(1));
+      alice.take();
+      alice.push(edit(2), edit(3));
+      alice.pushAt(3, edit(3));
+      alice.pushAt(2, edit(2));
+      room.pass(20);
+      const outcomes = alice
+        .take()
+        .flatMap((frame) => (frame.kind === "update" ? (frame.outcomes ?? []) : []));
+      const ids = outcomes.map(([id]) => id);
+      expect(ids).toEqual(ids.toSorted((a, b) => a - b));
+      expect(new Set(ids)).toEqual(new Set([2, 3]));
+    });
+  });
+});
+
+describe("the pace", () => {
+  it("is that of the interval for few frames, and slower for many", () => {
+    const pace = new FlushPace(16);
+    pace.flushed(1_000, 10, undefined);
+    expect(pace.dueAt(1_000)).toBe(1_016);
+    pace.flushed(2_000, 1_000, undefined);
+    expect(pace.dueAt(2_000)).toBe(2_036);
+    pace.flushed(3_000, 100_000, undefined);
+    expect(pace.dueAt(3_000)).toBe(3_250);
+  });
+
+  it("slows down when timers come late, and recovers", () => {
+    const pace = new FlushPace(16);
+    let now = 0;
+    const flush = (lateMs: number) => {
+      const dueAt = pace.dueAt(now);
+      now = dueAt + lateMs;
+      pace.flushed(now, 1, dueAt);
+      return pace.dueAt(now) - now;
+    };
+    pace.flushed(now, 1, undefined);
+    const slowed = Array.from({ length: 30 }, () => flush(1_000));
+    expect(slowed[0]).toBe(24);
+    expect(slowed.at(-1)).toBe(250);
+    const recovering = Array.from({ length: 40 }, () => flush(0));
+    expect(recovering.at(-1)).toBe(16);
+  });
+
+  it("of 0 milliseconds flushes every message", async () => {
+    await withLoneRoom({ limits: { flushIntervalMs: 0 } }, (room) => {
+      const alice = room.join("actor-alice");
+      for (let x = 0; x < 5; x++) alice.push(edit(x));
+      expect(room.rows).toHaveLength(5);
+    });
+  });
+});
+
+describe("a checkpoint", () => {
+  const everyMessage = { flushIntervalMs: 0 };
+
+  it("is written before the journal wraps over what the pages do not hold", async () => {
+    await withLoneRoom({ limits: { ...everyMessage, maxRingFlushes: 8 } }, (room) => {
+      const alice = room.join("actor-alice");
+      for (let x = 1; x <= 50; x++) {
+        alice.push(edit(x));
+        expect(x - room.checkpointN).toBeLessThan(8);
+      }
+      expect(room.rows.length).toBe(16);
+      room.evict();
+      expect(room.room.read().state.get("shapes", "s")).toEqual({ x: 50, y: 0 });
+    });
+  });
+
+  it("is written once the journal holds as many bytes as the ring buffer may", async () => {
+    await withLoneRoom({ limits: { ...everyMessage, maxRingBytes: 10_000 } }, (room) => {
+      const alice = room.join("actor-alice");
+      alice.push(put("notes", "a", { text: "x".repeat(6_000) }));
+      expect(room.checkpointN).toBe(0);
+      alice.push(put("notes", "b", { text: "x".repeat(6_000) }));
+      expect(room.checkpointN).toBe(2);
+    });
+  });
+
+  it("is written when the room has gone quiet, not while it is busy; and then no timer keeps the room awake", async () => {
+    await withLoneRoom({ limits: { ...everyMessage, quietCheckpointMs: 3_000 } }, (room) => {
+      const alice = room.join("actor-alice");
+      for (let x = 1; x <= 40; x++) {
+        alice.push(edit(x));
+        room.pass(1_000);
+      }
+      expect(room.checkpointN).toBe(0);
+      room.pass(2_500);
+      expect(room.checkpointN).toBe(40);
+      expect(room.hasTimer).toBe(false);
+    });
+  });
+
+  it("is not worth waking for when there is little to write", async () => {
+    await withLoneRoom({ limits: everyMessage }, (room) => {
+      const alice = room.join("actor-alice");
+      for (let x = 1; x <= 5; x++) alice.push(edit(x));
+      expect(room.hasTimer).toBe(false);
+    });
+  });
+
+  it("writes the pages that have changed and no others", async () => {
+    await withLoneRoom({ limits: { ...everyMessage, maxRingFlushes: 4, pageBytes: 512 } }, (room) => {
+      const alice = room.join("actor-alice");
+      alice.push(["fill", { count: 20, chars: 100 }]);
+      for (let x = 0; x < 3; x++) alice.push(edit(x));
+      const pages = () => room.sql.exec("SELECT * FROM page ORDER BY number").toArray();
+      const before = pages();
+      expect(before).toHaveLength(6); // five of notes and one of shapes
+      room.sql.exec("CREATE TABLE written (number INTEGER)");
+      room.sql.exec(
+        "CREATE TRIGGER note AFTER INSERT ON page BEGIN INSERT INTO written VALUES (new.number); END",
+      );
+      for (let turn = 0; turn < 4; turn++) alice.push(put("notes", "fill-3", { text: `turn ${turn}` }));
+      expect(room.sql.exec("SELECT * FROM written").toArray()).toHaveLength(1);
+      expect(
+        pages().filter((page, index) => JSON.stringify(page) !== JSON.stringify(before[index])),
+      ).toHaveLength(1);
+    });
+  });
+});

@@ -1,0 +1,218 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { defaultLimits, type Limits } from "../../src/core/limits.ts";
+import type { RoomStorage } from "../../src/core/storage.ts";
+import { decodeDown } from "../../src/protocol/codec.ts";
+import type { DownFrame, UpFrame, WireCall } from "../../src/protocol/frames.ts";
+import type { Hello } from "../../src/protocol/hello.ts";
+import { journalSlots } from "../../src/room/journal.ts";
+import { Room, type Identity, type RoomRules } from "../../src/room/room.ts";
+import type { Attachment, Session } from "../../src/room/session.ts";
+import { SqliteStorage } from "../../src/room/sqlite-storage.ts";
+import type { AnyRoomDefinition } from "../../src/schema/definition.ts";
+import { ClientCopy } from "./client-copy.ts";
+import { testBoard } from "./test-board.ts";
+import { serverMutators } from "./test-worker.ts";
+import type { Call } from "./wire-client.ts";
+
+/** Runs `story` with a room of its own, over storage of its own; whatever any of its sessions was sent is judged at the end. */
+export async function withLoneRoom(options: LoneRoomOptions, story: (room: LoneRoom) => void): Promise<void> {
+  const stub = env.SCRATCH.getByName(`scratch-${crypto.randomUUID()}`);
+  await runInDurableObject(stub, (_, { storage }) => story(new LoneRoom(storage, options)));
+}
+
+export interface LoneRoomOptions {
+  /** The test board when left out. */
+  readonly definition?: AnyRoomDefinition;
+  readonly limits?: Partial<Limits>;
+  readonly rules?: Partial<RoomRules>;
+}
+
+interface Timer {
+  readonly at: number;
+  readonly run: () => void;
+}
+
+/**
+ * A room without a platform: the storage is SQLite, but clock, timers and sockets are the test's. Everything happens
+ * within the call that causes it.
+ */
+export class LoneRoom {
+  room: Room;
+  now = 1_800_000_000_000;
+  /** What `ports.abort` was told; undefined while the instance lives. */
+  aborted: string | undefined;
+  readonly logged: string[] = [];
+  /** Set to a message to have writes of that kind fail. */
+  readonly failing: {
+    append?: string | undefined;
+    checkpoint?: string | undefined;
+    room?: string | undefined;
+  } = {};
+  readonly sql: SqlStorage;
+  readonly #storage: RoomStorage;
+  readonly #definition: AnyRoomDefinition;
+  readonly #limits: Limits;
+  readonly #rules: RoomRules;
+  readonly #clients: LoneClient[] = [];
+  #timers: Timer[] = [];
+  #epochs = 0;
+
+  constructor(storage: DurableObjectStorage, { definition, limits, rules }: LoneRoomOptions) {
+    this.#definition = definition ?? testBoard;
+    this.#limits = { ...defaultLimits, ...limits };
+    const run = serverMutators as unknown as RoomRules["serverMutators"];
+    this.#rules = { serverMutators: run, onJoin() {}, onLeave() {}, onCommit() {}, ...rules };
+    this.sql = storage.sql;
+    this.#storage = this.#failingAtWill(new SqliteStorage(storage, journalSlots(this.#limits)));
+    this.room = this.#wake();
+  }
+
+  /** Joins, and leaves nothing of the catch-up to be taken. Throws when the room does not let the client in. */
+  join(
+    actor: string,
+    hello: Partial<Hello> = {},
+    identity: Identity = { user: null, role: "writer" },
+  ): LoneClient {
+    const client = new LoneClient(this, actor);
+    const joined = this.room.join(client.socket, client.hello(hello), identity);
+    if (typeof joined === "string") throw new Error(joined);
+    client.session = joined;
+    this.#clients.push(client);
+    client.take();
+    return client;
+  }
+
+  /** Lets time pass, and every timer run that is due by then. */
+  pass(ms: number): void {
+    const until = this.now + ms;
+    for (;;) {
+      const next = this.#timers.toSorted((a, b) => a.at - b.at)[0];
+      if (next === undefined || next.at > until) break;
+      this.#timers = this.#timers.filter((timer) => timer !== next);
+      this.now = Math.max(this.now, next.at);
+      next.run();
+    }
+    this.now = until;
+  }
+
+  get hasTimer(): boolean {
+    return this.#timers.length > 0;
+  }
+
+  /** Forgets all memory, and wakes from storage and attachments. */
+  evict(): void {
+    this.#timers = [];
+    this.room = this.#wake();
+    for (const client of this.#clients.filter(({ closed, attachment }) => !closed && attachment)) {
+      client.session = this.room.restore(client.socket, structuredClone(client.attachment) as Attachment);
+    }
+  }
+
+  /** `[n, from, to]` of each journal row. */
+  get rows(): number[][] {
+    const rows = this.sql.exec<{ n: number; from: number; to: number }>(
+      'SELECT n, "from", "to" FROM journal ORDER BY n',
+    );
+    return Array.from(rows, ({ n, from, to }) => [n, from, to]);
+  }
+
+  /** Number of the last flush that the pages hold. */
+  get checkpointN(): number {
+    return this.sql.exec<{ n: number }>("SELECT n FROM room").one().n;
+  }
+
+  #wake(): Room {
+    return new Room(this.#definition, this.#limits, this.#rules, {
+      storage: this.#storage,
+      now: () => this.now,
+      setTimer: (run, delayMs) => {
+        const timer = { at: this.now + delayMs, run };
+        this.#timers.push(timer);
+        return () => void (this.#timers = this.#timers.filter((other) => other !== timer));
+      },
+      newEpoch: () => `epoch-${++this.#epochs}`,
+      abort: (reason) => void (this.aborted = reason),
+      log: (event) => void this.logged.push(event),
+    });
+  }
+
+  #failingAtWill(storage: SqliteStorage): RoomStorage {
+    const { failing } = this;
+    return new Proxy(storage, {
+      get(target, name) {
+        const problem = failing[name as keyof typeof failing];
+        if (problem !== undefined) throw new Error(problem);
+        const member: unknown = Reflect.get(target, name, target);
+        return typeof member === "function" ? member.bind(target) : member;
+      },
+    });
+  }
+}
+
+/** A client whose socket is a pair of lists. */
+export class LoneClient {
+  readonly actor: string;
+  readonly copy = new ClientCopy();
+  session: Session | undefined;
+  attachment: Attachment | undefined;
+  closed: { readonly closeCode: number; readonly reason: string } | undefined;
+  sentBytes = 0;
+  readonly socket = {
+    send: (text: string) => {
+      const frame = decodeDown(text);
+      this.copy.take(frame);
+      this.sentBytes += new TextEncoder().encode(text).length;
+      this.#frames.push(frame);
+    },
+    close: (closeCode: number, reason: string) => void (this.closed = { closeCode, reason }),
+    save: (attachment: Attachment) => void (this.attachment = structuredClone(attachment)),
+  };
+  readonly #lone: LoneRoom;
+  #frames: DownFrame[] = [];
+  #nextId = 1;
+
+  constructor(lone: LoneRoom, actor: string) {
+    this.#lone = lone;
+    this.actor = actor;
+  }
+
+  hello(changes: Partial<Hello> = {}): Hello {
+    const client = `${this.actor}.${"secret-of-".padEnd(16, "-")}${this.actor}`;
+    return { client, schema: 3, epoch: null, rev: 0, confirmed: 0, birth: null, ...changes };
+  }
+
+  /** Frames since the last time. */
+  take(): DownFrame[] {
+    return this.#frames.splice(0);
+  }
+
+  send(frame: UpFrame): void {
+    this.sendRaw(JSON.stringify(frame));
+  }
+
+  sendRaw(data: unknown): void {
+    if (this.session === undefined) throw new Error("not joined");
+    this.#lone.room.receive(this.session, data);
+  }
+
+  push(...calls: readonly Call[]): number {
+    const first = this.#nextId;
+    this.#nextId += calls.length;
+    this.pushAt(first, ...calls);
+    return first;
+  }
+
+  /** Sends calls again, as a client does that has heard nothing of the one with the id `first`. */
+  pushAt(first: number, ...calls: readonly Call[]): void {
+    const wire = calls.map(
+      ([type, payload, baseRev = this.copy.rev]) => [baseRev, type, payload] as WireCall,
+    );
+    this.send({ kind: "push", first, calls: wire, confirmed: Math.min(first - 1, this.copy.confirmed) });
+  }
+
+  leave(): void {
+    this.closed ??= { closeCode: 1000, reason: "" };
+    if (this.session !== undefined) this.#lone.room.leave(this.session);
+  }
+}

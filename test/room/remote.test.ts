@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { remote } from "../../src/server.ts";
+import { newTestRoom } from "./rooms.ts";
+import { testBoard } from "./test-board.ts";
+
+describe("a backend", () => {
+  it("calls a mutator once by its key, awake or not, and is answered the same every time", async () => {
+    const room = newTestRoom();
+    const alice = await room.join();
+    const { mutate } = remote(room.stub, testBoard);
+    const add = async () => await mutate.addUp({ id: "sum", by: 5 }, { idempotencyKey: "key-1" });
+    expect(await add()).toEqual({ rev: 1 });
+    expect(await add()).toEqual({ rev: 1 });
+    await alice.until(({ rev }) => rev === 1);
+    await room.evict();
+    expect(await add()).toEqual({ rev: 1 });
+    expect((await room.json()).collections).toEqual({ shapes: { sum: { x: 5, y: 0 } } });
+  });
+
+  it("without a key makes another call each time", async () => {
+    const room = newTestRoom();
+    const { mutate } = remote(room.stub, testBoard);
+    await mutate.addUp({ id: "sum", by: 5 });
+    expect(await mutate.addUp({ id: "sum", by: 5 })).toEqual({ rev: 2 });
+    expect((await room.json()).collections).toEqual({ shapes: { sum: { x: 10, y: 0 } } });
+  });
+
+  it("is told of a refusal with its code", async () => {
+    const { mutate } = remote(newTestRoom().stub, testBoard);
+    await expect(mutate.refuse({ text: "" })).rejects.toMatchObject({
+      name: "RejectedError",
+      code: "no-way",
+    });
+    await expect(mutate.addUp({ id: "sum", by: "much" } as never)).rejects.toMatchObject({ code: "invalid" });
+  });
+
+  it("cannot name a call by an empty or an endless key", async () => {
+    const { mutate } = remote(newTestRoom().stub, testBoard);
+    for (const idempotencyKey of ["", "k".repeat(129)]) {
+      await expect(mutate.addUp({ id: "sum", by: 1 }, { idempotencyKey })).rejects.toThrow(
+        "1 to 128 characters",
+      );
+    }
+  });
+});

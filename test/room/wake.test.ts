@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import type { Collections } from "./client-copy.ts";
+import { newSmallRoom, newTestRoom, patch, put, remove } from "./rooms.ts";
+
+const commits = async (room: Pick<ReturnType<typeof newSmallRoom>, "join">, count: number) => {
+  const alice = await room.join();
+  for (let x = 1; x <= count; x++) await alice.commit(put("shapes", `s${x % 7}`, { x, y: 0 }));
+  return alice;
+};
+
+describe("a room that wakes", () => {
+  it.each([
+    ["its journal alone", 5, 0],
+    ["its pages alone", 8, 8],
+    ["its pages and the journal above them", 13, 8],
+    ["a journal whose slots were used many times", 100, 96],
+  ])("from %s is what it was", async (_, count, pagesHold) => {
+    const room = newSmallRoom();
+    const alice = await commits(room, count);
+    const before = await room.json();
+    expect(await room.sql("SELECT n, rev FROM room")).toEqual([{ n: pagesHold, rev: pagesHold }]);
+    await room.evict();
+    expect(await room.json()).toEqual(before);
+    expect(before.rev).toBe(count);
+    await room.evict();
+    expect(await alice.commit(put("shapes", "after", { x: 0, y: 0 }))).toEqual([count + 1]);
+  });
+
+  it("keeps to sixteen rows of journal, whose numbers never start again", async () => {
+    const room = newSmallRoom();
+    for (let nap = 0; nap < 4; nap++) {
+      (await commits(room, 10)).cut();
+      await room.evict();
+    }
+    const numbers = (await room.rows()).map(({ n }) => n);
+    expect(numbers).toEqual(Array.from({ length: 16 }, (_, index) => 25 + index));
+  });
+
+  it(
+    "is what its clients saw, whatever was edited and however often it slept",
+    { timeout: 20_000 },
+    async () => {
+      const room = newSmallRoom();
+      const [alice, bob] = [await room.join(), await room.join()];
+      const truth: Collections = { notes: {} };
+      const notes = truth["notes"] as Record<string, { text: string; tags?: string[] }>;
+      let seed = 7;
+      const random = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below;
+      for (let turn = 0; turn < 150; turn++) {
+        const id = `n${random(40)}`;
+        const text = `${turn}`.repeat(1 + random(60));
+        const before = notes[id];
+        if (before === undefined || random(3) === 0) {
+          notes[id] = { text };
+          await alice.commit(put("notes", id, { text }));
+        } else if (random(2) === 0) {
+          notes[id] = { ...before, tags: [text] };
+          await alice.commit(patch("notes", id, { tags: [text] }));
+        } else {
+          delete notes[id];
+          await alice.commit(remove("notes", id));
+        }
+        if (turn % 23 === 0) await room.evict();
+      }
+      await bob.until(({ rev }) => rev === 150);
+      expect((await room.json()).collections).toEqual(truth);
+      expect(bob.copy.collections).toEqual(truth);
+      const carol = await room.join();
+      expect(carol.copy.collections).toEqual(truth);
+    },
+  );
+
+  it("fails loudly, and serves nothing, when a row is missing that the pages do not hold", async () => {
+    const room = newTestRoom();
+    await commits(room, 5);
+    await room.sql("DELETE FROM journal WHERE n = 3");
+    await room.evict();
+    await expect(room.get()).rejects.toThrow("journal gap: have flush 2 at 2, got 4 from 3");
+    await expect(room.join()).rejects.toThrow("journal gap");
+  });
+
+  it("refuses storage that a newer version has written", async () => {
+    const room = newTestRoom();
+    await (await room.join()).commit(put("shapes", "s", { x: 0, y: 0 }));
+    await room.sql("UPDATE room SET layout = 2");
+    await room.evict();
+    await expect(room.get()).rejects.toThrow("storage has layout 2, known is 1");
+  });
+
+  it("answers heartbeats without being woken at all", async () => {
+    const room = newTestRoom();
+    const alice = await room.join();
+    await room.evict();
+    const before = alice.texts.length;
+    await alice.ping();
+    expect(alice.texts.length).toBe(before);
+    const answered = await room.inside((_, ctx) =>
+      ctx.getWebSockets().map((socket) => ctx.getWebSocketAutoResponseTimestamp(socket)),
+    );
+    expect(answered).toEqual([expect.any(Date)]);
+  });
+});

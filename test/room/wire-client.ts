@@ -1,0 +1,300 @@
+import { exports } from "cloudflare:workers";
+import type { DownFrame, UpFrame, WireCall } from "../../src/protocol/frames.ts";
+import { decodeDown, encodeUp } from "../../src/protocol/codec.ts";
+import { encodeHello, type Hello } from "../../src/protocol/hello.ts";
+import { pingText, pongText, subprotocol } from "../../src/protocol/version.ts";
+import { ClientCopy } from "./client-copy.ts";
+
+/** `[type, payload]`, with the client's own revision as `baseRev` unless another is said. */
+export type Call = readonly [type: string, payload: unknown, baseRev?: number];
+
+export interface WireOptions {
+  readonly actor?: string;
+  /** The half of the client id that nobody else knows. */
+  readonly secret?: string;
+  readonly token?: string;
+  /** Sent along with the upgrade. */
+  readonly headers?: Record<string, string>;
+  /** Acknowledges what it receives, as often as the room wants; true when not said otherwise. */
+  readonly acks?: boolean;
+  /** Answers a close only when told to, as a peer does that is no longer there. */
+  readonly allowHalfOpen?: boolean;
+}
+
+type FrameOf<K extends DownFrame["kind"]> = Extract<DownFrame, { kind: K }>;
+type Closing = { readonly closeCode: number; readonly reason: string };
+
+const patienceMs = 4_000;
+const utf8 = new TextEncoder();
+
+/**
+ * A client that speaks the protocol and nothing else: it decides nothing, repeats nothing and waits for nothing by
+ * itself. Every frame is judged by its `copy`; what breaks a rule makes all that is awaited fail.
+ */
+export class WireClient {
+  readonly actor: string;
+  readonly secret: string;
+  readonly copy = new ClientCopy();
+  /** Texts of every frame since the last `open`, heartbeats left out. */
+  texts: string[] = [];
+  /** How the socket was closed; undefined while it is open. */
+  closing: Closing | undefined;
+  violation: Error | undefined;
+  nextId = 1;
+  /** Bytes of frames received and not acknowledged. */
+  owedBytes = 0;
+  readonly #url: string;
+  readonly #options: WireOptions;
+  readonly #listeners = new Set<() => void>();
+  /** From the first welcome. */
+  #birth: number | null = null;
+  #socket: WebSocket | undefined;
+  #frames: DownFrame[] = [];
+  /** How many of those a test has taken. */
+  #taken = 0;
+  #owedFrames = 0;
+  #pongs = 0;
+
+  constructor(url: string, options: WireOptions = {}) {
+    this.#url = url;
+    this.#options = options;
+    this.actor = options.actor ?? `actor-${crypto.randomUUID().slice(0, 8)}`;
+    this.secret = options.secret ?? crypto.randomUUID();
+  }
+
+  /** The hello that this client would say now. */
+  hello(changes: Partial<Hello> = {}): Hello {
+    const { epoch, rev, confirmed, welcome } = this.copy;
+    const { token } = this.#options;
+    const client = `${this.actor}.${this.secret}`;
+    const birth = (this.#birth ??= welcome?.birth ?? null);
+    return {
+      client,
+      schema: 3,
+      epoch,
+      rev,
+      confirmed,
+      birth,
+      ...(token !== undefined && { token }),
+      ...changes,
+    };
+  }
+
+  /** Connects, and answers the 101 once it is there. Frames come afterwards, or a close. */
+  async open(hello: Partial<Hello> = {}): Promise<Response> {
+    const response = await exports.default.fetch(this.request(hello));
+    await this.take(response);
+    return response;
+  }
+
+  /** What `open` asks. */
+  request(hello: Partial<Hello> = {}): Request {
+    const protocols = `${subprotocol}, ${encodeHello(this.hello(hello))}`;
+    const headers = { ...this.#options.headers, Upgrade: "websocket", "Sec-WebSocket-Protocol": protocols };
+    return new Request(this.#url, { headers });
+  }
+
+  /** Listens to the socket of an answer from now on. */
+  async take(response: Response): Promise<void> {
+    const socket = response.webSocket;
+    if (socket === null) throw new Error(`no socket but ${response.status}: ${await response.text()}`);
+    this.copy.reconnect();
+    this.texts = [];
+    this.#frames = [];
+    this.#taken = 0;
+    this.owedBytes = 0;
+    this.#owedFrames = 0;
+    this.closing = undefined;
+    this.#socket = socket;
+    socket.addEventListener("message", ({ data }) => this.#socket === socket && this.#hear(data));
+    socket.addEventListener(
+      "close",
+      ({ code, reason }) => this.#socket === socket && this.#closed(code, reason),
+    );
+    socket.accept({ allowHalfOpen: this.#options.allowHalfOpen ?? false });
+  }
+
+  // ── up ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Sends new calls in one frame, and answers the id of the first. */
+  push(...calls: readonly Call[]): number {
+    const first = this.nextId;
+    this.nextId += calls.length;
+    this.#push(first, calls, this.copy.confirmed);
+    return first;
+  }
+
+  /** Sends calls again, as a client does that has heard nothing of the one with the id `first`. */
+  pushAt(first: number, ...calls: readonly Call[]): void {
+    this.#push(first, calls, Math.min(first - 1, this.copy.confirmed));
+  }
+
+  #push(first: number, calls: readonly Call[], confirmed: number): void {
+    const wire = calls.map(
+      ([type, payload, baseRev = this.copy.rev]) => [baseRev, type, payload] as WireCall,
+    );
+    this.send({ kind: "push", first, calls: wire, confirmed });
+  }
+
+  setPresence(presence: unknown): void {
+    this.send({ kind: "presence", presence } as UpFrame);
+  }
+
+  sendEvent(event: string, payload: unknown): void {
+    this.send({ kind: "event", event, payload } as UpFrame);
+  }
+
+  /** By default, acknowledges all that has come and was not acknowledged. */
+  ack(bytes: number = this.owedBytes): void {
+    this.owedBytes -= bytes;
+    this.#owedFrames = 0;
+    this.send({ kind: "ack", bytes });
+  }
+
+  resync(tag: number, position: { epoch?: string; rev?: number } = {}): void {
+    const { epoch, rev, confirmed } = this.copy;
+    this.send({ kind: "resync", tag, epoch, rev, confirmed, ...position });
+  }
+
+  send(frame: UpFrame): void {
+    this.sendRaw(encodeUp(frame));
+  }
+
+  sendRaw(data: string | ArrayBuffer): void {
+    if (this.#socket === undefined) throw new Error("no socket");
+    this.#socket.send(data);
+  }
+
+  get isOpen(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  /** Goes away without waiting for anything. */
+  cut(): void {
+    this.#socket?.close(1000, "cut");
+    this.#socket = undefined;
+  }
+
+  // ── down ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The next frame that was not taken yet; it has to be of this kind. */
+  async next<K extends DownFrame["kind"]>(kind: K): Promise<FrameOf<K>> {
+    await this.#wait(() => this.#taken < this.#frames.length, `a frame ${kind}`);
+    const frame = this.#frames[this.#taken++] as DownFrame;
+    if (frame.kind !== kind)
+      throw new Error(`${this.actor} awaited ${kind} and got ${JSON.stringify(frame)}`);
+    return frame as FrameOf<K>;
+  }
+
+  /** The frames that came since the last one taken, all taken now. */
+  rest(): DownFrame[] {
+    const rest = this.#frames.slice(this.#taken);
+    this.#taken = this.#frames.length;
+    return rest;
+  }
+
+  /** Waits until the copy is as claimed, and takes all frames up to then. */
+  async until(claim: (copy: ClientCopy) => boolean, what: string = claim.toString()): Promise<void> {
+    await this.#wait(() => claim(this.copy), what);
+    this.rest();
+  }
+
+  /** Waits for the welcome and the catch-up; answers the update that ends it. */
+  async caughtUp(): Promise<FrameOf<"update">> {
+    await this.#wait(() => this.#frames.some(({ kind }) => kind === "roster"), "a roster");
+    const updates = this.rest().filter((frame) => frame.kind === "update");
+    return updates.findLast(({ tag }) => tag !== undefined) as FrameOf<"update">;
+  }
+
+  /** Pushes and waits until each call is answered; answers the outcomes. */
+  async commit(...calls: readonly Call[]): Promise<(number | { code: string })[]> {
+    const first = this.push(...calls);
+    return await this.outcomesOf(first, calls.length);
+  }
+
+  /** Waits for the outcomes of `count` calls from `first` on. */
+  async outcomesOf(first: number, count = 1): Promise<(number | { code: string })[]> {
+    const ids = Array.from({ length: count }, (_, index) => first + index);
+    await this.until(({ outcomes }) => ids.every((id) => outcomes.has(id)), `outcomes of ${ids.join()}`);
+    return ids.map((id) => this.copy.outcomes.get(id) as number);
+  }
+
+  /** What the room has to say until it answers a frame that cannot be read; that answer is left out. */
+  async quiet(): Promise<DownFrame[]> {
+    const before = this.#frames.length;
+    this.sendRaw("nonsense");
+    const isAnswer = (frame: DownFrame) =>
+      frame.kind === "error" && frame.message === "a frame is one JSON object";
+    await this.#wait(() => this.#frames.slice(before).some(isAnswer), "an answer to nonsense");
+    return this.rest().filter((frame) => !isAnswer(frame));
+  }
+
+  async ping(): Promise<void> {
+    const before = this.#pongs;
+    this.sendRaw(pingText);
+    await this.#wait(() => this.#pongs > before, "a pong");
+  }
+
+  async closed(): Promise<Closing> {
+    await this.#wait(() => this.closing !== undefined, "a close");
+    return this.closing as Closing;
+  }
+
+  #hear(data: unknown): void {
+    if (data === pongText) this.#pongs += 1;
+    else this.#hearFrame(data as string);
+    for (const listener of this.#listeners) listener();
+  }
+
+  #hearFrame(text: string): void {
+    this.texts.push(text);
+    this.owedBytes += utf8.encode(text).length;
+    this.#owedFrames += 1;
+    try {
+      const frame = decodeDown(text);
+      this.#frames.push(frame);
+      this.copy.take(frame);
+    } catch (error) {
+      this.violation ??= new Error(`${this.actor} got ${text.slice(0, 300)}`, { cause: error });
+    }
+    if (this.#options.acks ?? true) this.#ackInTime();
+  }
+
+  /** A quarter of what may be unacknowledged is early enough for the room never to hold back. */
+  #ackInTime(): void {
+    const { maxUnacknowledgedBytes = 0, maxUnacknowledgedFrames = 0 } = this.copy.welcome?.limits ?? {};
+    const isTime =
+      this.owedBytes > maxUnacknowledgedBytes / 4 || this.#owedFrames > maxUnacknowledgedFrames / 4;
+    if (isTime) this.ack();
+  }
+
+  #closed(closeCode: number, reason: string): void {
+    this.closing = { closeCode, reason };
+    this.#socket = undefined;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Looks again at everything that comes. */
+  async #wait(isDone: () => boolean, what: string): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const newest = () => this.texts.at(-1)?.slice(0, 300) ?? "nothing";
+    const look = () => {
+      if (this.violation !== undefined) reject(this.violation);
+      else if (isDone()) resolve();
+      else if (this.closing !== undefined)
+        reject(new Error(`${this.actor} was closed: ${JSON.stringify(this.closing)}`));
+    };
+    const timer = setTimeout(
+      () => reject(new Error(`${this.actor} waited for ${what}; newest was ${newest()}`)),
+      patienceMs,
+    );
+    this.#listeners.add(look);
+    look();
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#listeners.delete(look);
+    }
+  }
+}
