@@ -1,5 +1,5 @@
 import { parseEvent, transactType } from "../src/core/call.ts";
-import { copyJson, NotJsonError } from "../src/core/json.ts";
+import { copyJson, equalJson } from "../src/core/json.ts";
 import { RecordsReader } from "../src/core/reader.ts";
 import { parseWith, type Tx } from "../src/core/transaction.ts";
 import type { Welcome, WireEvent } from "../src/protocol/frames.ts";
@@ -51,6 +51,8 @@ export class ClientRoom {
   readonly #settleReady: { resolve: () => void; reject: (error: RoomError) => void };
   readonly #sync: Sync;
   #self: AnyPeer;
+  /** Changes of which not everybody has been told, the oldest first. */
+  readonly #untold: ViewChanges[] = [];
   #pendingTold = 0;
   #isClosed = false;
 
@@ -114,7 +116,7 @@ export class ClientRoom {
     } catch (error) {
       throw asRejected(error, transactType);
     }
-    if (edited.changes.size === 0) settle.resolve({ rev: this.rev });
+    if (edited.isEmpty) settle.resolve({ rev: this.rev });
     else this.#enqueue(transactType, edited.payload, settle, edited.changes);
     return call;
   }
@@ -183,8 +185,9 @@ export class ClientRoom {
     try {
       payload = copyJson(given);
     } catch (error) {
-      if (!(error instanceof NotJsonError)) throw error;
-      this.#reject(settle, new RejectedError("invalid", `the payload of ${type}: ${error.message}`));
+      // Not JSON, or a getter of the app's has thrown: either way there is nothing to send.
+      const problem = error instanceof Error ? error.message : String(error);
+      this.#reject(settle, new RejectedError("invalid", `the payload of ${type}: ${problem}`));
       return call;
     }
     const { prediction, changes } = this.#replica.predict({ type, payload, madeAt: Date.now() });
@@ -238,7 +241,7 @@ export class ClientRoom {
   // ── from the room ──────────────────────────────────────────────────────────────────────────────────────────
 
   #welcomed({ user, role }: Welcome): void {
-    this.#self = Object.freeze({ ...this.#self, user });
+    if (!equalJson(this.#self.user, user)) this.#self = Object.freeze({ ...this.#self, user });
     this.#replica.identify({ actor: this.#actor, user, role });
   }
 
@@ -256,11 +259,17 @@ export class ClientRoom {
         membership ||= (before === undefined) !== (after === undefined);
       this.state[collection]?.forget(membership);
     }
-    for (const [collection, records] of changes) {
-      const observers = this.#observers.get(collection);
-      if (observers !== undefined) observers.tell(Array.from(records, ([id, change]) => ({ id, ...change })));
+    this.#untold.push(changes);
+    if (this.#untold.length > 1) return; // a listener has made them: their turn comes when all know of the first
+    for (const next of this.#untold) {
+      for (const [collection, records] of next) {
+        const observers = this.#observers.get(collection);
+        if (observers !== undefined)
+          observers.tell(Array.from(records, ([id, change]) => ({ id, ...change })));
+      }
+      this.#subscriptions.notify(next);
     }
-    this.#subscriptions.notify(changes);
+    this.#untold.length = 0;
   }
 
   #tellPending(): void {
@@ -283,6 +292,11 @@ export class ClientRoom {
 
   #failed(error: RoomError): void {
     if (!error.willRetry) this.#settleReady.reject(error);
+    if (error.code === "too-old") {
+      // Only of this refusal is it known that no connection will ever bring an answer.
+      const told = this.#queue.reject("too-old", error.message);
+      this.#advanced(this.#replica.advance(undefined, []), told);
+    }
     const { error: listeners } = this.#listeners;
     if (!listeners.isEmpty) return listeners.tell(error);
     warn(`${error.code}, ${error.message}`);
@@ -290,7 +304,7 @@ export class ClientRoom {
 
   #updatePresence(fields: object): void {
     const presence = presenceAs(this.#definition, { ...(this.#self.presence as object), ...fields });
-    this.#self = Object.freeze({ ...this.#self, presence });
+    if (!equalJson(this.#self.presence, presence)) this.#self = Object.freeze({ ...this.#self, presence });
     this.#sync.outbox.setPresence(presence);
   }
 }

@@ -43,6 +43,8 @@ export class Connection {
   #attempt = 0;
   #cancelTimer: () => void = () => {};
   #heardAt = 0;
+  /** A ping was sent, and nothing has been heard since. */
+  #isAsking = false;
   #isWanted = true;
 
   constructor(url: string, transport: Transport, events: ConnectionEvents) {
@@ -90,11 +92,12 @@ export class Connection {
     this.#become(status);
   }
 
+  /** Connects, and waits no longer when it was going to. */
   connect(): void {
-    if (this.#isWanted) return;
+    if (this.#isWanted && this.#status !== "offline") return;
     this.#isWanted = true;
     this.#backoff.reset();
-    void this.#open();
+    this.restart(true);
   }
 
   dispose(): void {
@@ -126,19 +129,23 @@ export class Connection {
   #opened(): void {
     this.#cancelTimer();
     this.#heardAt = Date.now();
+    this.#isAsking = false;
     this.#cancelTimer = startTimer(() => this.#check(), checkMs);
   }
 
   #heard(data: unknown): void {
     this.#heardAt = Date.now();
+    this.#isAsking = false;
     if (data !== pongText) this.#events.message(data);
   }
 
   #check(): void {
     const now = Date.now();
     const silentMs = now - this.#heardAt;
-    if (silentMs > deadMs || this.#events.isStuck(now)) return this.restart(true);
-    if (silentMs > quietMs) this.send(pingText);
+    // A timer that comes late, as in a hidden tab, says nothing of the other end: silence counts once it was asked.
+    const isDead = this.#isAsking && silentMs > deadMs;
+    if (isDead || this.#events.isStuck(now)) return this.restart(true);
+    if (silentMs > quietMs) this.#ask();
     this.#cancelTimer = startTimer(() => this.#check(), checkMs);
   }
 
@@ -146,7 +153,7 @@ export class Connection {
     this.#socket = undefined;
     const code = codeOfClose(closeCode);
     if (code === undefined) return this.restart(false);
-    const willRetry = codes[code].then === "retry";
+    const willRetry = codes[code].advice === "retry";
     if (willRetry) this.restart(false);
     else this.disconnect("closed");
     this.#events.refused(code, willRetry);
@@ -156,7 +163,13 @@ export class Connection {
   #wake(): void {
     if (!this.#isWanted) return;
     if (this.#status === "offline") this.restart(true);
-    else if (this.#socket !== undefined && Date.now() - this.#heardAt > quietMs) this.send(pingText);
+    else if (this.#socket !== undefined && Date.now() - this.#heardAt > quietMs) this.#ask();
+  }
+
+  #ask(): void {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    this.send(pingText);
   }
 
   #abandon(): void {

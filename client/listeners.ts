@@ -16,9 +16,10 @@ export class Listeners<Args extends readonly unknown[]> {
   }
 
   tell(...args: Args): void {
-    // Those who come or go meanwhile are not part of this round.
-    const told = [...this.#listeners];
-    for (const listener of told) {
+    // Those who come meanwhile are not part of this round, and those who go are not told any more.
+    const present = [...this.#listeners];
+    for (const listener of present) {
+      if (!this.#listeners.has(listener)) continue;
       try {
         listener(...args);
       } catch (error) {

@@ -1,5 +1,4 @@
 import { TokenBucket } from "../src/core/token-bucket.ts";
-import { encodeUp } from "../src/protocol/codec.ts";
 import type { UpFrame, Welcome } from "../src/protocol/frames.ts";
 import type { Json } from "../src/schema/json.ts";
 import type { PendingQueue } from "./pending-queue.ts";
@@ -7,12 +6,25 @@ import { startTimer } from "./platform.ts";
 
 /** What is made within this time after a message goes with the next one; about one frame of the display. */
 const gatherMs = 16;
-/** Calls sent and not answered; with more on the way, calls wait here, where direct edits still squash. */
+/** Calls sent and not answered; with more on the way, calls wait here. */
 const maxInFlight = 1_024;
+/**
+ * Pushes sent and not answered. With more on the way, what is made goes with a later one, and direct edits of one
+ * record squash: so a slow way to the room makes fewer, fuller frames instead of a longer queue.
+ */
+const maxPushesInFlight = 4;
 /** What a frame may spend on calls: below what the room takes, for the frame's own text. */
 const frameShare = 0.9;
 /** The room counts tokens by its own clock, so the client does not use the last of them. */
 const paceShare = 0.9;
+
+/** The way up. */
+export interface Uplink {
+  /** Answers whether there was a socket to send on. */
+  readonly send: (frame: UpFrame) => boolean;
+  /** Bytes received since it was last asked. */
+  readonly takeReceived: () => number;
+}
 
 /**
  * Everything that goes up. The first message after a quiet moment leaves with the current turn, later ones are
@@ -20,7 +32,7 @@ const paceShare = 0.9;
  */
 export class Outbox {
   readonly #queue: PendingQueue;
-  readonly #send: (frame: UpFrame, text: string) => boolean;
+  readonly #uplink: Uplink;
   #limits: Welcome["limits"] | undefined;
   #bucket: TokenBucket | undefined;
   /** Calls wait until then: the room has asked for a pause. */
@@ -30,12 +42,13 @@ export class Outbox {
   #events: { event: string; payload: Json }[] = [];
   #sentAt = Number.NEGATIVE_INFINITY;
   #cancelTimer: (() => void) | undefined;
+  /** Set while calls have to wait, which holds back neither presence nor events. */
+  #cancelWait: (() => void) | undefined;
   #isTurnOver = true;
 
-  /** `send` answers whether there was a socket to send on. */
-  constructor(queue: PendingQueue, send: (frame: UpFrame, text: string) => boolean) {
+  constructor(queue: PendingQueue, uplink: Uplink) {
     this.#queue = queue;
-    this.#send = send;
+    this.#uplink = uplink;
   }
 
   /** The room is there and up to date: whatever waits may go. Presence goes again, for the room to know it. */
@@ -55,6 +68,8 @@ export class Outbox {
     this.#events = [];
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+    this.#cancelWait?.();
+    this.#cancelWait = undefined;
   }
 
   get presence(): Json | undefined {
@@ -76,7 +91,7 @@ export class Outbox {
   /** The room takes no calls for `ms`. */
   pause(ms: number): void {
     this.#pausedUntil = Date.now() + ms;
-    this.#wakeIn(ms);
+    this.#waitFor(ms);
   }
 
   /** Something wants to go. */
@@ -106,7 +121,8 @@ export class Outbox {
   #sendCalls({ maxCallsPerFrame, maxFrameBytes }: Welcome["limits"]): void {
     for (;;) {
       const now = Date.now();
-      if (now < this.#pausedUntil) return this.#wakeIn(this.#pausedUntil - now);
+      if (now < this.#pausedUntil) return this.#waitFor(this.#pausedUntil - now);
+      if (this.#queue.pushesInFlight >= maxPushesInFlight) return; // an answer will come, and call this again
       const granted = this.#grant(
         Math.min(maxCallsPerFrame, maxInFlight - this.#queue.inFlight, this.#queue.unsent),
       );
@@ -118,7 +134,15 @@ export class Outbox {
         type,
         payload,
       ]);
-      this.#sendFrame({ kind: "push", first, calls: wireCalls, confirmed: this.#queue.confirmed });
+      const received = this.#uplink.takeReceived();
+      const { confirmed } = this.#queue;
+      this.#sendFrame({
+        kind: "push",
+        first,
+        calls: wireCalls,
+        confirmed,
+        ...(received > 0 && { received }),
+      });
     }
   }
 
@@ -127,7 +151,7 @@ export class Outbox {
     for (let granted = 0; granted < wanted; granted++) {
       const waitMs = this.#bucket?.take(Date.now()) ?? 0;
       if (waitMs === 0) continue;
-      this.#wakeIn(waitMs);
+      this.#waitFor(waitMs);
       return granted;
     }
     return wanted;
@@ -135,10 +159,17 @@ export class Outbox {
 
   #sendFrame(frame: UpFrame): boolean {
     this.#sentAt = Date.now();
-    return this.#send(frame, encodeUp(frame));
+    return this.#uplink.send(frame);
   }
 
   #wakeIn(ms: number): void {
     this.#cancelTimer ??= startTimer(() => this.flush(), ms);
+  }
+
+  #waitFor(ms: number): void {
+    this.#cancelWait ??= startTimer(() => {
+      this.#cancelWait = undefined;
+      this.flush();
+    }, ms);
   }
 }

@@ -21,6 +21,8 @@ export interface QueuedCall extends PendingCall {
   baseRev: number;
   /** Milliseconds since the epoch of the last time it was sent; undefined when it has to be sent (again). */
   sentAt: number | undefined;
+  /** Which push took it along; calls that went together are answered together. */
+  push: number;
   readonly settle: Settle[];
 }
 
@@ -30,6 +32,7 @@ export class PendingQueue {
   #calls: QueuedCall[] = [];
   #lastId = 0;
   #confirmed = 0;
+  #pushes = 0;
 
   get calls(): readonly QueuedCall[] {
     return this.#calls;
@@ -42,30 +45,24 @@ export class PendingQueue {
 
   add(type: string, payload: Json, baseRev: number, madeAt: number, settle: Settle): void {
     const bytes = jsonBytes(payload);
-    const call = {
-      clientReqId: undefined,
-      type,
-      payload,
-      bytes,
-      baseRev,
-      madeAt,
-      sentAt: undefined,
-      settle: [settle],
-    };
+    const unsent = { clientReqId: undefined, sentAt: undefined, push: 0 };
+    const call: QueuedCall = { ...unsent, type, payload, bytes, baseRev, madeAt, settle: [settle] };
     if (!this.#squash(call)) this.#calls.push(call);
   }
 
   /** The calls to send now, in order, at most `maxCalls` and `maxBytes` of them; they get their ids. */
   take(maxCalls: number, maxBytes: number, now: number): QueuedCall[] {
     const start = this.#calls.findIndex((call) => call.sentAt === undefined);
-    if (start === -1) return [];
+    if (start === -1 || maxCalls < 1) return [];
     const taken: QueuedCall[] = [];
+    this.#pushes += 1;
     let bytes = 0;
     for (const call of this.#calls.slice(start, start + maxCalls)) {
       bytes += call.bytes + 128;
       if (taken.length > 0 && bytes > maxBytes) break;
       call.clientReqId ??= ++this.#lastId;
       call.sentAt = now;
+      call.push = this.#pushes;
       taken.push(call);
     }
     return taken;
@@ -75,6 +72,12 @@ export class PendingQueue {
   get inFlight(): number {
     const unsent = this.#calls.findIndex((call) => call.sentAt === undefined);
     return unsent === -1 ? this.#calls.length : unsent;
+  }
+
+  /** Pushes that were sent and of which something is not answered. */
+  get pushesInFlight(): number {
+    const oldest = this.#calls[0];
+    return oldest?.sentAt === undefined ? 0 : this.#pushes - oldest.push + 1;
   }
 
   /** Calls that have to be sent, for the first time or again. */

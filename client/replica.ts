@@ -7,7 +7,14 @@ import {
   sectionOf,
   type Changes,
 } from "../src/core/changes.ts";
-import { equalJson, type Fields } from "../src/core/json.ts";
+import {
+  checkParsedJson,
+  equalJson,
+  jsonBytes,
+  maxJsonDepth,
+  NotJsonError,
+  type Fields,
+} from "../src/core/json.ts";
 import { defaultLimits } from "../src/core/limits.ts";
 import { Overlay, type PendingCall, type Prediction } from "../src/core/rebase.ts";
 import { State, type Source } from "../src/core/state.ts";
@@ -15,6 +22,7 @@ import { Transaction, type Tx } from "../src/core/transaction.ts";
 import type { SnapshotPart, WireDelta } from "../src/protocol/frames.ts";
 import type { AnyRoomDefinition } from "../src/schema/definition.ts";
 import type { Json } from "../src/schema/json.ts";
+import { Rejection } from "../src/schema/rejection.ts";
 
 /** One record of the view, before and after. */
 export interface ViewChange {
@@ -80,7 +88,12 @@ export class Replica {
   }
 
   /** Runs a direct edit on the view. Throws what it throws, and then nothing has happened. */
-  edit(run: (tx: Tx) => unknown): { readonly payload: Json; readonly changes: ViewChanges } {
+  edit(run: (tx: Tx) => unknown): {
+    readonly payload: Json;
+    readonly changes: ViewChanges;
+    /** Nothing was written, so there is nothing to send. */
+    readonly isEmpty: boolean;
+  } {
     const { definition, limits } = this.#options();
     const transaction = new Transaction(this.#view, { definition, limits, writable: definition.direct });
     try {
@@ -88,7 +101,9 @@ export class Replica {
     } finally {
       transaction.close();
     }
-    return { payload: encodeChanges(transaction.changes), changes: this.#put(transaction.changes) };
+    const payload = encodeChanges(transaction.changes);
+    checkPayload(payload, limits.maxPayloadBytes);
+    return { payload, changes: this.#put(transaction.changes), isEmpty: transaction.changes.size === 0 };
   }
 
   #put(changes: Changes): ViewChanges {
@@ -97,8 +112,9 @@ export class Replica {
       for (const [id, change] of records) {
         const before = this.#view.get(collection, id);
         const after = applyChange(before, change);
-        this.#view.set(collection, id, after);
-        sectionOf(put, collection).set(id, { before, after });
+        const isSame = equalJson(before, after); // as after a put and a delete of the same record
+        this.#view.set(collection, id, isSame ? before : after);
+        if (!isSame) sectionOf(put, collection).set(id, { before, after });
       }
     }
     return put;
@@ -213,6 +229,19 @@ export class Replica {
 
   #options(): Omit<CallOptions, "location" | "now"> {
     return { definition: this.#definition, limits: defaultLimits, caller: this.#caller };
+  }
+}
+
+/** Throws {@link Rejection} for a direct edit that no frame can carry: sent, it would never be answered. */
+function checkPayload(payload: Json, maxBytes: number): void {
+  const bytes = jsonBytes(payload);
+  if (bytes > maxBytes)
+    throw new Rejection("too-large", `the edit has ${bytes} bytes, allowed are ${maxBytes}`);
+  try {
+    checkParsedJson(payload, maxJsonDepth);
+  } catch (error) {
+    if (error instanceof NotJsonError) throw new Rejection("invalid", `the edit: ${error.message}`);
+    throw error;
   }
 }
 

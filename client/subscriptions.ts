@@ -44,11 +44,17 @@ export class Subscriptions {
       selection: undefined,
       isOver: false,
     };
-    subscription.selection = this.#select(subscription);
-    return () => {
+    const end = () => {
       subscription.isOver = true;
       this.#forgetReads(subscription);
     };
+    try {
+      subscription.selection = this.#select(subscription);
+    } catch (error) {
+      end();
+      throw error;
+    }
+    return end;
   }
 
   /** Runs the selectors that read something of `changes`, and tells those whose selection is another. */

@@ -1,6 +1,6 @@
 import type { Outcome } from "../src/core/call.ts";
 import { utf8Bytes } from "../src/core/json.ts";
-import { decodeDown } from "../src/protocol/codec.ts";
+import { decodeDown, encodeUp } from "../src/protocol/codec.ts";
 import { codes, type Code } from "../src/protocol/codes.ts";
 import type {
   DownFrame,
@@ -18,11 +18,15 @@ import { Connection, type Status } from "./connection.ts";
 import { RoomError } from "./errors.ts";
 import { Outbox } from "./outbox.ts";
 import type { PendingQueue } from "./pending-queue.ts";
+import { reportThrown } from "./platform.ts";
 import type { Replica, ViewChanges } from "./replica.ts";
 import type { Transport } from "./transport.ts";
 
 /** A call that has waited this long for its answer means that the connection is not what it seems. */
 const overdueMs = 10_000;
+
+/** Of what the room lets be unacknowledged: an acknowledgement is due. */
+const ackShare = 0.25;
 
 /** One frame, as it went by. */
 export interface Traffic {
@@ -75,6 +79,7 @@ export class Sync {
   #awaitedTag: number | undefined = 0;
   #lastTag = 0;
   #unacknowledgedBytes = 0;
+  #unacknowledgedFrames = 0;
   /** The base has not taken what the room sent: only a snapshot will do. */
   #isMistaken = false;
 
@@ -83,7 +88,10 @@ export class Sync {
     this.#events = events;
     this.#replica = replica;
     this.#queue = queue;
-    this.outbox = new Outbox(queue, (frame, text) => this.#sendText(frame.kind, text));
+    this.outbox = new Outbox(queue, {
+      send: (frame) => this.#sendFrame(frame),
+      takeReceived: () => this.#takeUnacknowledged(),
+    });
     this.#connection = new Connection(options.url, options.transport, {
       hello: () => this.#hello(),
       message: (data) => this.#receive(data),
@@ -111,6 +119,9 @@ export class Sync {
 
   async #hello(): Promise<string> {
     const { clientId, schemaVersion, token } = this.#options;
+    // Whatever an earlier connection awaited or owed, this one begins with its own reply.
+    this.#awaitedTag = 0;
+    this.#takeUnacknowledged();
     return encodeHello({
       client: clientId,
       schema: schemaVersion,
@@ -122,10 +133,6 @@ export class Sync {
   }
 
   #statusChanged(status: Status): void {
-    if (status === "connecting") {
-      this.#awaitedTag = 0;
-      this.#unacknowledgedBytes = 0;
-    }
     if (status !== "online") this.outbox.close();
     this.#events.status(status);
   }
@@ -135,7 +142,9 @@ export class Sync {
     try {
       frame = decodeDown(data);
     } catch (error) {
-      return this.#fail("invalid", error);
+      // It may have been anything: a delta, or an answer that a call waits for.
+      this.#fail("invalid", error);
+      return this.#askAgain();
     }
     this.#noteReceived(frame, utf8Bytes(data as string));
     try {
@@ -144,9 +153,13 @@ export class Sync {
       // What came does not go with what is here. Nothing of it was applied, and the whole state heals that.
       this.#fail("internal", error);
       this.#isMistaken = true;
-      if (this.#awaitedTag === undefined) this.#resync();
-      else this.#connection.restart(false);
+      this.#askAgain();
     }
+  }
+
+  #askAgain(): void {
+    if (this.#awaitedTag === undefined) this.#resync();
+    else this.#connection.restart(false);
   }
 
   /** What the room may build upon. */
@@ -186,7 +199,8 @@ export class Sync {
     }
     if (isReply) this.#awaitedTag = undefined;
     this.#advance(update);
-    if (update.tag === 0) this.#caughtUp();
+    // The reply to the hello may have been of no use, and this one the reply to a resync.
+    if (isReply && this.status !== "online") this.#caughtUp();
     else this.outbox.schedule(); // answers have made room for more
     if (update.presence !== undefined) this.#events.peers(update.presence);
     if (update.events !== undefined) this.#events.events(update.events);
@@ -233,29 +247,44 @@ export class Sync {
 
   #noteReceived(frame: DownFrame, bytes: number): void {
     const delta = frame.kind === "update" ? frame.delta : undefined;
-    this.#options.onTraffic?.({
+    this.#tellTraffic({
       direction: "down",
       kind: frame.kind,
       bytes,
       ...(delta && { from: delta.from, to: delta.to }),
       at: Date.now(),
     });
-    if (frame.kind === "welcome") this.#unacknowledgedBytes = 0;
     this.#unacknowledgedBytes += bytes;
-    const limit = this.#welcome?.limits.maxUnacknowledgedBytes ?? Infinity;
-    if (this.#unacknowledgedBytes < limit / 4) return;
-    this.#sendFrame({ kind: "ack", bytes: this.#unacknowledgedBytes });
+    this.#unacknowledgedFrames += 1;
+    const { maxUnacknowledgedBytes = Infinity, maxUnacknowledgedFrames = Infinity } =
+      this.#welcome?.limits ?? {};
+    const isDue =
+      this.#unacknowledgedBytes >= maxUnacknowledgedBytes * ackShare ||
+      this.#unacknowledgedFrames >= maxUnacknowledgedFrames * ackShare;
+    if (isDue) this.#sendFrame({ kind: "ack", bytes: this.#takeUnacknowledged() });
+  }
+
+  /** Bytes that have come since the last time, for the room to know how far behind this client is. */
+  #takeUnacknowledged(): number {
+    const bytes = this.#unacknowledgedBytes;
     this.#unacknowledgedBytes = 0;
+    this.#unacknowledgedFrames = 0;
+    return bytes;
   }
 
   #sendFrame(frame: UpFrame): boolean {
-    return this.#sendText(frame.kind, JSON.stringify(frame));
+    const text = encodeUp(frame);
+    if (!this.#connection.send(text)) return false;
+    this.#tellTraffic({ direction: "up", kind: frame.kind, bytes: utf8Bytes(text), at: Date.now() });
+    return true;
   }
 
-  #sendText(kind: string, text: string): boolean {
-    if (!this.#connection.send(text)) return false;
-    this.#options.onTraffic?.({ direction: "up", kind, bytes: utf8Bytes(text), at: Date.now() });
-    return true;
+  #tellTraffic(traffic: Traffic): void {
+    try {
+      this.#options.onTraffic?.(traffic);
+    } catch (error) {
+      reportThrown(error);
+    }
   }
 
   #fail(code: Code, error: unknown): void {

@@ -1,0 +1,516 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { connect, newId } from "../../client/index.ts";
+import { webSocketUrl } from "../../client/platform.ts";
+import { codes, type Code } from "../../src/protocol/codes.ts";
+import { clientBoard } from "./client-board.ts";
+import { hushed } from "./enter.ts";
+import { joined, scripted, turn, type Scripted, type ScriptedRoom } from "./scripted-room.ts";
+
+const hour = 3_600_000;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.spyOn(Math, "random").mockReturnValue(0.5);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
+
+async function pass(ms: number): Promise<void> {
+  await vi.advanceTimersByTimeAsync(ms);
+}
+
+/** What the app is told of a room from now on. */
+function toldOf({ room }: Pick<Scripted, "room">): string[] {
+  const told: string[] = [];
+  room.on("status", (status) => told.push(status));
+  room.on("error", ({ code, willRetry }) => told.push(`${code}, ${willRetry ? "will retry" : "final"}`));
+  return told;
+}
+
+const codesThat = (advice: "retry" | "final") =>
+  (Object.keys(codes) as Code[]).filter((code) => code !== "closed" && codes[code].advice === advice);
+
+describe("a room that refuses the client", () => {
+  test.each(codesThat("final"))("for good with `%s` is not asked again", async (code) => {
+    const { room, server } = scripted();
+    const told = toldOf({ room });
+    const socket = await server.attempt(1);
+    socket.open();
+    socket.drop(codes[code].closeCode);
+    await expect(room.ready).rejects.toMatchObject({
+      name: "RoomError",
+      code,
+      message: codes[code].sentence,
+      willRetry: false,
+    });
+    expect(told).toEqual(["closed", `${code}, final`]);
+    expect(room.status).toBe("closed");
+    await pass(hour);
+    expect(server.sockets).toHaveLength(1);
+  });
+
+  test.each(codesThat("retry"))("for now with `%s` is asked again", async (code) => {
+    const { room, server } = scripted();
+    const told = toldOf({ room });
+    const socket = await server.attempt(1);
+    socket.open();
+    socket.drop(codes[code].closeCode);
+    expect(told).toEqual(["offline", `${code}, will retry`]);
+    await pass(250);
+    server.newest.greet();
+    await room.ready;
+    expect(server.sockets).toHaveLength(2);
+    expect(told.slice(2)).toEqual(["connecting", "online"]);
+  });
+
+  test("because it no longer knows what became of the calls has those that wait undone, then rejected", async () => {
+    const { room, server, socket } = await joined({ rev: 4 });
+    toldOf({ room });
+    const undone: unknown[] = [];
+    room.on("reject", ({ code }) => undone.push([code, room.state.counters.has("c1"), room.pending]));
+    const call = room.mutate.addUp({ id: "c1", by: 1 });
+    await turn();
+    socket.drop();
+    await pass(250);
+    server.newest.open();
+    server.newest.drop(codes["too-old"].closeCode);
+    await expect(call.committed).rejects.toMatchObject({ code: "too-old", operation: { type: "addUp" } });
+    expect(undone).toEqual([["too-old", false, 0]]);
+    expect([room.status, room.rev]).toEqual(["closed", 4]);
+  });
+
+  test("is told in the console when nobody listens", async () => {
+    const warned = hushed("warn");
+    const { server } = scripted();
+    (await server.attempt(1)).drop(codes["schema-mismatch"].closeCode);
+    expect(warned).toHaveBeenCalledExactlyOnceWith(
+      "deltaroom: schema-mismatch, The room runs another version of the schema.",
+    );
+  });
+
+  test("has what waits sent when the app connects again", async () => {
+    const { room, server, socket } = await joined();
+    toldOf({ room });
+    room.mutate.addUp({ id: "c1", by: 1 });
+    await turn();
+    socket.drop(codes.replaced.closeCode);
+    room.mutate.addUp({ id: "c1", by: 2 });
+    expect([room.status, room.pending, room.state.counters.get("c1")?.value]).toEqual(["closed", 2, 3]);
+    room.reconnect();
+    (await server.attempt(2)).greetAgain();
+    expect(server.newest.calls.map(({ clientReqId, payload }) => [clientReqId, payload])).toEqual([
+      [1, { id: "c1", by: 1 }],
+      [2, { id: "c1", by: 2 }],
+    ]);
+  });
+
+  test("and takes it later has a state, though `ready` has rejected", async () => {
+    const { room, server } = scripted();
+    toldOf({ room });
+    (await server.attempt(1)).drop(codes.unauthorized.closeCode);
+    await expect(room.ready).rejects.toThrow("Nobody is signed in");
+    room.reconnect();
+    (await server.attempt(2)).greet({ rev: 5 });
+    expect([room.status, room.rev]).toEqual(["online", 5]);
+  });
+});
+
+describe("a connection that is lost", () => {
+  test.each([1000, 1001, 1006, 1011, 1012, 4999])("with close code %i is made again", async (closeCode) => {
+    const { room, server, socket } = await joined();
+    const told = toldOf({ room });
+    socket.drop(closeCode);
+    await pass(250);
+    server.newest.greetAgain();
+    expect(told).toEqual(["offline", "connecting", "online"]);
+  });
+
+  test("is told of once, when an error comes before the close", async () => {
+    const { room, server, socket } = await joined();
+    const told = toldOf({ room });
+    socket.fail();
+    await pass(250);
+    expect(server.sockets).toHaveLength(2);
+    expect(told).toEqual(["offline", "connecting"]);
+  });
+
+  test("keeps the state, and takes edits", async () => {
+    const { room, socket } = await joined({ records: { shapes: { s1: { x: 1, y: 1 } } } });
+    socket.drop();
+    room.transact((tx) => tx.shapes.patch("s1", { x: 2 }));
+    expect(room.state.shapes.get("s1")).toEqual({ x: 2, y: 1 });
+    expect([room.status, room.pending]).toEqual(["offline", 1]);
+  });
+
+  test("is noticed when a socket that has begun to close takes nothing any more", async () => {
+    const { room, server, socket } = await joined();
+    socket.refusesToSend = true;
+    room.mutate.addUp({ id: "c1", by: 1 });
+    await turn();
+    expect(room.pending).toBe(1);
+    socket.drop();
+    await pass(250);
+    server.newest.greetAgain();
+    expect(server.newest.ids).toEqual([1]);
+  });
+});
+
+describe("the time until the next attempt", () => {
+  /** How long the client waits before each of the next attempts, all of which fail at once. */
+  async function waits(server: ScriptedRoom, count: number): Promise<number[]> {
+    const waited: number[] = [];
+    for (let n = 0; n < count; n++) {
+      const attempts = server.sockets.length;
+      const since = Date.now();
+      server.newest.fail();
+      while (server.sockets.length === attempts) await vi.advanceTimersToNextTimerAsync();
+      waited.push(Date.now() - since);
+    }
+    return waited;
+  }
+  const ceilings = [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000];
+
+  test.each([
+    ["nothing", 0],
+    ["half of it", 0.5],
+    ["nearly all of it", 0.999],
+  ])("is a random part of a ceiling that doubles up to 15 s: %s", async (_, random) => {
+    vi.mocked(Math.random).mockReturnValue(random);
+    const { server } = scripted();
+    await server.attempt(1);
+    const waited = await waits(server, ceilings.length);
+    for (const [n, ms] of waited.entries()) {
+      const expected = (ceilings[n] as number) * random;
+      expect(ms).toBeGreaterThanOrEqual(Math.floor(expected));
+      expect(ms).toBeLessThanOrEqual(Math.ceil(expected) + 1);
+    }
+  });
+
+  test("is short again after a success, and only then", async () => {
+    const { room, server } = scripted();
+    await server.attempt(1);
+    await waits(server, 6);
+    server.newest.open();
+    server.newest.welcome(); // connected, but not caught up
+    expect((await waits(server, 1))[0]).toBeGreaterThan(7_000);
+    server.newest.greet();
+    await room.ready;
+    expect((await waits(server, 1))[0]).toBe(125);
+  });
+
+  test("does not keep an app waiting that asks to connect", async () => {
+    const { room, server, socket } = await joined();
+    socket.drop();
+    await pass(125);
+    await waits(server, 8);
+    server.newest.fail();
+    const attempts = server.sockets.length;
+    room.reconnect();
+    await pass(0);
+    expect(server.sockets).toHaveLength(attempts + 1);
+    server.newest.greetAgain();
+    await pass(14_000);
+    expect(server.sockets).toHaveLength(attempts + 1); // the timer that was set has been cancelled
+  });
+});
+
+describe("an attempt", () => {
+  test("asks for the token, each anew", async () => {
+    let asked = 0;
+    const { server } = scripted({ token: () => `token ${++asked}` });
+    await server.attempt(1);
+    for (let attempt = 2; attempt <= 4; attempt++) {
+      server.newest.fail();
+      await pass(15_000 * 0.5);
+    }
+    expect(server.sockets.map(({ hello }) => hello.token)).toEqual([
+      "token 1",
+      "token 2",
+      "token 3",
+      "token 4",
+    ]);
+  });
+
+  test.each([
+    [
+      "throws",
+      () => {
+        throw new Error("no network");
+      },
+    ],
+    ["rejects", () => Promise.reject(new Error("no network"))],
+  ])("whose token() %s is followed by another", async (_, failing) => {
+    const token = vi
+      .fn<() => string | Promise<string>>()
+      .mockImplementationOnce(failing)
+      .mockReturnValue("good");
+    const { room, server } = scripted({ token });
+    const told = toldOf({ room });
+    await pass(250);
+    expect(server.newest.hello.token).toBe("good");
+    server.newest.greet();
+    expect(told).toEqual(["offline", "connecting", "online"]);
+  });
+
+  test("whose transport throws is followed by another", async () => {
+    const { room, server } = scripted();
+    server.failure = new Error("no sockets here");
+    await turn();
+    expect(room.status).toBe("offline");
+    server.failure = undefined;
+    await pass(250);
+    server.newest.greet();
+    expect(room.status).toBe("online");
+  });
+
+  test("that does not open within 10 s is given up, and what it still does is not heard", async () => {
+    const { room, server } = scripted();
+    const slow = await server.attempt(1);
+    await pass(9_999);
+    expect(room.status).toBe("connecting");
+    await pass(1);
+    expect(room.status).toBe("offline");
+    expect(slow.closedWith).toBe(1000);
+    slow.greet({ rev: 99 });
+    expect(room.rev).toBe(0);
+    await pass(250);
+    server.newest.greet({ rev: 1 });
+    slow.delta(1, {});
+    slow.drop(codes.unauthorized.closeCode);
+    expect([room.rev, room.status]).toEqual([1, "online"]);
+  });
+
+  test("is not begun by a room that is closed before the token is there", async () => {
+    let give: (token: string) => void = () => {};
+    const { room, server } = scripted({ token: () => new Promise<string>((resolve) => (give = resolve)) });
+    room.close();
+    give("late");
+    await pass(hour);
+    expect(server.sockets).toEqual([]);
+  });
+});
+
+describe("an abandoned socket", () => {
+  test("is closed, and its late frames are ignored", async () => {
+    const { room, server, socket } = await joined({ rev: 1 });
+    room.disconnect();
+    expect(socket.closedWith).toBe(1000);
+    room.reconnect();
+    (await server.attempt(2)).greetAgain();
+    const told = toldOf({ room });
+    socket.delta(1, { counters: [["put", "c1", { value: 1 }]] });
+    socket.say({ kind: "roster", peers: [["actor-a", null, { x: 1, y: 1 }]] });
+    socket.drop();
+    socket.fail();
+    expect([room.rev, room.others.length, told.length]).toEqual([1, 0, 0]);
+    expect(server.sockets).toHaveLength(2);
+  });
+});
+
+describe("silence", () => {
+  test("is broken by a ping, and as long as somebody answers the connection stays", async () => {
+    const { room, server, socket } = await joined();
+    for (let minute = 0; minute < 10; minute++) {
+      await pass(20_000);
+      expect(socket.texts.at(-1)).toBe("ping");
+      socket.say("pong");
+    }
+    expect(socket.texts).toHaveLength(10);
+    expect([room.status, server.sockets.length]).toEqual(["online", 1]);
+  });
+
+  test("is not there while frames come", async () => {
+    const { socket } = await joined();
+    for (let n = 0; n < 20; n++) {
+      await pass(10_000);
+      socket.delta(n, {});
+    }
+    expect(socket.texts).toEqual([]);
+  });
+
+  test("that a ping does not break means that nobody is there", async () => {
+    const { room, server, socket } = await joined();
+    const told = toldOf({ room });
+    await pass(30_000);
+    expect(socket.texts).toEqual(["ping"]);
+    expect(socket.closedWith).toBe(1000);
+    expect(server.sockets).toHaveLength(2);
+    server.newest.greetAgain();
+    expect(told).toEqual(["connecting", "online"]);
+  });
+
+  test("is no proof when the client itself was asleep: it asks before it gives up", async () => {
+    const { server, socket } = await joined();
+    // Timers of a hidden tab run once a minute.
+    for (let minute = 0; minute < 5; minute++) {
+      vi.setSystemTime(Date.now() + 60_000);
+      await pass(5_000);
+      expect(socket.texts).toHaveLength(minute + 1);
+      socket.say("pong");
+    }
+    expect(server.sockets).toHaveLength(1);
+  });
+
+  test("about a call for 10 s means that the connection is not what it seems", async () => {
+    const { room, server, socket } = await joined();
+    await pass(3_000);
+    room.mutate.addUp({ id: "c1", by: 1 });
+    for (let second = 0; second < 16; second++) {
+      await pass(1_000);
+      socket.say("pong");
+    }
+    expect(server.sockets).toHaveLength(2);
+    server.newest.greetAgain({ mark: 1, outcomes: [[1, 1]], delta: { from: 0, to: 1, changes: {} } });
+    expect([room.pending, room.rev]).toEqual([0, 1]);
+  });
+});
+
+describe("the page", () => {
+  /** A page of which the test says when it is online and looked at. */
+  function stubPage() {
+    const listeners: Record<string, (() => void)[]> = { online: [], visibilitychange: [] };
+    const events = {
+      addEventListener: (type: string, listener: () => void) => listeners[type]?.push(listener),
+      removeEventListener: (type: string, listener: () => void) => {
+        listeners[type] = listeners[type]?.filter((known) => known !== listener) ?? [];
+      },
+    };
+    const document = { ...events, visibilityState: "visible" };
+    vi.stubGlobal("addEventListener", events.addEventListener);
+    vi.stubGlobal("removeEventListener", events.removeEventListener);
+    vi.stubGlobal("document", document);
+    const tell = (type: string) => {
+      for (const listener of listeners[type] ?? []) listener();
+    };
+    return { document, tell, listeners };
+  }
+
+  async function waiting(): Promise<Scripted & { attempts: number }> {
+    vi.mocked(Math.random).mockReturnValue(0.999);
+    const { room, server, socket } = await joined();
+    socket.drop();
+    for (let failures = 0; failures < 8; failures++) {
+      await pass(15_000);
+      server.newest.fail();
+    }
+    return { room, server, attempts: server.sockets.length };
+  }
+
+  test("that has a network again makes the client try at once", async () => {
+    const page = stubPage();
+    const { room, server, attempts } = await waiting();
+    page.tell("online");
+    await turn();
+    expect([room.status, server.sockets.length]).toEqual(["connecting", attempts + 1]);
+    server.newest.greetAgain();
+    expect(room.status).toBe("online");
+  });
+
+  test("that is looked at again makes the client try at once, but not when it is hidden", async () => {
+    const page = stubPage();
+    const { server, attempts } = await waiting();
+    page.document.visibilityState = "hidden";
+    page.tell("visibilitychange");
+    await turn();
+    expect(server.sockets).toHaveLength(attempts);
+    page.document.visibilityState = "visible";
+    page.tell("visibilitychange");
+    await turn();
+    expect(server.sockets).toHaveLength(attempts + 1);
+  });
+
+  test("that wakes up makes a silent connection prove itself, and leaves a busy one alone", async () => {
+    const page = stubPage();
+    const { socket } = await joined();
+    page.tell("online");
+    expect(socket.texts).toEqual([]);
+    vi.setSystemTime(Date.now() + hour);
+    page.tell("visibilitychange");
+    expect(socket.texts).toEqual(["ping"]);
+  });
+
+  test("wakes nobody who was sent away or has left", async () => {
+    const page = stubPage();
+    const { room, server, socket } = await joined();
+    toldOf({ room });
+    socket.drop(codes.forbidden.closeCode);
+    page.tell("online");
+    await pass(hour);
+    expect(server.sockets).toHaveLength(1);
+    room.close();
+    expect(page.listeners).toEqual({ online: [], visibilitychange: [] });
+  });
+});
+
+describe("disconnect and close", () => {
+  test("stay offline until reconnect, and take edits meanwhile", async () => {
+    const { room, server, socket } = await joined();
+    room.disconnect();
+    expect([room.status, socket.closedWith]).toEqual(["offline", 1000]);
+    room.mutate.addUp({ id: "c1", by: 1 });
+    await pass(hour);
+    expect(server.sockets).toHaveLength(1);
+    room.reconnect();
+    room.reconnect();
+    (await server.attempt(2)).greetAgain();
+    expect(server.newest.ids).toEqual([1]);
+    await pass(1_000);
+    expect(server.sockets).toHaveLength(2);
+  });
+
+  test("leave nothing behind: no timer, no socket, no way back", async () => {
+    const { room, server, socket } = await joined({}, { presence: { x: 1, y: 1 } });
+    room.on("reject", () => {});
+    room.mutate.addUp({ id: "c1", by: 1 });
+    room.close();
+    room.close();
+    expect([vi.getTimerCount(), socket.closedWith, room.status]).toEqual([0, 1000, "closed"]);
+    room.reconnect();
+    room.disconnect();
+    await pass(hour);
+    expect([server.sockets.length, room.status]).toEqual([1, "closed"]);
+    expect(() => room.presence.update({ x: 2 })).not.toThrow();
+    expect(() => room.broadcast("wave", { text: "anybody?" })).not.toThrow();
+  });
+
+  test("while it waits for the next attempt ends the waiting", async () => {
+    const { room, server, socket } = await joined();
+    socket.drop();
+    room.disconnect();
+    await pass(hour);
+    expect(server.sockets).toHaveLength(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("the URL of a room", () => {
+  test.each([
+    ["https://example.com/rooms/lobby", "wss://example.com/rooms/lobby"],
+    ["http://localhost:8787/rooms/lobby?x=1#top", "ws://localhost:8787/rooms/lobby?x=1"],
+    ["wss://example.com/rooms/lobby", "wss://example.com/rooms/lobby"],
+  ])("%s is opened as %s", (url, expected) => {
+    expect(webSocketUrl(url)).toBe(expected);
+  });
+
+  test.each([
+    ["https://app.example.com/board?id=7", "/rooms/lobby", "wss://app.example.com/rooms/lobby"],
+    ["http://localhost:3000/deep/page", "rooms/lobby", "ws://localhost:3000/deep/rooms/lobby"],
+    ["https://app.example.com/", "http://rooms.example.com/lobby", "ws://rooms.example.com/lobby"],
+  ])("on the page %s, %s is opened as %s", (href, url, expected) => {
+    vi.stubGlobal("location", { href });
+    expect(webSocketUrl(url)).toBe(expected);
+  });
+
+  test("without a page to go by has to be whole", () => {
+    expect(() => connect("/rooms/lobby", clientBoard)).toThrow("Invalid URL");
+  });
+});
+
+test("newId makes ids that a room takes, and none twice", () => {
+  const ids = Array.from({ length: 1_000 }, newId);
+  expect(new Set(ids).size).toBe(1_000);
+  for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9_-]{20}$/);
+});

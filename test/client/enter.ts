@@ -1,0 +1,89 @@
+import { expect, onTestFinished, vi, type Mock } from "vitest";
+import { connect, type ConnectOptions, type Room } from "../../client/index.ts";
+import type { Collections } from "../room/client-copy.ts";
+import type { AnyRoom } from "../room/rooms.ts";
+import { testBoard, type TestBoard } from "../room/test-board.ts";
+import { Link } from "./worker-transport.ts";
+
+/** A client of a real room, and the way to it. */
+export interface Entered {
+  readonly room: Room<TestBoard>;
+  readonly link: Link;
+  /** Codes of what went wrong that no call is to blame for. Whatever a test leaves here fails it. */
+  readonly errors: string[];
+}
+
+/** Connects to a room of the test Worker, and answers at once. Rejections are for the test to look at. */
+export function approach(at: { readonly url: string }, options: ConnectOptions<TestBoard> = {}): Entered {
+  const link = new Link();
+  const room = connect(at.url, testBoard, { ...options, transport: link.transport });
+  const errors: string[] = [];
+  room.on("error", ({ code }) => errors.push(code));
+  room.on("reject", () => {});
+  onTestFinished(() => {
+    leave(room);
+    link.dispose();
+    expect({ errors }).toEqual({ errors: [] });
+  });
+  return { room, link, errors };
+}
+
+/** Closes a room at the end of a test, whatever still waits in it. */
+export function leave(room: { on(kind: "reject", listener: () => void): unknown; close(): void }): void {
+  room.on("reject", () => {});
+  room.close();
+}
+
+/** Connects, and answers when there is a state and everybody who is there is known. */
+export async function enter(
+  at: { readonly url: string },
+  options: ConnectOptions<TestBoard> = {},
+): Promise<Entered> {
+  const entered = approach(at, options);
+  await entered.room.ready;
+  await until(() => entered.link.down.some(({ kind }) => kind === "roster"));
+  return entered;
+}
+
+/** Looks again and again until the claim holds. */
+export async function until(claim: () => boolean): Promise<void> {
+  const look = () => {
+    if (!claim()) throw new Error(`waited in vain for ${claim.toString()}`);
+  };
+  await vi.waitFor(look, { interval: 2, timeout: 4_000 });
+}
+
+/** What `call` came to: its revision, or the code of its rejection. */
+export async function outcomeOf(call: { committed: Promise<{ rev: number }> }): Promise<number | string> {
+  return await call.committed.then(
+    ({ rev }) => rev,
+    (error: { code: string }) => error.code,
+  );
+}
+
+/** What the app sees; collections without a record are left out. */
+export function viewOf(room: Room<TestBoard>): Collections {
+  const collections = Object.entries(room.state).map(([name, records]) => [
+    name,
+    Object.fromEntries(records.entries()),
+  ]);
+  return Object.fromEntries(
+    collections.filter(([, records]) => Object.keys(records as object).length > 0),
+  ) as Collections;
+}
+
+/** Waits until all is answered and everybody is where the room is; then each view has to be the room's state. */
+export async function expectAgreement(at: AnyRoom, ...clients: readonly Entered[]): Promise<Collections> {
+  await until(() => clients.every(({ room }) => room.pending === 0 && room.status === "online"));
+  const { rev, collections } = await at.json();
+  await until(() => clients.every(({ room }) => room.rev === rev));
+  for (const { room } of clients) expect(viewOf(room)).toEqual(collections);
+  return collections;
+}
+
+/** What the client says in the console until the end of the test; it is not printed. */
+export function hushed(method: "warn" | "error"): Mock<(...message: unknown[]) => void> {
+  const spy = vi.spyOn(console, method).mockImplementation(() => {});
+  onTestFinished(() => spy.mockRestore());
+  return spy;
+}

@@ -1,0 +1,282 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { connect } from "../../client/index.ts";
+import { newPrivateRoom, newTestRoom } from "../room/rooms.ts";
+import { clientBoard } from "./client-board.ts";
+import { enter, until } from "./enter.ts";
+import { joined, scripted, turn } from "./scripted-room.ts";
+
+describe("others", () => {
+  test("are told of who comes, what they show of themselves, and who goes", async () => {
+    const at = newPrivateRoom();
+    const one = await enter(at, { token: () => "user:alice", presence: { at: 1 } });
+    const seen: unknown[] = [];
+    one.room.onOthers((others) => seen.push(others.map(({ user, presence }) => [user?.name, presence])));
+    const other = await enter(at, { token: () => "user:bob", presence: { at: 2, note: "hello" } });
+    await until(() => one.room.others.length === 1);
+    expect(one.room.others).toEqual([
+      { actor: other.room.self.actor, user: { id: "bob", name: "BOB" }, presence: { at: 2, note: "hello" } },
+    ]);
+    other.room.presence.update({ at: 3 });
+    await until(() => one.room.others[0]?.presence.at === 3);
+    other.room.close();
+    await until(() => one.room.others.length === 0);
+    expect(seen).toEqual([[["BOB", { at: 2, note: "hello" }]], [["BOB", { at: 3, note: "hello" }]], []]);
+  });
+
+  test("who were there first are known to who comes later", async () => {
+    const at = newTestRoom();
+    const one = await enter(at, { presence: { at: 1 } });
+    await until(() => one.link.up.some(({ kind }) => kind === "presence"));
+    const silent = await enter(at);
+    const late = await enter(at, { presence: { at: 3 } });
+    await until(() => late.room.others.length === 1);
+    expect(late.room.others).toEqual([{ actor: one.room.self.actor, user: null, presence: { at: 1 } }]);
+    expect(silent.room.self).toEqual({ actor: expect.any(String), user: null, presence: {} });
+  });
+
+  test("never include oneself", async () => {
+    const { room, socket } = await joined({}, { presence: { x: 1, y: 1 } });
+    const told = vi.fn<() => void>();
+    room.onOthers(told);
+    const { actor } = room.self;
+    socket.update({ presence: [["join", actor, null, { x: 1, y: 1 }]] });
+    socket.update({ presence: [["set", actor, { x: 2, y: 1 }]] });
+    socket.say({ kind: "roster", peers: [[actor, null, { x: 1, y: 1 }]] });
+    socket.update({ presence: [["leave", actor]] });
+    expect(told).not.toHaveBeenCalled();
+    expect(room.others).toEqual([]);
+  });
+
+  test("who did not change are the same objects, and so is the list when nobody did", async () => {
+    const { room, socket } = await joined();
+    const told = vi.fn<() => void>();
+    const a = ["actor-a", null, { x: 1, y: 1 }] as const;
+    const b = ["actor-b", { id: "b", name: "B" }, { x: 2, y: 2 }] as const;
+    socket.say({ kind: "roster", peers: [[...a], [...b]] });
+    const before = room.others;
+    expect(before.map(({ actor }) => actor)).toEqual(["actor-a", "actor-b"]);
+    room.onOthers(told);
+    socket.say({ kind: "roster", peers: [[...a], [...b]] }); // as after every reconnect
+    socket.update({
+      presence: [
+        ["set", "actor-a", { y: 1, x: 1 }],
+        ["join", ...b],
+        ["leave", "nobody"],
+      ],
+    });
+    socket.update({ presence: [["set", "nobody", { x: 1, y: 1 }]] });
+    expect(room.others).toBe(before);
+    expect(told).not.toHaveBeenCalled();
+    socket.update({ presence: [["set", "actor-a", { x: 9, y: 1 }]] });
+    expect(room.others).not.toBe(before);
+    expect(room.others[0]).toEqual({ actor: "actor-a", user: null, presence: { x: 9, y: 1 } });
+    expect(room.others[1]).toBe(before[1]);
+    expect(told).toHaveBeenCalledExactlyOnceWith(room.others);
+  });
+
+  test("who have gone while one was away are gone afterwards", async () => {
+    const at = newTestRoom();
+    const one = await enter(at);
+    const stays = await enter(at, { presence: { at: 1 } });
+    const goes = await enter(at, { presence: { at: 2 } });
+    await until(() => one.room.others.length === 2);
+    const [peer] = one.room.others;
+    one.room.disconnect();
+    expect(one.room.others).toHaveLength(2); // the last that was known
+    goes.room.close();
+    await until(() => stays.room.others.length === 0);
+    one.room.reconnect();
+    await until(() => one.room.others.length === 1);
+    expect(one.room.others[0]).toBe(peer);
+    expect(peer?.actor).toBe(stays.room.self.actor);
+  });
+});
+
+describe("presence", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+  const first = { presence: { x: 1, y: 1 } };
+
+  test("is changed by the fields that are named, and the rest stays", async () => {
+    const { room, socket } = await joined({}, { presence: { x: 1, y: 2, note: "here" } });
+    room.presence.update({ x: 5 });
+    expect(room.self.presence).toEqual({ x: 5, y: 2, note: "here" });
+    await vi.advanceTimersByTimeAsync(16);
+    expect(socket.frames("presence").map(({ presence }) => presence)).toEqual([
+      { x: 1, y: 2, note: "here" },
+      { x: 5, y: 2, note: "here" },
+    ]);
+  });
+
+  test("loses an optional field that is set to undefined", async () => {
+    const { room } = await joined({}, { presence: { x: 1, y: 2, note: "here" } });
+    room.presence.update({ note: undefined });
+    expect(room.self.presence).toEqual({ x: 1, y: 2 });
+  });
+
+  test("is sent at most once in a display's frame, and the newest always", async () => {
+    const { room, socket } = await joined({}, first);
+    for (let x = 0; x < 1_000; x++) {
+      room.presence.update({ x });
+      if (x % 10 === 9) await vi.advanceTimersByTimeAsync(1);
+    }
+    await vi.advanceTimersByTimeAsync(16);
+    const sent = socket.frames("presence").map(({ presence }) => (presence as { x: number }).x);
+    expect(sent.length).toBeLessThanOrEqual(1 + Math.ceil(116 / 16));
+    expect(sent.at(-1)).toBe(999);
+  });
+
+  test("is sent again after a reconnect, as it is by then", async () => {
+    const { room, server, socket } = await joined({}, first);
+    room.presence.update({ x: 5 });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(socket.frames("presence")).toHaveLength(2);
+    socket.drop();
+    room.presence.update({ y: 7 });
+    await vi.advanceTimersByTimeAsync(250);
+    server.newest.greetAgain();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(server.newest.frames("presence").map(({ presence }) => presence)).toEqual([{ x: 5, y: 7 }]);
+  });
+
+  test("throws for what does not fit, and stays as it was", async () => {
+    const { room, socket } = await joined({}, first);
+    const update = () => room.presence.update({ x: "far" } as never);
+    expect(update).toThrow(
+      expect.objectContaining({ name: "RejectedError", code: "invalid", data: { x: expect.any(String) } }),
+    );
+    expect(room.self.presence).toEqual({ x: 1, y: 1 });
+    await vi.advanceTimersByTimeAsync(100);
+    expect(socket.frames("presence")).toHaveLength(1);
+    const start = () => connect("http://room.test/x", clientBoard, { presence: { x: 1 } as never });
+    expect(start).toThrow(expect.objectContaining({ code: "invalid" }));
+  });
+
+  test("is not sent by a client that has none, until its first", async () => {
+    const { room, socket } = await joined();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(socket.texts).toEqual([]);
+    expect(() => room.presence.update({ x: 1 })).toThrow("does not fit"); // the first has to be whole
+    room.presence.update({ x: 1, y: 1 });
+    await turn();
+    expect(socket.kinds).toEqual(["presence"]);
+  });
+
+  test("is a copy of what the app gave", async () => {
+    const mine = { x: 1, y: 1 };
+    const { room } = await joined({}, { presence: mine });
+    mine.x = 9;
+    expect(room.self.presence).toEqual({ x: 1, y: 1 });
+  });
+
+  test("may be changed before there is a room", async () => {
+    const { room, server } = scripted(first);
+    room.presence.update({ x: 2 });
+    (await server.attempt(1)).greet();
+    expect(server.newest.frames("presence").map(({ presence }) => presence)).toEqual([{ x: 2, y: 1 }]);
+  });
+});
+
+describe("self", () => {
+  test("is the same object until something of it changes", async () => {
+    const user = { id: "u1", name: "Ada" };
+    const { room, socket } = await joined({ user }, { presence: { x: 1, y: 1 } });
+    const { self } = room;
+    expect(self).toEqual({ actor: socket.hello.client.split(".")[0], user, presence: { x: 1, y: 1 } });
+    socket.welcome({ user: { ...user } }); // as after every reconnect
+    expect(room.self).toBe(self);
+    room.presence.update({ x: 1 });
+    expect(room.self).toBe(self);
+    socket.welcome({ user: { id: "u1", name: "Ada L." } });
+    expect(room.self).not.toBe(self);
+    expect(room.self.user?.name).toBe("Ada L.");
+  });
+});
+
+describe("events", () => {
+  test("reach everybody else, in order, with who sent them", async () => {
+    const at = newPrivateRoom();
+    const one = await enter(at, { token: () => "user:alice", presence: { at: 1 } });
+    const other = await enter(at, { token: () => "user:bob", presence: { at: 2 } });
+    await until(() => other.room.others.length === 1 && one.room.others.length === 1);
+    const heard: unknown[] = [];
+    const echoed = vi.fn<() => void>();
+    other.room.onEvent("wave", (payload, from) => heard.push([payload.text, from]));
+    one.room.onEvent("wave", echoed);
+    for (const text of ["a", "b", "c"]) one.room.broadcast("wave", { text });
+    await until(() => heard.length === 3);
+    const from = { actor: one.room.self.actor, user: { id: "alice", name: "ALICE" } };
+    expect(heard).toEqual(["a", "b", "c"].map((text) => [text, from]));
+    await one.room.mutate.addUp({ id: "s1", by: 1 }).committed;
+    expect(echoed).not.toHaveBeenCalled();
+  });
+
+  test("of a mutator come from the room, to its caller as well, and only once it has committed", async () => {
+    const at = newTestRoom();
+    const { room } = await enter(at);
+    const heard: unknown[] = [];
+    room.onEvent("wave", (payload, from) => heard.push([payload, from, room.rev]));
+    const { committed } = room.mutate.celebrate({ text: "hooray" });
+    expect(heard).toEqual([]);
+    await committed;
+    await until(() => heard.length > 0);
+    expect(heard).toEqual([[{ text: "hooray" }, null, 1]]);
+  });
+
+  test("throw when they do not fit or are not known, and then nothing is sent", async () => {
+    const { room, socket } = await joined();
+    expect(() => room.broadcast("wave", { text: 5 } as never)).toThrow(
+      expect.objectContaining({ code: "invalid" }),
+    );
+    expect(() => room.broadcast("nothing" as never, {} as never)).toThrow("there is no event nothing");
+    await turn();
+    expect(socket.texts).toEqual([]);
+  });
+
+  test("are dropped when nobody can be reached", async () => {
+    vi.useFakeTimers();
+    const { room, server, socket } = await joined();
+    socket.drop();
+    room.broadcast("wave", { text: "too early" });
+    await vi.advanceTimersByTimeAsync(250);
+    server.newest.greetAgain();
+    room.broadcast("wave", { text: "now" });
+    await vi.advanceTimersByTimeAsync(16);
+    expect(server.newest.frames("event").map(({ payload }) => payload)).toEqual([{ text: "now" }]);
+    vi.useRealTimers();
+  });
+
+  test("leave behind the calls and the presence of the same turn", async () => {
+    const { room, socket } = await joined();
+    room.broadcast("wave", { text: "look" });
+    room.presence.update({ x: 1, y: 1 });
+    room.mutate.addUp({ id: "c1", by: 1 });
+    await turn();
+    expect(socket.kinds).toEqual(["push", "presence", "event"]);
+  });
+
+  test("are told last in a frame: state, then presence, then events", async () => {
+    const { room, socket } = await joined();
+    const told: unknown[] = [];
+    const now = () => [room.rev, room.others.length];
+    room.onEvent("wave", () => told.push(["event", ...now()]));
+    room.onOthers(() => told.push(["others", ...now()]));
+    room.subscribe(
+      (s) => s.counters.size,
+      () => told.push(["state", ...now()]),
+    );
+    socket.delta(
+      0,
+      { counters: [["put", "c1", { value: 1 }]] },
+      {
+        presence: [["join", "actor-a", null, { x: 1, y: 1 }]],
+        events: [["actor-a", "wave", { text: "hi" }]],
+      },
+    );
+    expect(told).toEqual([
+      ["state", 1, 0],
+      ["others", 1, 1],
+      ["event", 1, 1],
+    ]);
+  });
+});

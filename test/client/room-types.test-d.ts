@@ -1,0 +1,83 @@
+import { connect, type Room } from "../../client/index.ts";
+import { remote, RoomObject, type RemoteStub } from "../../src/server.ts";
+import { board } from "../schema/board.ts";
+
+// What a room answers and refuses is inferred from the definition alone. Checked by tsc; never run.
+
+const room = connect("/rooms/lobby", board, { presence: { cursor: null }, token: async () => "token" });
+
+export const x: number | undefined = room.state.shapes.get("s")?.x;
+export const title: string | undefined = room.state.tasks.values()[0]?.title;
+// @ts-expect-error a field that is not in the schema
+void room.state.shapes.get("s")?.z;
+// @ts-expect-error a collection that is not in the definition
+void room.state.whatever;
+// @ts-expect-error the state is read, never written
+room.state.shapes.put("s", { x: 1, y: 1, color: "red" });
+// @ts-expect-error records are read-only
+room.state.shapes.values()[0].x = 1;
+
+export const committed: Promise<{ readonly rev: number }> = room.mutate.addTask({
+  id: "t",
+  title: "T",
+}).committed;
+// @ts-expect-error no such mutator
+room.mutate.whatever({});
+// @ts-expect-error the payload lacks its title
+room.mutate.addTask({ id: "t" });
+// @ts-expect-error the title is a string
+room.mutate.addTask({ id: "t", title: 1 });
+
+room.transact((tx) => tx.shapes.put("s", { x: 1, y: 1, color: tx.tasks.get("t")?.title ?? "red" }));
+// @ts-expect-error tasks are not direct
+room.transact((tx) => tx.tasks.put("t", { title: "T", assignee: null }));
+// @ts-expect-error a direct edit is synchronous
+room.transact(async (tx) => tx.shapes.delete("s"));
+
+room.subscribe(
+  (s) => s.shapes.get("s"),
+  (shape) => shape?.x.toFixed(),
+);
+room.subscribe(
+  (s) => s.shapes.get("s"),
+  // @ts-expect-error the selection may be undefined
+  (shape) => shape.x,
+);
+room.observe("tasks", ([change]) => change?.before?.assignee);
+// @ts-expect-error no such collection
+room.observe("whatever", () => {});
+
+room.presence.update({ cursor: { x: 1, y: 2 } });
+// @ts-expect-error a cursor has two coordinates
+room.presence.update({ cursor: { x: 1 } });
+// @ts-expect-error no such field
+room.presence.update({ colour: "red" });
+export const cursorOfPeer: number | undefined = room.others[0]?.presence.cursor?.x;
+export const nameOfPeer: string | undefined = room.others[0]?.user?.name;
+
+room.broadcast("confetti", { x: 1, y: 2 });
+// @ts-expect-error no such event
+room.broadcast("whatever", {});
+room.onEvent("confetti", ({ x: left }, from) => from?.user?.name.repeat(left));
+// @ts-expect-error the payload has no z
+room.onEvent("confetti", ({ z }) => z);
+
+room.on("reject", ({ code, operation }) => `${code} ${operation?.type}`);
+// @ts-expect-error nothing of that name is told
+room.on("whatever", () => {});
+
+// @ts-expect-error the presence has a cursor
+connect("/rooms/lobby", board, { presence: {} });
+
+export const typed: Room<typeof board> = room;
+
+export class Board extends RoomObject(board, { mutators: { assignRandomly() {} } }) {}
+// @ts-expect-error assignRandomly has no function yet
+export class Forgetful extends RoomObject(board) {}
+// @ts-expect-error the server's function must be synchronous as well
+export class Waiting extends RoomObject(board, { mutators: { async assignRandomly() {} } }) {}
+
+declare const stub: RemoteStub;
+void remote(stub, board).mutate.addTask({ id: "t", title: "T" }, { user: { id: "u", name: "U" } });
+// @ts-expect-error no such mutator
+void remote(stub, board).mutate.whatever({});

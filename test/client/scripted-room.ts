@@ -1,0 +1,265 @@
+import { onTestFinished } from "vitest";
+import {
+  connect,
+  type ConnectOptions,
+  type Room,
+  type Transport,
+  type TransportEvent,
+  type TransportSocket,
+} from "../../client/index.ts";
+import type { WireChanges } from "../../src/core/changes.ts";
+import type {
+  DownFrame,
+  SnapshotPart,
+  UpFrame,
+  Update,
+  Welcome,
+  WireOutcome,
+} from "../../src/protocol/frames.ts";
+import { decodeHello, type Hello } from "../../src/protocol/hello.ts";
+import { clientBoard, type ClientBoard } from "./client-board.ts";
+import { leave } from "./enter.ts";
+
+type EventType = "open" | "message" | "close" | "error";
+type FrameOf<K extends UpFrame["kind"]> = Extract<UpFrame, { kind: K }>;
+
+/** A call as it went up. */
+export interface SentCall {
+  readonly clientReqId: number;
+  readonly baseRev: number;
+  readonly type: string;
+  readonly payload: unknown;
+}
+
+export const epoch = "epoch-1";
+
+const plentiful: Welcome["limits"] = {
+  callsPerSecond: 100_000,
+  callsBurst: 100_000,
+  maxCallsPerFrame: 256,
+  maxFrameBytes: 1_048_576,
+  maxUnacknowledgedBytes: 1_048_576,
+  maxUnacknowledgedFrames: 1_000_000,
+};
+
+/** What a room has that a client joins. */
+export interface Greeting {
+  readonly epoch?: string;
+  readonly rev?: number;
+  readonly records?: { readonly [collection: string]: { readonly [id: string]: object } };
+  readonly mark?: number;
+  readonly outcomes?: WireOutcome[];
+  readonly birth?: number;
+  readonly user?: { readonly id: string; readonly name: string } | null;
+  readonly limits?: Partial<Welcome["limits"]>;
+}
+
+/** A socket whose other end is the test: it sees what is sent and says what it likes. */
+export class ScriptedSocket implements TransportSocket {
+  readonly url: string;
+  readonly protocols: readonly string[];
+  readonly hello: Hello;
+  /** Everything that was sent, heartbeats too. */
+  readonly texts: string[] = [];
+  /** How the client closed it. */
+  closedWith: number | undefined;
+  /** As a socket is that has begun to close. */
+  refusesToSend = false;
+  readonly #listeners: Record<EventType, ((event: TransportEvent) => void)[]> = {
+    open: [],
+    message: [],
+    close: [],
+    error: [],
+  };
+
+  constructor(url: string, protocols: readonly string[]) {
+    const hello = decodeHello(protocols);
+    if (hello === undefined) throw new Error(`no hello in ${protocols.join()}`);
+    this.url = url;
+    this.protocols = protocols;
+    this.hello = hello;
+  }
+
+  addEventListener(type: EventType, listener: (event: TransportEvent) => void): void {
+    this.#listeners[type].push(listener);
+  }
+
+  send(text: string): void {
+    if (this.refusesToSend) throw new Error("the socket is closing");
+    this.texts.push(text);
+  }
+
+  close(code?: number): void {
+    this.closedWith = code;
+  }
+
+  // ── what the client sent ───────────────────────────────────────────────────────────────────────────────────
+
+  frames<K extends UpFrame["kind"]>(kind: K): FrameOf<K>[] {
+    const frames = this.texts
+      .filter((text) => text.startsWith("{"))
+      .map((text) => JSON.parse(text) as UpFrame);
+    return frames.filter((frame) => frame.kind === kind) as FrameOf<K>[];
+  }
+
+  /** The kinds of all frames, in order. */
+  get kinds(): string[] {
+    return this.texts.map((text) => (text.startsWith("{") ? (JSON.parse(text) as UpFrame).kind : text));
+  }
+
+  get calls(): SentCall[] {
+    return this.frames("push").flatMap(({ first, calls }) =>
+      calls.map(([baseRev, type, payload], index) => ({
+        clientReqId: first + index,
+        baseRev,
+        type,
+        payload,
+      })),
+    );
+  }
+
+  /** Ids of all calls, in the order in which they were sent. */
+  get ids(): number[] {
+    return this.calls.map(({ clientReqId }) => clientReqId);
+  }
+
+  // ── what the room says ─────────────────────────────────────────────────────────────────────────────────────
+
+  open(): void {
+    this.#tell("open", {});
+  }
+
+  /** Says a frame, or any text at all. */
+  say(frame: DownFrame | string): void {
+    this.#tell("message", { data: typeof frame === "string" ? frame : JSON.stringify(frame) });
+  }
+
+  welcome(greeting: Greeting = {}): void {
+    this.say({
+      kind: "welcome",
+      epoch: greeting.epoch ?? epoch,
+      actor: this.hello.client.split(".")[0] as string,
+      user: greeting.user ?? null,
+      role: "writer",
+      birth: greeting.birth ?? 3,
+      limits: { ...plentiful, ...greeting.limits },
+    });
+  }
+
+  /** Opens, and brings the client up to date with a snapshot. */
+  greet(greeting: Greeting = {}): void {
+    this.open();
+    this.welcome(greeting);
+    const rev = greeting.rev ?? 0;
+    const parts = snapshotOf(greeting.records ?? {});
+    for (const part of parts) this.say(part);
+    const { mark = 0, outcomes } = greeting;
+    const delta = { from: rev, to: rev, changes: {} };
+    this.say({ kind: "update", tag: 0, mark, ...(outcomes && { outcomes }), parts: parts.length, delta });
+  }
+
+  /** Opens, and tells a client that comes back what it has missed; nothing by default. */
+  greetAgain(update: Omit<Update, "kind" | "tag"> = {}, greeting: Greeting = {}): void {
+    this.open();
+    this.welcome(greeting);
+    this.say({ kind: "update", tag: 0, mark: 0, ...update });
+  }
+
+  update(update: Omit<Update, "kind">): void {
+    this.say({ kind: "update", ...update });
+  }
+
+  /** A delta from `from` to `to`, by default one revision. */
+  delta(from: number, changes: WireChanges, more: Omit<Update, "kind" | "delta"> = {}, to = from + 1): void {
+    this.update({ ...more, delta: { from, to, changes } });
+  }
+
+  /** The connection ends. */
+  drop(code = 1006): void {
+    this.#tell("close", { code });
+  }
+
+  /** As a browser tells of an attempt that came to nothing. */
+  fail(): void {
+    this.#tell("error", {});
+    this.drop();
+  }
+
+  #tell(type: EventType, event: TransportEvent): void {
+    for (const listener of this.#listeners[type]) listener(event);
+  }
+}
+
+/** Takes what a client's transport opens. */
+export class ScriptedRoom {
+  readonly sockets: ScriptedSocket[] = [];
+  /** Thrown by the transport, when set. */
+  failure: Error | undefined;
+  readonly #waiting = new Map<number, (socket: ScriptedSocket) => void>();
+
+  readonly transport: Transport = (url, protocols) => {
+    if (this.failure !== undefined) throw this.failure;
+    const socket = new ScriptedSocket(url, protocols);
+    this.sockets.push(socket);
+    this.#waiting.get(this.sockets.length)?.(socket);
+    return socket;
+  };
+
+  /** The socket of the attempt with this number, from 1 on; waits until it is made. */
+  async attempt(number: number): Promise<ScriptedSocket> {
+    const made = this.sockets[number - 1];
+    if (made !== undefined) return made;
+    return await new Promise((resolve) => this.#waiting.set(number, resolve));
+  }
+
+  get newest(): ScriptedSocket {
+    const socket = this.sockets.at(-1);
+    if (socket === undefined) throw new Error("nothing has connected");
+    return socket;
+  }
+}
+
+export interface Scripted {
+  readonly room: Room<ClientBoard>;
+  readonly server: ScriptedRoom;
+}
+
+/** A client whose room is the test. */
+export function scripted(options: ConnectOptions<ClientBoard> = {}): Scripted {
+  const server = new ScriptedRoom();
+  const room = connect("http://room.test/rooms/lobby", clientBoard, {
+    ...options,
+    transport: server.transport,
+  });
+  onTestFinished(() => leave(room));
+  return { room, server };
+}
+
+/** A scripted client that has caught up, and its socket. */
+export async function joined(
+  greeting: Greeting = {},
+  options: ConnectOptions<ClientBoard> = {},
+): Promise<Scripted & { readonly socket: ScriptedSocket }> {
+  const { room, server } = scripted(options);
+  const socket = await server.attempt(1);
+  socket.greet(greeting);
+  await room.ready;
+  return { room, server, socket };
+}
+
+/** Lets everything run that waits for the current turn to end, and nothing that waits for time. */
+export async function turn(): Promise<void> {
+  for (let step = 0; step < 8; step++) await Promise.resolve();
+}
+
+/** One part a collection. */
+function snapshotOf(records: NonNullable<Greeting["records"]>): SnapshotPart[] {
+  return Object.entries(records).map(([collection, section], part) => ({
+    kind: "snapshot",
+    part,
+    collection,
+    from: "",
+    until: null,
+    records: Object.entries(section) as SnapshotPart["records"],
+  }));
+}
