@@ -1,0 +1,66 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, it } from "vitest";
+import { stagesOf, type Files } from "./code-blocks.ts";
+
+const repo = fileURLToPath(new URL("../../", import.meta.url));
+const cache = join(repo, "node_modules/.cache");
+mkdirSync(cache, { recursive: true });
+const folder = mkdtempSync(join(cache, "docs-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** What the compiler says of the files, saved in a folder of their own beside an installed deltaroom. */
+function compile(name: string, files: Files): string {
+  const app = join(folder, name.replaceAll(/\W/g, "-"));
+  mkdirSync(app);
+  for (const [file, text] of files)
+    if (file.endsWith(".ts")) writeFileSync(join(app, file), `${text}\nexport {};\n`);
+  const compilerOptions = {
+    target: "ES2024",
+    module: "ESNext",
+    moduleResolution: "bundler",
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+    allowImportingTsExtensions: true,
+    types: ["@cloudflare/workers-types"],
+    paths: {
+      deltaroom: [join(repo, "src/index.ts")],
+      "deltaroom/server": [join(repo, "src/server.ts")],
+      "deltaroom/client": [join(repo, "client/index.ts")],
+    },
+  };
+  writeFileSync(join(app, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }));
+  const { stdout } = spawnSync(join(repo, "node_modules/.bin/tsc"), ["-p", app], { encoding: "utf8" });
+  return stdout;
+}
+
+describe.each([
+  { page: "README.md", stages: 2 },
+  { page: "docs/GUIDE.md", stages: 1 },
+])("the code of $page", ({ page, stages }) => {
+  const found = stagesOf(page);
+
+  it("is all there", () => {
+    expect(found.length).toBe(stages);
+    expect(found[0]?.size).toBeGreaterThan(3);
+  });
+
+  it.each(found.map((files, index) => ({ stage: index + 1, files })))(
+    "compiles at stage $stage",
+    ({ stage, files }) => {
+      expect(compile(`${page}-${stage}`, files)).toBe("");
+    },
+  );
+});
+
+describe("this check", () => {
+  it("sees an error", () => {
+    const files = new Map([
+      ["wrong.ts", 'import { defineRoom } from "deltaroom"; defineRoom({ version: "1" });'],
+    ]);
+    expect(compile("wrong", files)).toContain("not assignable");
+  });
+});
