@@ -1,4 +1,4 @@
-import type { Caller, CallOptions } from "../src/core/call.ts";
+import { checkPayload, transactType, type Caller, type CallOptions } from "../src/core/call.ts";
 import {
   applyChange,
   decodeChanges,
@@ -7,14 +7,7 @@ import {
   sectionOf,
   type Changes,
 } from "../src/core/changes.ts";
-import {
-  checkParsedJson,
-  equalJson,
-  jsonBytes,
-  maxJsonDepth,
-  NotJsonError,
-  type Fields,
-} from "../src/core/json.ts";
+import { equalJson, type Fields } from "../src/core/json.ts";
 import { defaultLimits } from "../src/core/limits.ts";
 import { Overlay, type PendingCall, type Prediction } from "../src/core/rebase.ts";
 import { State, type Source } from "../src/core/state.ts";
@@ -22,7 +15,6 @@ import { Transaction, type Tx } from "../src/core/transaction.ts";
 import type { SnapshotPart, WireDelta } from "../src/protocol/frames.ts";
 import type { AnyRoomDefinition } from "../src/schema/definition.ts";
 import type { Json } from "../src/schema/json.ts";
-import { Rejection } from "../src/schema/rejection.ts";
 
 /** One record of the view, before and after. */
 export interface ViewChange {
@@ -102,7 +94,7 @@ export class Replica {
       transaction.close();
     }
     const payload = encodeChanges(transaction.changes);
-    checkPayload(payload, limits.maxPayloadBytes);
+    checkPayload(transactType, payload, limits.maxPayloadBytes); // sent all the same, it would only come back
     return { payload, changes: this.#put(transaction.changes), isEmpty: transaction.changes.size === 0 };
   }
 
@@ -229,19 +221,6 @@ export class Replica {
 
   #options(): Omit<CallOptions, "location" | "now"> {
     return { definition: this.#definition, limits: defaultLimits, caller: this.#caller };
-  }
-}
-
-/** Throws {@link Rejection} for a direct edit that no frame can carry: sent, it would never be answered. */
-function checkPayload(payload: Json, maxBytes: number): void {
-  const bytes = jsonBytes(payload);
-  if (bytes > maxBytes)
-    throw new Rejection("too-large", `the edit has ${bytes} bytes, allowed are ${maxBytes}`);
-  try {
-    checkParsedJson(payload, maxJsonDepth);
-  } catch (error) {
-    if (error instanceof NotJsonError) throw new Rejection("invalid", `the edit: ${error.message}`);
-    throw error;
   }
 }
 

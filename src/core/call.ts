@@ -3,7 +3,7 @@ import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
 import { decodeChanges, WireChanges, type Changes } from "./changes.ts";
-import { jsonBytes } from "./json.ts";
+import { checkParsedJson, jsonBytes, maxJsonDepth, NotJsonError } from "./json.ts";
 import type { Limits } from "./limits.ts";
 import type { Source } from "./state.ts";
 import { parseWith, Transaction, type Tx } from "./transaction.ts";
@@ -65,7 +65,7 @@ export function runCall(source: Source, type: string, payload: Json, options: Ca
   });
   const broadcasts: Broadcast[] = [];
   try {
-    checkPayloadSize(type, payload, options.limits.maxPayloadBytes);
+    checkPayload(type, payload, options.limits.maxPayloadBytes);
     if (direct) applyDirectEdit(transaction.tx, payload);
     else runMutator(transaction.tx, type, payload, options, broadcasts);
     return { kind: "done", changes: transaction.changes, broadcasts };
@@ -76,7 +76,21 @@ export function runCall(source: Source, type: string, payload: Json, options: Ca
   }
 }
 
-function checkPayloadSize(type: string, payload: Json, maxBytes: number): void {
+/** What a direct edit nests around a record: its changes, a section, a change. */
+const editDepth = 3;
+
+/**
+ * Throws {@link Rejection} for a payload that no call may carry. It may come straight from `JSON.parse`: its depth is
+ * checked before anything recurses into it.
+ */
+export function checkPayload(type: string, payload: Json, maxBytes: number): void {
+  try {
+    checkParsedJson(payload, maxJsonDepth + editDepth);
+  } catch (error) {
+    if (error instanceof NotJsonError)
+      throw new Rejection("invalid", `the payload of ${type}: ${error.message}`);
+    throw error;
+  }
   const bytes = jsonBytes(payload);
   if (bytes > maxBytes)
     throw new Rejection("too-large", `${type} carries ${bytes} bytes, allowed are ${maxBytes}`);

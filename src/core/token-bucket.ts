@@ -23,8 +23,8 @@ export class TokenBucket {
     return { tokens: this.#tokens, at: this.#at };
   }
 
-  /** Uses one token. Answers 0, or the milliseconds until there will be one. */
-  take(now: number): number {
+  /** Uses one token. Answers 0, or the milliseconds until there will be `wanted` of them (or as many as ever wait). */
+  take(now: number, wanted = 1): number {
     // A clock that was set back gives nothing and takes nothing.
     const passedMs = Math.max(0, now - this.#at);
     this.#tokens = Math.min(this.#burst, this.#tokens + (passedMs * this.#perSecond) / 1_000);
@@ -33,6 +33,7 @@ export class TokenBucket {
       this.#tokens -= 1;
       return 0;
     }
-    return Math.ceil(((1 - this.#tokens) * 1_000) / this.#perSecond);
+    const missing = Math.min(wanted, this.#burst) - this.#tokens;
+    return Math.max(1, Math.ceil((missing * 1_000) / this.#perSecond));
   }
 }

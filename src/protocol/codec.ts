@@ -2,8 +2,8 @@ import type { Outcome } from "../core/call.ts";
 import { checkParsedJson, maxJsonDepth, NotJsonError, utf8Bytes } from "../core/json.ts";
 import { DownFrame, UpFrame, type WireOutcome } from "./frames.ts";
 
-/** What a frame nests around a record: frame, calls, call, and in it the changes of a direct edit, a section, a change. */
-const frameDepth = 6;
+/** What a frame nests around a payload. */
+const frameDepth = 1;
 /** Of what a refusal tells: the caller knows its own words. */
 const maxMessageLength = 200;
 
@@ -12,26 +12,30 @@ export type Decoded =
   | { readonly kind: "frame"; readonly frame: UpFrame }
   | { readonly kind: "refused"; readonly code: "invalid" | "too-large"; readonly message: string };
 
-/** Reads a client's message. It trusts nothing: size, encoding, JSON, depth, keys and form, in this order. */
+/**
+ * Reads a client's message. It trusts nothing: size, encoding, JSON, form, and then depth, keys and values.
+ * The payloads of calls are left to `runCall`, since a call that can be read has to be answered by its id.
+ */
 export function decodeUp(data: unknown, maxFrameBytes: number): Decoded {
   if (typeof data !== "string") return refuse("invalid", "frames are text");
   if (data.length > maxFrameBytes || utf8Bytes(data) > maxFrameBytes) {
     return refuse("too-large", `a frame has at most ${maxFrameBytes} bytes`);
   }
-  let parsed: unknown;
   try {
-    parsed = JSON.parse(data);
-    checkParsedJson(parsed, maxJsonDepth + frameDepth);
+    const parsed = UpFrame.safeParse(JSON.parse(data));
+    if (!parsed.success) {
+      const path = parsed.error.issues[0]?.path.join(".") || "its kind";
+      return refuse("invalid", `the frame does not fit the protocol at ${path}`);
+    }
+    const frame = parsed.data;
+    if (frame.kind !== "push") checkParsedJson(frame, maxJsonDepth + frameDepth);
+    return { kind: "frame", frame };
   } catch (error) {
     if (error instanceof NotJsonError) {
       return refuse("invalid", error.message.slice(0, maxMessageLength).toWellFormed());
     }
     return refuse("invalid", "a frame is one JSON object");
   }
-  const frame = UpFrame.safeParse(parsed);
-  if (frame.success) return { kind: "frame", frame: frame.data };
-  const issue = frame.error.issues[0];
-  return refuse("invalid", `the frame does not fit the protocol at ${issue?.path.join(".") || "its kind"}`);
 }
 
 export function encodeUp(frame: UpFrame): string {

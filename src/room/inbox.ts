@@ -4,6 +4,7 @@ import { jsonBytes } from "../core/json.ts";
 import type { Limits } from "../core/limits.ts";
 import { parseWith } from "../core/transaction.ts";
 import { encodeDown } from "../protocol/codec.ts";
+import { codes } from "../protocol/codes.ts";
 import type { ErrorFrame, UpFrame } from "../protocol/frames.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
@@ -55,15 +56,19 @@ export function sendError(session: Session, error: Omit<ErrorFrame, "kind">): vo
 
 function push(room: InboxRoom, session: Session, { first, calls, confirmed, received }: PushFrame): void {
   if (received !== undefined) acknowledge(room, session, received);
-  if (calls.length > room.limits.maxCallsPerFrame) {
-    throw new Rejection("too-large", `a frame carries at most ${room.limits.maxCallsPerFrame} calls`);
-  }
   room.journal.memory.marks.confirm(session.client.actor, confirmed);
+  // It was on its way when the client was told to send again from an earlier one.
+  if (session.expected !== undefined && first > session.expected) return;
+  session.expected = undefined;
+  if (calls.length > room.limits.maxCallsPerFrame) {
+    const message = `a frame carries at most ${room.limits.maxCallsPerFrame} calls`;
+    return refusePush(session, { code: "too-large", message, clientReqId: first });
+  }
   for (const [index, [baseRev, type, payload]] of calls.entries()) {
     const clientReqId = first + index;
-    const retryAfterMs = session.calls.take(room.now());
+    const retryAfterMs = session.calls.take(room.now(), calls.length - index);
     if (retryAfterMs > 0) {
-      return sendError(session, {
+      return refusePush(session, {
         code: "rate-limited",
         message: "too many calls",
         clientReqId,
@@ -89,16 +94,25 @@ function answer(room: InboxRoom, session: Session, clientReqId: number, submissi
       if (submission.outcome !== undefined) room.sender.reply(session, clientReqId, submission.outcome);
       return true;
     case "gap":
-      session.send(encodeDown({ kind: "gap", expected: submission.expected }));
+      session.expect(submission.expected);
       return false;
     case "unconfirmed":
-      sendError(session, { code: "rate-limited", message: "outcomes wait to be confirmed", clientReqId });
+      refusePush(session, { code: "rate-limited", message: "outcomes wait to be confirmed", clientReqId });
       return false;
     case "full":
       throw new Error(`call ${clientReqId} does not fit an empty batch`);
     default:
       return submission satisfies never;
   }
+}
+
+/** Answers a push of which nothing from `clientReqId` on was executed. */
+function refusePush(
+  session: Session,
+  error: Omit<ErrorFrame, "kind"> & { readonly clientReqId: number },
+): void {
+  session.expected = error.clientReqId;
+  sendError(session, error);
 }
 
 function setPresence(room: InboxRoom, session: Session, given: Json): void {
@@ -120,7 +134,10 @@ function sendEvent(room: InboxRoom, session: Session, event: string, given: Json
 }
 
 function resync(room: InboxRoom, session: Session, { tag, epoch, rev, confirmed }: ResyncFrame): void {
-  takeSignal(room, session);
+  // Refused, its tag would be waited for without end; to connect again is to be caught up.
+  if (session.signals.take(room.now()) > 0) {
+    return session.socket.close(codes["rate-limited"].closeCode, "rate-limited");
+  }
   room.journal.memory.marks.confirm(session.client.actor, confirmed);
   room.settle();
   room.sender.catchUp(room.journal.memory, session, { epoch, rev }, tag);

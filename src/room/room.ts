@@ -267,8 +267,7 @@ export class Room {
     }
     for (const session of this.#sessions.values()) {
       session.replies.length = 0; // to calls of the batch, perhaps
-      const mark = this.#journal.memory.marks.get(session.client.actor)?.mark ?? 0;
-      session.send(encodeDown({ kind: "gap", expected: mark + 1 }));
+      session.expect((this.#journal.memory.marks.get(session.client.actor)?.mark ?? 0) + 1);
     }
     this.#schedule(); // presence and events are still to be told
   }

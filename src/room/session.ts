@@ -2,6 +2,7 @@ import type { Outcome } from "../core/call.ts";
 import type { Client } from "../core/engine.ts";
 import { utf8Bytes } from "../core/json.ts";
 import type { Limits } from "../core/limits.ts";
+import { encodeDown } from "../protocol/codec.ts";
 import type { Json } from "../schema/json.ts";
 import { TokenBucket, type BucketState } from "../core/token-bucket.ts";
 
@@ -57,6 +58,8 @@ export class Session {
   readonly #limits: Limits;
   /** Outcomes of calls that were executed before and sent again; they leave with the next flush. */
   readonly replies: [clientReqId: number, outcome: Outcome][] = [];
+  /** The client was told to send again from this call on; whatever is on its way above it needs no other answer. */
+  expected: number | undefined;
   /** Revision up to which this session was sent everything. */
   lastSentRev: number;
   #presence: Json | undefined;
@@ -126,6 +129,12 @@ export class Session {
     const { maxUnacknowledgedBytes, maxUnacknowledgedFrames } = this.#limits;
     if (this.#unacknowledgedBytes > share * maxUnacknowledgedBytes) return true;
     return this.#unacknowledged.length > share * maxUnacknowledgedFrames;
+  }
+
+  /** Tells the client that nothing from `clientReqId` on has been executed. */
+  expect(clientReqId: number): void {
+    this.expected = clientReqId;
+    this.send(encodeDown({ kind: "gap", expected: clientReqId }));
   }
 
   /** `bytes` spares counting them again for a text that many are sent. */

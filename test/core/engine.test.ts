@@ -307,16 +307,6 @@ describe("changed by others", () => {
     expect(outcome).toMatchObject(code === undefined ? { kind: "accepted" } : { code });
   });
 
-  test("a revision of the future does not hide what is changed once the room gets there", () => {
-    const desk = new Desk();
-    desk.put(ann, "a");
-    const forged: Call = { clientReqId: 2, baseRev: 3, type: "refuse", payload: { code: "later" } };
-    desk.submit(ann, forged);
-    desk.put(ben, "a", "two");
-    desk.put(ben, "a", "three");
-    expect(desk.outcome(ann, "claim", { id: "a" }, 1)).toMatchObject({ code: "conflict" });
-  });
-
   test("the caller's own changes are none", () => {
     const desk = new Desk();
     desk.put(ann, "a");

@@ -12,7 +12,11 @@ import {
 import type { Json } from "../../src/schema/json.ts";
 
 const wellFormed = fc.string({ unit: "binary", maxLength: 12 });
-const anyJson = fc.jsonValue({ maxDepth: 4, stringUnit: "binary" }) as fc.Arbitrary<Json>;
+const anyJson = fc
+  .jsonValue({ maxDepth: 4, stringUnit: "binary" })
+  .filter(
+    (value) => !/"(__proto__|constructor|prototype)":/.test(JSON.stringify(value)),
+  ) as fc.Arbitrary<Json>;
 
 /** `depth` arrays around nothing. */
 function nested(depth: number): unknown {

@@ -33,12 +33,13 @@ describe("the view", () => {
     const base = baseWith({ a: { text: "base", rank: 0 } });
     const calls = [
       patching("a", { rank: 1 }),
+      patching("a", { rank: 2 }),
       pending("add", { id: "c", by: 2 }),
       pending("add", { id: "c", by: 3 }),
     ];
     const view = rebase(base, calls, options);
     expect(contentOf(view)).toEqual({
-      notes: { a: { text: "base", rank: 1 } },
+      notes: { a: { text: "base", rank: 2 } },
       counters: { c: { value: 5 } },
     });
     expect(contentOf(base)).toEqual({ notes: { a: { text: "base", rank: 0 } } });

@@ -155,10 +155,8 @@ describe("a message that is no frame is refused, and the caller is told in a sen
     ["half a surrogate pair in a key", '{"kind":"presence","presence":{"\\udc00":1}}'],
     ["a number beyond all numbers", '{"kind":"presence","presence":[1e999]}'],
     ["__proto__ as a key", '{"kind":"presence","presence":{"__proto__":{"isAdmin":true}}}'],
-    ["__proto__ as a collection", push({}).replace("{}", '{"__proto__":[["delete","a"]]}')],
     ["constructor as a key", '{"kind":"event","event":"e","payload":{"a":[{"constructor":1}]}}'],
-    ["prototype as a member", '{"kind":"ack","bytes":1,"prototype":1}'],
-    ["a payload too deep", push({}).replace("{}", "[".repeat(200) + "]".repeat(200))],
+    ["a payload too deep", `{"kind":"presence","presence":${"[".repeat(40)}${"]".repeat(40)}}`],
   ])("%s", (_title, data) => {
     const decoded = decodeUp(data, maxBytes);
     expect(decoded).toMatchObject({ kind: "refused", code: "invalid" });

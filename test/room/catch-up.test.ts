@@ -88,7 +88,9 @@ describe.each([
     await fill(alice);
     await bob.until(({ rev }) => rev === 1);
     bob.cut();
-    for (let id = 0; id < 20; id++) await alice.commit(remove("notes", `fill-${id}`));
+    const deletions = Array.from({ length: 20 }, (_, id) => ["delete", `fill-${id}`]);
+    await alice.commit(["transact", { notes: deletions }]);
+    await commitEach(alice, 6); // the eighth flush brings a checkpoint: now the state is one shape, and history whole
     await interlude(room);
     await bob.open();
     expect(await bob.caughtUp()).toHaveProperty("parts");

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { codes } from "../../src/protocol/codes.ts";
 import { newSmallRoom, newTestRoom, put } from "./rooms.ts";
 
 const edit = put("shapes", "s", { x: 1, y: 1 });
@@ -29,12 +30,6 @@ const unreadable: [what: string, data: string | ArrayBuffer, code?: string][] = 
   ["an id as text", push({ first: "1" })],
   ["an id beyond all counting", push({}).replace('"first":1', '"first":1e300')],
   ["a base revision below 0", push({ calls: [[-1, ...edit]] })],
-  ["a number that JSON.parse takes for Infinity", push({}).replace('"x":1', '"x":1e400')],
-  ["a key that reaches the prototype", push({}).replace('"x"', '"__proto__"')],
-  ["a key that reaches the constructor", push({}).replace('"shapes"', '"constructor"')],
-  ["half a character", push({}).replace('"s"', '"\\ud800"')],
-  ["half a character as a key", push({}).replace('"x"', '"\\ud800"')],
-  ["nesting without end", push({ calls: [[0, "addTask", nested(40)]] })],
   ["nesting of which a parser could die", `${"[".repeat(100_000)}${"]".repeat(100_000)}`],
   ["a frame over the limit", push({ calls: [[0, "addTask", "x".repeat(1_100_000)]] }), "too-large"],
   ["an event's name without end", JSON.stringify({ kind: "event", event: "e".repeat(65), payload: {} })],
@@ -42,10 +37,19 @@ const unreadable: [what: string, data: string | ArrayBuffer, code?: string][] = 
   ["acknowledged bytes as text", '{"kind":"ack","bytes":"all"}'],
   ["a resync without a tag", '{"kind":"resync","epoch":null,"rev":0,"confirmed":0}'],
   ["a resync with tag 0", '{"kind":"resync","tag":0,"epoch":null,"rev":0,"confirmed":0}'],
+];
+
+/** Calls that can be read, and so use their ids up, with what no record may hold. */
+const unacceptable: [what: string, data: string][] = [
+  ["a number that JSON.parse takes for Infinity", push({}).replace('"x":1', '"x":1e400')],
+  ["a key that reaches the prototype", push({}).replace('"x"', '"__proto__"')],
+  ["a key that reaches the constructor", push({}).replace('"shapes"', '"constructor"')],
+  ["half a character", push({}).replace('"s"', '"\\ud800"')],
+  ["half a character as a key", push({}).replace('"x"', '"\\ud800"')],
+  ["nesting without end", push({ calls: [[0, "addTask", nested(40)]] })],
   [
-    "more calls than a frame carries",
-    push({ calls: Array.from({ length: 257 }, () => [0, ...edit]) }),
-    "too-large",
+    "more nesting than a stack has",
+    push({}).replace('"x":1', `"x":${"[".repeat(100_000)}${"]".repeat(100_000)}`),
   ],
 ];
 
@@ -68,6 +72,60 @@ describe("a message that cannot be read", () => {
       expect(await mallory.commit(edit)).toEqual([2]); // the next id is still the first
     },
   );
+});
+
+describe("a call that can be read", () => {
+  it.each(unacceptable)("and carries %s is rejected, and the one behind it is not", async (_, data) => {
+    const room = newSmallRoom();
+    const [mallory, bob] = [await room.join(), await room.join()];
+    await bob.commit(edit);
+    await mallory.until(({ rev }) => rev === 1);
+    const before = await room.json();
+    mallory.nextId = 2;
+    mallory.sendRaw(data);
+    const { outcomes } = await mallory.next("update");
+    expect(outcomes).toEqual([[1, { code: "invalid", message: expect.any(String) }]]);
+    expect(await room.json()).toEqual(before);
+    expect(await mallory.commit(edit)).toEqual([2]);
+    await bob.until(({ rev }) => rev === 2);
+    expect(Object.getOwnPropertyNames(Object.prototype)).not.toContain("x");
+  });
+
+  it("in a frame with too many is not executed, and the frame's first is named", async () => {
+    const room = newSmallRoom();
+    const mallory = await room.join();
+    mallory.sendRaw(push({ calls: Array.from({ length: 257 }, () => [0, ...edit]) }));
+    expect(await mallory.next("error")).toMatchObject({ code: "too-large", clientReqId: 1 });
+    expect(await mallory.commit(edit)).toEqual([1]);
+  });
+});
+
+describe("a client with several pushes on the way", () => {
+  it("is told once where to send again from, and not once for each", async () => {
+    const room = newSmallRoom();
+    const alice = await room.join();
+    alice.pushAt(2, edit);
+    alice.pushAt(3, edit);
+    alice.pushAt(4, edit);
+    expect(await alice.next("gap")).toEqual({ kind: "gap", expected: 1 });
+    expect(await alice.quiet()).toEqual([]);
+    alice.pushAt(1, edit);
+    alice.pushAt(2, edit);
+    expect(await alice.outcomesOf(1, 2)).toEqual([1, 2]);
+    alice.pushAt(9, edit);
+    expect(await alice.next("gap")).toEqual({ kind: "gap", expected: 3 });
+  });
+});
+
+describe("a client that asks for too many catch-ups", () => {
+  it("is closed, since a refusal would leave it waiting for its tag", async () => {
+    const room = newSmallRoom();
+    const alice = await room.join();
+    for (let tag = 1; tag <= 300; tag++) {
+      alice.sendRaw(JSON.stringify({ kind: "resync", tag, epoch: null, rev: 0, confirmed: 0 }));
+    }
+    expect(await alice.closed()).toMatchObject({ closeCode: codes["rate-limited"].closeCode });
+  });
 });
 
 describe("a frame that can be read and lies", () => {
