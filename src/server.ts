@@ -8,5 +8,6 @@ export {
   type RouteOptions,
 } from "./edge/route-rooms.ts";
 export { defaultLimits, type Limits } from "./core/limits.ts";
-export type { Authorize, Client, Operation, ProposedChange, ProposedOperation } from "./core/engine.ts";
+export type { Operation } from "./core/batch.ts";
+export type { Authorize, Client, ProposedChange, ProposedOperation } from "./core/engine.ts";
 export { RejectedError, type RejectedOperation } from "./schema/rejected-error.ts";

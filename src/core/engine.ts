@@ -1,15 +1,14 @@
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
-import { encodeAuthors } from "./authorship.ts";
-import { runCall, type Broadcast, type Caller, type Outcome, type Run } from "./call.ts";
-import { absorb, applyChange, encodeChanges, type Changes } from "./changes.ts";
-import { encodeDelta, type Delta } from "./history.ts";
-import { copyJson, jsonBytes, type Fields } from "./json.ts";
+import { Batch, operationBytes, type Flush, type Operation } from "./batch.ts";
+import { runCall, transactType, type Broadcast, type Caller, type Outcome, type Run } from "./call.ts";
+import { applyChange, type Changes } from "./changes.ts";
+import { jsonBytes, type Fields } from "./json.ts";
 import type { Limits } from "./limits.ts";
-import type { ClientMark, MarkEntry } from "./marks.ts";
+import type { ClientMark } from "./marks.ts";
 import { rowBytes, type Memory } from "./memory.ts";
-import type { JournalRow } from "./storage.ts";
+import { rejectedOutcome } from "./rejected-outcome.ts";
 import { Transaction, type Tx } from "./transaction.ts";
 
 /** One call as a client made it. */
@@ -24,15 +23,6 @@ export interface Call {
 /** A caller with the half of its client id that proves it. */
 export interface Client extends Caller {
   readonly secret: string;
-}
-
-/** A committed operation, as hooks see it after the flush. */
-export interface Operation {
-  readonly rev: number;
-  readonly type: string;
-  readonly payload: Json;
-  readonly actor: string;
-  readonly user: Json;
 }
 
 /** What became of a submitted call. Only `executed` has changed anything. */
@@ -74,39 +64,8 @@ export interface EngineOptions {
   readonly onFailure: (error: unknown, type: string) => void;
 }
 
-/** Committed operations that no journal row holds yet. */
-interface Batch {
-  readonly from: number;
-  readonly changes: Changes;
-  readonly outcomes: Map<string, { secret: string; outcomes: [number, Outcome][] }>;
-  readonly operations: Operation[];
-  readonly broadcasts: Broadcast[];
-  /** Upper bound of the row's size. */
-  bytes: number;
-}
-
-/** A batch that has become a row, with what leaves the room once the row is written. */
-export interface Flush {
-  readonly row: JournalRow;
-  /** Undefined when every call was rejected. */
-  readonly delta: Delta | undefined;
-  /** Outcomes by actor, in order of `clientReqId`. */
-  readonly outcomes: ReadonlyMap<string, { readonly outcomes: readonly (readonly [number, Outcome])[] }>;
-  readonly operations: readonly Operation[];
-  readonly broadcasts: readonly Broadcast[];
-}
-
 /** Actor of what the room itself does. */
 export const roomActor = "room";
-
-/** Bytes that a row spends on one changed record and on one outcome, beside the change itself. */
-const bookkeepingBytes = 64;
-/** Bytes that a row spends on one client: its id among the authors, and its id and secret beside its outcomes. */
-const clientBytes = 512;
-/** What a rejection may carry; more would crowd the row. */
-const maxRejectionBytes = 4_096;
-const maxRejectionCodeLength = 64;
-const maxRejectionMessageLength = 500;
 
 /** The room's rule book: calls in, commits and outcomes out. It knows no sockets, no timers and no disk. */
 export class Engine {
@@ -136,7 +95,7 @@ export class Engine {
     const outcome = this.#execute(client, call, now);
     if (outcome === undefined) return { kind: "full" };
     this.memory.marks.execute(client.actor, client.secret, call.clientReqId, outcome, now);
-    this.#noteOutcome(client, call.clientReqId, outcome);
+    this.#openBatch().addOutcome(client.actor, client.secret, call.clientReqId, outcome);
     return { kind: "executed" };
   }
 
@@ -153,37 +112,20 @@ export class Engine {
     } finally {
       transaction.close();
     }
-    const bytes = this.#measure(transaction.changes);
+    const bytes = operationBytes(transaction.changes);
     const excess = this.#excess(bytes);
     if (excess !== undefined) throw excess;
     if (this.#isFull(bytes)) return false;
-    this.#commit(transaction.changes, bytes, roomActor, null, "transact", null);
+    const made = { type: transactType, payload: null, actor: roomActor, user: null };
+    this.#commit(transaction.changes, bytes, made, []);
     return true;
   }
 
   /** Turns the batch into a row and starts the next one. Nothing of it may leave before the row is written. */
   cut(now: number): Flush | undefined {
     const batch = this.#batch;
-    if (batch === undefined) return undefined;
     this.#batch = undefined;
-    const { memory } = this;
-    const delta = encodeDelta(batch.from, memory.rev, batch.changes);
-    const row: JournalRow = {
-      n: memory.n + 1,
-      epoch: memory.epoch,
-      from: batch.from,
-      to: memory.rev,
-      body: delta.body,
-      marks: JSON.stringify(this.#markEntries(batch, now)),
-      authors: encodeAuthors([...this.#authorsOf(batch.changes)]),
-    };
-    return {
-      row,
-      delta: delta.to > delta.from ? delta : undefined,
-      outcomes: batch.outcomes,
-      operations: batch.operations,
-      broadcasts: batch.broadcasts,
-    };
+    return batch?.toFlush(this.memory, now);
   }
 
   /** Notes that the flush is on disk. */
@@ -197,7 +139,7 @@ export class Engine {
   #execute(client: Client, call: Call, now: number): Outcome | undefined {
     const { definition, limits, serverMutators } = this.#options;
     if (client.role === "reader")
-      return rejected(new Rejection("forbidden", "a reader may not change the room"));
+      return rejectedOutcome(new Rejection("forbidden", "a reader may not change the room"));
     const baseRev = Math.min(call.baseRev, this.memory.rev);
     const result = runCall(this.memory.state, call.type, call.payload, {
       definition,
@@ -211,42 +153,49 @@ export class Engine {
     });
     switch (result.kind) {
       case "rejected":
-        return rejected(result.rejection);
+        return rejectedOutcome(result.rejection);
       case "failed":
         this.#options.onFailure(result.error, call.type);
-        return rejected(new Rejection("internal", "the room could not run this call"));
+        return rejectedOutcome(new Rejection("internal", "the room could not run this call"));
       case "done":
         break;
       default:
         return result satisfies never;
     }
     const refusal = this.#refusal(client, call, result.changes);
-    if (refusal !== undefined) return rejected(refusal);
-    const bytes = this.#measure(result.changes);
+    if (refusal !== undefined) return rejectedOutcome(refusal);
+    const bytes = operationBytes(result.changes);
     const excess = this.#excess(bytes);
-    if (excess !== undefined) return rejected(excess);
+    if (excess !== undefined) return rejectedOutcome(excess);
     if (this.#outgrowsState(result.changes, bytes)) {
-      return rejected(
+      return rejectedOutcome(
         new Rejection("too-large", `the room is full: it may hold ${limits.maxStateBytes} bytes`),
       );
     }
     if (this.#isFull(bytes)) return undefined;
-    const batch = this.#commit(result.changes, bytes, client.actor, client.user, call.type, call.payload);
-    batch.broadcasts.push(...result.broadcasts);
+    const { actor, user } = client;
+    this.#commit(
+      result.changes,
+      bytes,
+      { type: call.type, payload: call.payload, actor, user },
+      result.broadcasts,
+    );
     return { kind: "accepted", rev: this.memory.rev };
   }
 
-  #commit(changes: Changes, bytes: number, actor: string, user: Json, type: string, payload: Json): Batch {
+  #commit(
+    changes: Changes,
+    bytes: number,
+    made: Omit<Operation, "rev">,
+    broadcasts: readonly Broadcast[],
+  ): void {
     const { memory } = this;
     const batch = this.#openBatch();
     memory.state.apply(changes);
     memory.rev += 1;
-    memory.authorship.note(changes, memory.rev, actor);
+    memory.authorship.note(changes, memory.rev, made.actor);
     memory.pages.touch(changes);
-    absorb(batch.changes, changes);
-    batch.bytes += bytes;
-    batch.operations.push({ rev: memory.rev, type, payload, actor, user });
-    return batch;
+    batch.addOperation({ rev: memory.rev, ...made }, changes, bytes, broadcasts);
   }
 
   #owesConfirmation({ outcomes, outcomeBytes }: ClientMark): boolean {
@@ -255,27 +204,7 @@ export class Engine {
   }
 
   #openBatch(): Batch {
-    this.#batch ??= {
-      from: this.memory.rev,
-      changes: new Map(),
-      outcomes: new Map(),
-      operations: [],
-      broadcasts: [],
-      bytes: 0,
-    };
-    return this.#batch;
-  }
-
-  #noteOutcome(client: Client, clientReqId: number, outcome: Outcome): void {
-    const batch = this.#openBatch();
-    let entry = batch.outcomes.get(client.actor);
-    if (entry === undefined) {
-      entry = { secret: client.secret, outcomes: [] };
-      batch.outcomes.set(client.actor, entry);
-      batch.bytes += clientBytes;
-    }
-    entry.outcomes.push([clientReqId, outcome]);
-    batch.bytes += outcome.kind === "accepted" ? bookkeepingBytes : bookkeepingBytes + jsonBytes(outcome);
+    return (this.#batch ??= new Batch(this.memory.rev));
   }
 
   #refusal(caller: Caller, call: Call, changes: Changes): Rejection | undefined {
@@ -302,13 +231,6 @@ export class Engine {
     }
   }
 
-  /** Bytes of the changes on the wire and in a row. */
-  #measure(changes: Changes): number {
-    let records = 0;
-    for (const section of changes.values()) records += section.size;
-    return jsonBytes(encodeChanges(changes)) + records * bookkeepingBytes;
-  }
-
   #excess(bytes: number): Rejection | undefined {
     const { maxOperationBytes } = this.#options.limits;
     if (bytes <= maxOperationBytes) return undefined;
@@ -316,10 +238,7 @@ export class Engine {
   }
 
   #isFull(bytes: number): boolean {
-    const held = this.#batch?.bytes ?? 0;
-    // The outcome of this very call, should it be a rejection, has to fit as well.
-    const outcomeBytes = maxRejectionBytes + bookkeepingBytes + clientBytes;
-    return held > 0 && held + bytes + outcomeBytes > this.#options.limits.maxRowBytes;
+    return this.#batch !== undefined && !this.#batch.hasRoomFor(bytes, this.#options.limits.maxRowBytes);
   }
 
   /** Near its limit the state is what the pages held, and all of the journal since; only what grows is refused. */
@@ -333,41 +252,4 @@ export class Engine {
     }
     return growth > 0;
   }
-
-  #markEntries(batch: Batch, now: number): MarkEntry[] {
-    return Array.from(batch.outcomes, ([actor, { secret, outcomes }]) => {
-      return {
-        actor,
-        secret,
-        confirmed: this.memory.marks.get(actor)?.confirmed ?? 0,
-        seenAt: now,
-        outcomes,
-      };
-    });
-  }
-
-  *#authorsOf(changes: Changes) {
-    for (const [collection, records] of changes) {
-      for (const id of records.keys()) yield this.memory.authorship.get(collection, id);
-    }
-  }
-}
-
-/** The outcome that tells of `rejection`, whatever the app has put into it: what it cannot carry is left out. */
-function rejected(rejection: Rejection): Outcome {
-  const given: unknown = rejection.code; // JavaScript may have put a number there
-  const code = cut(String(given), maxRejectionCodeLength);
-  const message = cut(rejection.message, maxRejectionMessageLength);
-  const outcome = { kind: "rejected", code, message } as const;
-  if (rejection.data === undefined) return outcome;
-  try {
-    const whole = { ...outcome, data: copyJson(rejection.data) };
-    return jsonBytes(whole) <= maxRejectionBytes ? whole : outcome;
-  } catch {
-    return outcome; // its data is not JSON
-  }
-}
-
-function cut(text: string, maxLength: number): string {
-  return text.slice(0, maxLength).toWellFormed();
 }

@@ -1,4 +1,5 @@
-import { Engine, type EngineOptions, type Flush } from "../core/engine.ts";
+import type { Flush } from "../core/batch.ts";
+import { Engine, type EngineOptions } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
 import { makeCheckpoint, settleCheckpoint, wake, type Memory } from "../core/memory.ts";
 import type { RoomStorage } from "../core/storage.ts";

@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Run } from "../core/call.ts";
-import type { Authorize, Client, Operation } from "../core/engine.ts";
+import type { Operation } from "../core/batch.ts";
+import type { Authorize, Client } from "../core/engine.ts";
 import { defaultLimits, type Limits } from "../core/limits.ts";
 import { RecordsReader } from "../core/reader.ts";
 import type { State } from "../core/state.ts";

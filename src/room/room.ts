@@ -1,15 +1,17 @@
 import { parseEvent, type Outcome, type Run } from "../core/call.ts";
-import type { Authorize, Client, Flush, Operation } from "../core/engine.ts";
+import type { Flush, Operation } from "../core/batch.ts";
+import type { Authorize, Client } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Memory } from "../core/memory.ts";
 import { SupersededError, type RoomStorage } from "../core/storage.ts";
 import type { Tx } from "../core/transaction.ts";
-import { decodeUp, encodeDown } from "../protocol/codec.ts";
+import { decodeUp } from "../protocol/codec.ts";
 import { codes, type Code } from "../protocol/codes.ts";
 import type { Hello } from "../protocol/hello.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
+import { refusalOf, sendWelcome, splitClientId } from "./entry.ts";
 import { FlushPace } from "./flush-pace.ts";
 import { handleFrame, sendError, type InboxRoom } from "./inbox.ts";
 import { Journal } from "./journal.ts";
@@ -92,10 +94,16 @@ export class Room {
   /** Opens a session and sends its welcome and catch-up, or answers why not. */
   join(socket: Socket, hello: Hello, identity: Identity): Session | Code {
     this.#settle();
-    const refusal = this.#refusal(hello);
+    const { memory } = this.#journal;
+    const refusal = refusalOf(
+      hello,
+      memory,
+      this.#sessions,
+      this.#definition.version,
+      this.#limits.maxSessions,
+    );
     if (refusal !== undefined) return refusal;
     this.#journal.create();
-    const { memory } = this.#journal;
     const [actor, secret] = splitClientId(hello.client);
     const former = this.#sessions.get(actor);
     const client: Client = { actor, secret, ...identity };
@@ -107,7 +115,7 @@ export class Room {
     }
     this.#sessions.set(actor, session);
     memory.marks.confirm(actor, hello.confirmed);
-    this.#welcome(session);
+    sendWelcome(session, memory, this.#limits);
     this.#sender.catchUp(memory, session, hello, 0);
     if (session.presence === undefined && this.#definition.presence === undefined) {
       session.presence = {};
@@ -319,32 +327,6 @@ export class Room {
     }
   }
 
-  #refusal(hello: Hello): Code | undefined {
-    const { marks, horizon } = this.#journal.memory;
-    const [actor, secret] = splitClientId(hello.client);
-    const former = this.#sessions.get(actor);
-    const mark = marks.get(actor);
-    if (hello.schema !== this.#definition.version) return "schema-mismatch";
-    if ((former?.client.secret ?? mark?.secret ?? secret) !== secret) return "id-conflict";
-    if (mark === undefined && hello.birth !== null && hello.birth < horizon) return "too-old";
-    if (former === undefined && this.#sessions.size >= this.#limits.maxSessions) return "room-full";
-    return undefined;
-  }
-
-  #welcome(session: Session): void {
-    const { epoch, n } = this.#journal.memory;
-    const { actor, user, role } = session.client;
-    const limits = {
-      callsPerSecond: this.#limits.callsPerSecond,
-      callsBurst: this.#limits.callsBurst,
-      maxCallsPerFrame: this.#limits.maxCallsPerFrame,
-      maxFrameBytes: this.#limits.maxFrameBytes,
-      maxUnacknowledgedBytes: this.#limits.maxUnacknowledgedBytes,
-      maxUnacknowledgedFrames: this.#limits.maxUnacknowledgedFrames,
-    };
-    session.send(encodeDown({ kind: "welcome", epoch, actor, user, role, birth: n, limits }));
-  }
-
   /** An app's hook that throws has broken nothing but itself. */
   #runHook(hook: () => void): void {
     try {
@@ -353,11 +335,6 @@ export class Room {
       this.#ports.log("hook-failed", { error: nameOf(error) });
     }
   }
-}
-
-function splitClientId(id: string): [actor: string, secret: string] {
-  const dot = id.indexOf(".");
-  return [id.slice(0, dot), id.slice(dot + 1)];
 }
 
 function nameOf(error: unknown): string {

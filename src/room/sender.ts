@@ -1,6 +1,6 @@
 import { chooseCatchUp, type Position } from "../core/catch-up.ts";
 import type { Outcome } from "../core/call.ts";
-import type { Flush } from "../core/engine.ts";
+import type { Flush } from "../core/batch.ts";
 import { encodeDelta } from "../core/history.ts";
 import { utf8Bytes } from "../core/json.ts";
 import type { Memory } from "../core/memory.ts";

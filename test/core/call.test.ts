@@ -214,6 +214,25 @@ describe("a mutator", () => {
   });
 });
 
+describe("a payload that no call may carry", () => {
+  test.each<[string, string]>([
+    ["too deep", "[".repeat(40) + "]".repeat(40)],
+    ["a hundred thousand levels deep", "[".repeat(100_000) + "]".repeat(100_000)],
+    ["with __proto__ as a key", '{"a":{"__proto__":1}}'],
+    ["with __proto__ as a collection", '{"__proto__":[["delete","a"]]}'],
+    ["with half a surrogate pair", '["\\ud800"]'],
+    ["with a number beyond all numbers", "[1e400]"],
+  ])("is refused before anything reads it, by name: %s", (_title, text) => {
+    const run: Run = () => {
+      throw new Error("it was run");
+    };
+    const limits = { maxRecordBytes: 1_000, maxPayloadBytes: 1e6 };
+    const payload: unknown = JSON.parse(text);
+    expect(fateOf(call("run", payload, { ...withMutator(run), limits }))).toBe("invalid");
+    expect(fateOf(call("transact", payload, { limits }))).toBe("invalid");
+  });
+});
+
 describe("a mutator that only the server has", () => {
   test("is run by the server", () => {
     expect(changesOf(call("roll", { id: "d" }))).toEqual({ counters: [["put", "d", { value: 6 }]] });

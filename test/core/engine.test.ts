@@ -1,73 +1,11 @@
-import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Outcome, Run } from "../../src/core/call.ts";
-import { Engine, type Call, type Client, type EngineOptions, type Flush } from "../../src/core/engine.ts";
+import type { Run } from "../../src/core/call.ts";
+import type { Call, Client } from "../../src/core/engine.ts";
 import { utf8Bytes } from "../../src/core/json.ts";
-import { defaultLimits, type Limits } from "../../src/core/limits.ts";
-import { decodeDelta, rowBytes, wake } from "../../src/core/memory.ts";
+import { defaultLimits } from "../../src/core/limits.ts";
 import { Rejection, type Json } from "../../src/index.ts";
-import { MemoryStorage } from "./memory-storage.ts";
+import { ann, ben, Desk } from "./desk.ts";
 import { contentOf } from "./random-edits.ts";
-import { sheet, sheetServerMutators, writer } from "./sheet.ts";
-
-const now = 1_700_000_000_000;
-const ann = writer("ann");
-const ben = writer("ben");
-
-/** A room without a disk: flushes are settled as soon as they are cut. */
-class Desk {
-  readonly engine: Engine;
-  readonly failures: unknown[] = [];
-  readonly flushes: Flush[] = [];
-
-  constructor(options: Partial<EngineOptions> = {}, limits: Partial<Limits> = {}) {
-    const allLimits = { ...defaultLimits, ...limits };
-    this.engine = new Engine(
-      wake(new MemoryStorage(64), allLimits, () => "epoch"),
-      {
-        definition: sheet,
-        limits: allLimits,
-        serverMutators: sheetServerMutators,
-        onFailure: (error) => this.failures.push(error),
-        ...options,
-      },
-    );
-  }
-
-  get memory() {
-    return this.engine.memory;
-  }
-
-  submit(client: Client, call: Call) {
-    return this.engine.submit(client, call, now);
-  }
-
-  /** Makes the client's next call. */
-  next(client: Client, type: string, payload: Json, baseRev = this.memory.rev) {
-    const clientReqId = (this.memory.marks.get(client.actor)?.mark ?? 0) + 1;
-    return this.submit(client, { clientReqId, baseRev, type, payload });
-  }
-
-  /** Makes the client's next call and tells what it came to. */
-  outcome(client: Client, type: string, payload: Json, baseRev?: number): Outcome | undefined {
-    const { kind } = this.next(client, type, payload, baseRev);
-    if (kind !== "executed") throw new Error(`${type} was not executed: ${kind}`);
-    const mark = this.memory.marks.get(client.actor);
-    return mark?.outcomes.get(mark.mark);
-  }
-
-  put(client: Client, id: string, text = "") {
-    return this.outcome(client, "transact", { notes: [["put", id, { text, rank: 0 }]] });
-  }
-
-  flush(): Flush {
-    const flush = this.engine.cut(now);
-    if (flush === undefined) throw new Error("there was nothing to flush");
-    this.engine.settle(flush);
-    this.flushes.push(flush);
-    return flush;
-  }
-}
 
 describe("a call that is accepted", () => {
   test("is committed at the next revision, one for each operation", () => {
@@ -197,45 +135,6 @@ describe("a call that is rejected", () => {
     const desk = new Desk({ authorize: () => false });
     desk.outcome(ann, "announce", { at: 1 });
     expect(desk.flush().broadcasts).toEqual([]);
-  });
-
-  test.each<[string, Json, object]>([
-    [
-      "its data",
-      { code: "c", message: "m", data: { a: [1] } },
-      { code: "c", message: "m", data: { a: [1] } },
-    ],
-    ["its code for want of a message", { code: "taken" }, { code: "taken", message: "taken" }],
-    ["no data that is too much", { code: "c", data: "x".repeat(5_000) }, { code: "c", message: "c" }],
-    ["no more of a message than fits", { code: "c", message: "é".repeat(900) }, { message: "é".repeat(500) }],
-    [
-      "no more of a message than fits beside data",
-      { code: "c", message: "m".repeat(900), data: 1 },
-      { message: "m".repeat(500), data: 1 },
-    ],
-    ["no more of a code than fits", { code: "c".repeat(90), message: "m" }, { code: "c".repeat(64) }],
-  ])("carries %s", (_title, payload, expected) => {
-    const { kind, ...told } = new Desk().outcome(ann, "refuse", payload) as { kind: string };
-    expect(kind).toBe("rejected");
-    expect(told).toMatchObject(expected);
-    expect(Object.hasOwn(told, "data")).toBe(Object.hasOwn(expected, "data"));
-    expect(utf8Bytes(JSON.stringify(told))).toBeLessThan(4_096);
-  });
-
-  test.each<[string, unknown, unknown]>([
-    ["a code that is a number", new Rejection(404 as never), { code: "404" }],
-    ["data that is not JSON", new Rejection("c", "m", new Map() as never), { code: "c", message: "m" }],
-    [
-      "text that is not Unicode",
-      new Rejection("c\ud800", "m\udc00"),
-      { code: "c\ufffd", message: "m\ufffd" },
-    ],
-  ])("with %s is still an answer", (_title, rejection, expected) => {
-    const roll: Run = () => {
-      throw rejection;
-    };
-    const desk = new Desk({ serverMutators: { roll } });
-    expect(desk.outcome(ann, "roll", { id: "d" })).toMatchObject(expected as object);
   });
 });
 
@@ -408,112 +307,5 @@ describe("limits", () => {
     expect(executed).toBeGreaterThan(100);
     const [stored] = desk.memory.marks.takeChanged();
     expect(utf8Bytes(JSON.stringify(stored?.outcomes))).toBeLessThan(defaultLimits.maxRowBytes);
-  });
-});
-
-describe("a batch", () => {
-  test("that is full takes no call before it is flushed, and nothing has happened", () => {
-    const desk = new Desk({}, { maxRowBytes: 6_000 });
-    desk.put(ann, "a", "x".repeat(1_000));
-    const call: Call = {
-      clientReqId: 1,
-      baseRev: 0,
-      type: "transact",
-      payload: { notes: [["put", "b", { text: "x".repeat(1_000), rank: 0 }]] },
-    };
-    expect(desk.submit(ben, call)).toEqual({ kind: "full" });
-    expect([desk.memory.rev, desk.memory.marks.get("ben")]).toEqual([1, undefined]);
-    desk.flush();
-    expect(desk.submit(ben, call)).toEqual({ kind: "executed" });
-  });
-
-  test("never becomes a row over its limit, whatever calls of whomever are in it", () => {
-    const call = fc.record({
-      actor: fc.nat(40),
-      kind: fc.constantFrom("put", "nothing", "refuse"),
-      size: fc.nat(200),
-    });
-    fc.assert(
-      fc.property(fc.array(call, { minLength: 60, maxLength: 60 }), (calls) => {
-        const desk = new Desk({}, { maxRowBytes: 8_000 });
-        for (const { actor, kind, size } of calls) {
-          const client = { ...writer(`an-actor-with-a-long-name-${actor}`), secret: "s".repeat(64) };
-          const submit = () => {
-            if (kind === "nothing") return desk.next(client, "nothing", {});
-            if (kind === "refuse")
-              return desk.next(client, "refuse", { code: "c", data: "x".repeat(size * 15) });
-            return desk.next(client, "transact", {
-              notes: [["put", `${size}`, { text: "é".repeat(size), rank: 0 }]],
-            });
-          };
-          if (submit().kind === "executed") continue;
-          desk.flush();
-          expect(submit()).toEqual({ kind: "executed" });
-        }
-        if (desk.engine.hasBatch) desk.flush();
-        for (const { row } of desk.flushes) expect(rowBytes(row)).toBeLessThanOrEqual(8_000);
-      }),
-      { numRuns: 20 },
-    );
-  });
-
-  test("of many clients with one call each stays within its row as well", () => {
-    const desk = new Desk({}, { maxRowBytes: 60_000 });
-    for (let n = 0; n < 1_000; n++) {
-      const client = { ...writer(`an-actor-with-a-long-name-${n}`), secret: "s".repeat(64) };
-      if (desk.next(client, "nothing", {}).kind === "full") desk.flush();
-    }
-    desk.flush();
-    for (const { row } of desk.flushes) expect(rowBytes(row)).toBeLessThanOrEqual(60_000);
-  });
-});
-
-describe("a cut", () => {
-  test("of nothing is nothing", () => {
-    expect(new Desk().engine.cut(now)).toBeUndefined();
-  });
-
-  test("makes one row of all that was executed, numbered on from the last", () => {
-    const desk = new Desk();
-    desk.put(ann, "a");
-    desk.outcome(ben, "refuse", { code: "no" });
-    desk.put(ann, "b");
-    const first = desk.flush();
-    desk.put(ben, "a", "two");
-    const second = desk.flush();
-    expect([first.row, second.row].map(({ n, epoch, from, to }) => [n, epoch, from, to])).toEqual([
-      [1, "epoch", 0, 2],
-      [2, "epoch", 2, 3],
-    ]);
-    expect(decodeDelta(first.row.body)).toEqual(first.delta);
-    expect(Array.from(first.outcomes, ([actor, { outcomes }]) => [actor, outcomes])).toEqual([
-      [
-        "ann",
-        [
-          [1, { kind: "accepted", rev: 1 }],
-          [2, { kind: "accepted", rev: 2 }],
-        ],
-      ],
-      ["ben", [[1, { kind: "rejected", code: "no", message: "no" }]]],
-    ]);
-    expect(desk.engine.hasBatch).toBe(false);
-  });
-
-  test("holds the marks and authors in columns of their own, never in what is sent", () => {
-    const desk = new Desk();
-    desk.put(ann, "a");
-    const { row } = desk.flush();
-    expect(row.body).toBe('{"from":0,"to":1,"changes":{"notes":[["put","a",{"text":"","rank":0}]]}}');
-    expect(row.body).not.toContain("secret-of-ann");
-    expect(JSON.parse(row.marks)).toEqual([
-      {
-        actor: "ann",
-        secret: "secret-of-ann",
-        confirmed: 0,
-        seenAt: now,
-        outcomes: [[1, { kind: "accepted", rev: 1 }]],
-      },
-    ]);
-    expect(JSON.parse(row.authors)).toEqual({ actors: ["ann"], records: [1, 0, 0] });
   });
 });

@@ -1,0 +1,128 @@
+import { encodeAuthors, type Authorship } from "./authorship.ts";
+import type { Broadcast, Outcome } from "./call.ts";
+import { absorb, encodeChanges, type Changes } from "./changes.ts";
+import { encodeDelta, type Delta } from "./history.ts";
+import { jsonBytes } from "./json.ts";
+import type { MarkEntry } from "./marks.ts";
+import type { Memory } from "./memory.ts";
+import { maxRejectionBytes } from "./rejected-outcome.ts";
+import type { JournalRow } from "./storage.ts";
+import type { Json } from "../schema/json.ts";
+
+/** A committed operation, as hooks see it after the flush. */
+export interface Operation {
+  readonly rev: number;
+  readonly type: string;
+  readonly payload: Json;
+  readonly actor: string;
+  readonly user: Json;
+}
+
+/** A batch that has become a row, with what leaves the room once the row is written. */
+export interface Flush {
+  readonly row: JournalRow;
+  /** Undefined when every call was rejected. */
+  readonly delta: Delta | undefined;
+  /** Outcomes by actor, in order of `clientReqId`. */
+  readonly outcomes: ReadonlyMap<string, ClientOutcomes>;
+  readonly operations: readonly Operation[];
+  readonly broadcasts: readonly Broadcast[];
+}
+
+interface ClientOutcomes {
+  readonly secret: string;
+  readonly outcomes: readonly (readonly [clientReqId: number, outcome: Outcome])[];
+}
+
+/** Bytes that a row spends on one changed record and on one outcome, beside the change itself. */
+const bookkeepingBytes = 64;
+/** Bytes that a row spends on one client: its id among the authors, and its id and secret beside its outcomes. */
+const clientBytes = 512;
+
+/** What was executed and is in no journal row yet. It keeps count of the row that it will be. */
+export class Batch {
+  readonly #from: number;
+  readonly #changes: Changes = new Map();
+  readonly #outcomes = new Map<string, { secret: string; outcomes: [number, Outcome][] }>();
+  readonly #operations: Operation[] = [];
+  readonly #broadcasts: Broadcast[] = [];
+  #bytes = 0;
+
+  /** `from`: the revision that everybody has. */
+  constructor(from: number) {
+    this.#from = from;
+  }
+
+  /** Upper bound of the row's size. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether an operation of `bytes`, or the rejection that it may come to, fits the row. Into an empty one anything does. */
+  hasRoomFor(bytes: number, maxRowBytes: number): boolean {
+    const outcomeBytes = maxRejectionBytes + bookkeepingBytes + clientBytes;
+    return this.#bytes === 0 || this.#bytes + bytes + outcomeBytes <= maxRowBytes;
+  }
+
+  addOperation(
+    operation: Operation,
+    changes: Changes,
+    bytes: number,
+    broadcasts: readonly Broadcast[],
+  ): void {
+    absorb(this.#changes, changes);
+    this.#bytes += bytes;
+    this.#operations.push(operation);
+    this.#broadcasts.push(...broadcasts);
+  }
+
+  addOutcome(actor: string, secret: string, clientReqId: number, outcome: Outcome): void {
+    let client = this.#outcomes.get(actor);
+    if (client === undefined) {
+      this.#outcomes.set(actor, (client = { secret, outcomes: [] }));
+      this.#bytes += clientBytes;
+    }
+    client.outcomes.push([clientReqId, outcome]);
+    this.#bytes += bookkeepingBytes + (outcome.kind === "accepted" ? 0 : jsonBytes(outcome));
+  }
+
+  /** The batch as a row, over the memory that it was executed in. */
+  toFlush(memory: Memory, now: number): Flush {
+    const delta = encodeDelta(this.#from, memory.rev, this.#changes);
+    const row: JournalRow = {
+      n: memory.n + 1,
+      epoch: memory.epoch,
+      from: delta.from,
+      to: delta.to,
+      body: delta.body,
+      marks: JSON.stringify(this.#markEntries(memory, now)),
+      authors: encodeAuthors([...this.#authors(memory)]),
+    };
+    return {
+      row,
+      delta: delta.to > delta.from ? delta : undefined,
+      outcomes: this.#outcomes,
+      operations: this.#operations,
+      broadcasts: this.#broadcasts,
+    };
+  }
+
+  #markEntries(memory: Memory, seenAt: number): MarkEntry[] {
+    return Array.from(this.#outcomes, ([actor, { secret, outcomes }]) => {
+      return { actor, secret, confirmed: memory.marks.get(actor)?.confirmed ?? 0, seenAt, outcomes };
+    });
+  }
+
+  *#authors({ authorship }: Memory): Generator<Authorship | undefined> {
+    for (const [collection, records] of this.#changes) {
+      for (const id of records.keys()) yield authorship.get(collection, id);
+    }
+  }
+}
+
+/** Bytes that an operation takes of a row: its changes, and who made them. */
+export function operationBytes(changes: Changes): number {
+  let records = 0;
+  for (const section of changes.values()) records += section.size;
+  return jsonBytes(encodeChanges(changes)) + records * bookkeepingBytes;
+}

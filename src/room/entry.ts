@@ -1,0 +1,52 @@
+import type { Limits } from "../core/limits.ts";
+import type { Memory } from "../core/memory.ts";
+import { encodeDown } from "../protocol/codec.ts";
+import type { Code } from "../protocol/codes.ts";
+import type { Hello } from "../protocol/hello.ts";
+import type { Session } from "./session.ts";
+
+/** A client id's two halves: the one that others see, and the one that proves it. */
+export function splitClientId(id: string): [actor: string, secret: string] {
+  const dot = id.indexOf(".");
+  return [id.slice(0, dot), id.slice(dot + 1)];
+}
+
+/** Why a client may not come in, undefined when it may. */
+export function refusalOf(
+  hello: Hello,
+  { marks, horizon }: Memory,
+  sessions: ReadonlyMap<string, Session>,
+  schemaVersion: number,
+  maxSessions: number,
+): Code | undefined {
+  const [actor, secret] = splitClientId(hello.client);
+  const former = sessions.get(actor);
+  const mark = marks.get(actor);
+  if (hello.schema !== schemaVersion) return "schema-mismatch";
+  if ((former?.client.secret ?? mark?.secret ?? secret) !== secret) return "id-conflict";
+  if (mark === undefined && hello.birth !== null && hello.birth < horizon) return "too-old";
+  if (former === undefined && sessions.size >= maxSessions) return "room-full";
+  return undefined;
+}
+
+/** The first frame of a session. */
+export function sendWelcome(session: Session, { epoch, n }: Memory, limits: Limits): void {
+  const { actor, user, role } = session.client;
+  const welcome = {
+    kind: "welcome",
+    epoch,
+    actor,
+    user,
+    role,
+    birth: n,
+    limits: {
+      callsPerSecond: limits.callsPerSecond,
+      callsBurst: limits.callsBurst,
+      maxCallsPerFrame: limits.maxCallsPerFrame,
+      maxFrameBytes: limits.maxFrameBytes,
+      maxUnacknowledgedBytes: limits.maxUnacknowledgedBytes,
+      maxUnacknowledgedFrames: limits.maxUnacknowledgedFrames,
+    },
+  } as const;
+  session.send(encodeDown(welcome));
+}

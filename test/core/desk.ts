@@ -1,0 +1,73 @@
+import type { Outcome } from "../../src/core/call.ts";
+import type { Flush } from "../../src/core/batch.ts";
+import {
+  Engine,
+  type Call,
+  type Client,
+  type EngineOptions,
+  type Submission,
+} from "../../src/core/engine.ts";
+import { defaultLimits, type Limits } from "../../src/core/limits.ts";
+import { wake, type Memory } from "../../src/core/memory.ts";
+import type { Json } from "../../src/index.ts";
+import { MemoryStorage } from "./memory-storage.ts";
+import { sheet, sheetServerMutators, writer } from "./sheet.ts";
+
+export const now = 1_700_000_000_000;
+export const ann = writer("ann");
+export const ben = writer("ben");
+
+/** A room without a disk: flushes are settled as soon as they are cut. */
+export class Desk {
+  readonly engine: Engine;
+  readonly failures: unknown[] = [];
+  readonly flushes: Flush[] = [];
+
+  constructor(options: Partial<EngineOptions> = {}, limits: Partial<Limits> = {}) {
+    const allLimits = { ...defaultLimits, ...limits };
+    this.engine = new Engine(
+      wake(new MemoryStorage(64), allLimits, () => "epoch"),
+      {
+        definition: sheet,
+        limits: allLimits,
+        serverMutators: sheetServerMutators,
+        onFailure: (error) => this.failures.push(error),
+        ...options,
+      },
+    );
+  }
+
+  get memory(): Memory {
+    return this.engine.memory;
+  }
+
+  submit(client: Client, call: Call): Submission {
+    return this.engine.submit(client, call, now);
+  }
+
+  /** Makes the client's next call. */
+  next(client: Client, type: string, payload: Json, baseRev = this.memory.rev): Submission {
+    const clientReqId = (this.memory.marks.get(client.actor)?.mark ?? 0) + 1;
+    return this.submit(client, { clientReqId, baseRev, type, payload });
+  }
+
+  /** Makes the client's next call and tells what it came to. */
+  outcome(client: Client, type: string, payload: Json, baseRev?: number): Outcome | undefined {
+    const { kind } = this.next(client, type, payload, baseRev);
+    if (kind !== "executed") throw new Error(`${type} was not executed: ${kind}`);
+    const mark = this.memory.marks.get(client.actor);
+    return mark?.outcomes.get(mark.mark);
+  }
+
+  put(client: Client, id: string, text = ""): Outcome | undefined {
+    return this.outcome(client, "transact", { notes: [["put", id, { text, rank: 0 }]] });
+  }
+
+  flush(): Flush {
+    const flush = this.engine.cut(now);
+    if (flush === undefined) throw new Error("there was nothing to flush");
+    this.engine.settle(flush);
+    this.flushes.push(flush);
+    return flush;
+  }
+}
