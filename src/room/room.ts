@@ -62,7 +62,7 @@ export class Room {
   readonly #sender: Sender;
   readonly #inbox: InboxRoom;
   #flushTimer: { readonly dueAt: number; readonly cancel: () => void } | undefined;
-  #lastFlushAt = 0;
+  #lastWriteAt = 0;
   #isQuietTimerSet = false;
 
   /** Wakes the room from storage. Throws when that cannot be read. */
@@ -241,7 +241,6 @@ export class Room {
     const frames = this.#sender.fanOut(this.#journal.memory, flush, this.#signals.take());
     for (const session of this.#sessions.values()) session.save();
     this.#pace.flushed(now, frames, dueAt);
-    this.#lastFlushAt = now;
     if (flush !== undefined) this.#afterWrite(flush, now);
     return true;
   }
@@ -258,6 +257,7 @@ export class Room {
   }
 
   #afterWrite(flush: Flush, now: number): void {
+    this.#lastWriteAt = now;
     if (this.#journal.isCheckpointDue) this.#checkpoint(now);
     else this.#awaitQuiet();
     for (const operation of flush.operations) this.#runHook(() => this.#rules.onCommit(operation));
@@ -288,17 +288,17 @@ export class Room {
     }
   }
 
-  /** When nothing has been flushed for a while, the pages are brought up to date, so that the next wake is quick. */
+  /** When nothing has been written for a while, whatever cursors do meanwhile, the pages are brought up to date, so that the next wake is quick. */
   #awaitQuiet(): void {
     if (this.#isQuietTimerSet || !this.#journal.isCheckpointWorthwhile) return;
     this.#isQuietTimerSet = true;
     const { quietCheckpointMs } = this.#limits;
-    const quietAt = this.#lastFlushAt + quietCheckpointMs;
+    const quietAt = this.#lastWriteAt + quietCheckpointMs;
     this.#ports.setTimer(
       () => {
         this.#isQuietTimerSet = false;
         const now = this.#ports.now();
-        if (this.#lastFlushAt + quietCheckpointMs > now) return this.#awaitQuiet();
+        if (this.#lastWriteAt + quietCheckpointMs > now) return this.#awaitQuiet();
         this.flush();
         if (this.#journal.isCheckpointWorthwhile) this.#checkpoint(now);
       },

@@ -161,6 +161,21 @@ describe("a checkpoint", () => {
     });
   });
 
+  it("is written in a quiet moment also while cursors move, which write nothing", async () => {
+    await withLoneRoom({}, (room) => {
+      const alice = room.join("actor-alice");
+      for (let x = 0; x < 40; x++) {
+        alice.push(put("shapes", `s${x}`, { x, y: 0 }));
+        room.pass(20);
+      }
+      for (let at = 0; at < 10; at++) {
+        alice.send({ kind: "presence", presence: { at } });
+        room.pass(500);
+      }
+      expect(room.checkpointN).toBe(40);
+    });
+  });
+
   it("is written when the room has gone quiet, not while it is busy; and then no timer keeps the room awake", async () => {
     await withLoneRoom({ limits: { ...everyMessage, quietCheckpointMs: 3_000 } }, (room) => {
       const alice = room.join("actor-alice");
