@@ -16,13 +16,13 @@ const WireFields = z.custom<Fields>(
 );
 
 /** A change as the wire and the journal hold it. */
-export const WireChange = z.union([
+const WireChange = z.union([
   z.tuple([z.literal("put"), z.string(), WireFields]),
   z.tuple([z.literal("patch"), z.string(), WireFields]),
   z.tuple([z.literal("patch"), z.string(), WireFields, z.array(z.string())]),
   z.tuple([z.literal("delete"), z.string()]),
 ]);
-export type WireChange = z.infer<typeof WireChange>;
+type WireChange = z.infer<typeof WireChange>;
 
 /** Collection → its changes, in the order in which the records were first touched. */
 export const WireChanges = z.record(z.string(), z.array(WireChange));

@@ -65,7 +65,7 @@ export interface EngineOptions {
 }
 
 /** Actor of what the room itself does. */
-export const roomActor = "room";
+const roomActor = "room";
 
 /** The room's rule book: calls in, commits and outcomes out. It knows no sockets, no timers and no disk. */
 export class Engine {

@@ -18,7 +18,7 @@ export const WireCall = z.tuple([Counter, z.string().check(z.maxLength(64)), Any
 export type WireCall = z.infer<typeof WireCall>;
 
 /** Calls in order; the first has the id `first`, each next one more. */
-export const Push = z.object({
+const Push = z.object({
   kind: z.literal("push"),
   first: z.int().check(z.positive()),
   calls: z.array(WireCall).check(z.minLength(1)),
@@ -29,20 +29,20 @@ export const Push = z.object({
 });
 
 /** The client's whole presence from now on. */
-export const SetPresence = z.object({ kind: z.literal("presence"), presence: AnyJson });
+const SetPresence = z.object({ kind: z.literal("presence"), presence: AnyJson });
 
 /** A message for everybody else. */
-export const SendEvent = z.object({
+const SendEvent = z.object({
   kind: z.literal("event"),
   event: z.string().check(z.maxLength(64)),
   payload: AnyJson,
 });
 
 /** Bytes of frames received since the last such message, heartbeats left out. */
-export const Ack = z.object({ kind: z.literal("ack"), bytes: Counter });
+const Ack = z.object({ kind: z.literal("ack"), bytes: Counter });
 
 /** A delta did not fit: asks for a catch-up from `rev`, which will carry `tag`. */
-export const Resync = z.object({
+const Resync = z.object({
   kind: z.literal("resync"),
   tag: z.int().check(z.positive()),
   epoch: z.nullable(z.string().check(z.maxLength(64))),
@@ -56,8 +56,7 @@ export type UpFrame = z.infer<typeof UpFrame>;
 // ── down: room → client ────────────────────────────────────────────────────────────────────────────────────────
 
 /** Why a call or a message was refused. */
-export const Refusal = z.object({ code: z.string(), message: z.string(), data: z.optional(AnyJson) });
-export type Refusal = z.infer<typeof Refusal>;
+const Refusal = z.object({ code: z.string(), message: z.string(), data: z.optional(AnyJson) });
 
 /** `[clientReqId, rev]` for a committed call, `[clientReqId, refusal]` for a rejected one. */
 export const WireOutcome = z.tuple([Counter, z.union([Counter, Refusal])]);
@@ -138,7 +137,7 @@ export const Roster = z.object({
 export type Roster = z.infer<typeof Roster>;
 
 /** The room has executed nothing above `expected - 1` of this client: send again from `expected`. */
-export const Gap = z.object({ kind: z.literal("gap"), expected: z.int().check(z.positive()) });
+const Gap = z.object({ kind: z.literal("gap"), expected: z.int().check(z.positive()) });
 
 /** A message was refused and changed nothing; a `clientReqId` names the first call that was not executed. */
 export const ErrorFrame = z.object({

@@ -8,7 +8,7 @@ import { WireClient, type WireOptions } from "./wire-client.ts";
 
 type AnyTestRoom = TestRoom | SmallRoom | ThriftyRoom;
 
-export interface Row {
+interface Row {
   readonly n: number;
   readonly from: number;
   readonly to: number;
@@ -17,7 +17,7 @@ export interface Row {
 }
 
 /** One room of the test Worker, with a name that no other test has. */
-export class RoomUnderTest<Room extends AnyTestRoom> {
+class RoomUnderTest<Room extends AnyTestRoom> {
   readonly name = `room-${crypto.randomUUID()}`;
   readonly url: string;
   readonly #stub: DurableObjectStub<Room>;
