@@ -59,6 +59,10 @@ export class Connection {
     return this.#status;
   }
 
+  get hasSocket(): boolean {
+    return this.#socket !== undefined;
+  }
+
   /** False when there is no open socket. */
   send(text: string): boolean {
     if (this.#socket === undefined) return false;
@@ -81,8 +85,8 @@ export class Connection {
     this.#abandon();
     if (!this.#isWanted) return;
     if (atOnce) return void this.#open();
-    this.#become("offline");
     this.#cancelTimer = startTimer(() => void this.#open(), this.#backoff.nextMs());
+    this.#become("offline");
   }
 
   /** Stays away until `connect`. `closed` is for good, as far as the app is told. */
@@ -108,8 +112,9 @@ export class Connection {
   async #open(): Promise<void> {
     const attempt = ++this.#attempt;
     const isCurrent = () => attempt === this.#attempt;
-    this.#become("connecting");
     this.#cancelTimer = startTimer(() => this.restart(false), openTimeoutMs);
+    this.#become("connecting");
+    if (!isCurrent()) return;
     let socket: TransportSocket;
     try {
       const hello = await this.#events.hello();
@@ -184,6 +189,7 @@ export class Connection {
     }
   }
 
+  /** Comes last in whatever calls it: who is told of a status may connect, disconnect or close at once. */
   #become(status: Status): void {
     if (status === this.#status) return;
     this.#status = status;

@@ -31,7 +31,7 @@ const ackShare = 0.25;
 /** One frame, as it went by. */
 export interface Traffic {
   readonly direction: "up" | "down";
-  /** The frame's kind: `push`, `update`, `snapshot`, … */
+  /** The frame's kind: `push`, `update`, …; the update that ends a snapshot is of its kind. */
   readonly kind: string;
   /** Of the frame's text. */
   readonly bytes: number;
@@ -222,8 +222,9 @@ export class Sync {
 
   #caughtUp(): void {
     if (this.#welcome === undefined) throw new Error("an update came before the welcome");
-    this.#connection.markOnline();
+    if (!this.#connection.hasSocket) return; // a listener that was told of the state has gone offline
     this.outbox.open(this.#welcome.limits);
+    this.#connection.markOnline();
   }
 
   #refused({ code, message, clientReqId, retryAfterMs }: ErrorFrame): void {
@@ -246,10 +247,10 @@ export class Sync {
   }
 
   #noteReceived(frame: DownFrame, bytes: number): void {
-    const delta = frame.kind === "update" ? frame.delta : undefined;
+    const { delta, parts } = frame.kind === "update" ? frame : {};
     this.#tellTraffic({
       direction: "down",
-      kind: frame.kind,
+      kind: parts === undefined ? frame.kind : "snapshot",
       bytes,
       ...(delta && { from: delta.from, to: delta.to }),
       at: Date.now(),

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Traffic } from "../../client/index.ts";
+import { codes } from "../../src/protocol/codes.ts";
 import type { SnapshotPart } from "../../src/protocol/frames.ts";
 import { hushed, outcomeOf } from "./enter.ts";
 import { epoch, joined, scripted, turn, type Scripted } from "./scripted-room.ts";
@@ -218,6 +219,18 @@ describe("a delta", () => {
   });
 });
 
+test("a question that the room refuses for coming too soon is asked again", async () => {
+  const { room, server, socket } = await joined({ rev: 10, records: { shapes } });
+  const errors = errorsOf({ room });
+  socket.delta(12, {});
+  expect(socket.frames("resync")).toHaveLength(1);
+  socket.drop(codes["rate-limited"].closeCode);
+  expect(errors).toEqual(["rate-limited retry"]);
+  await vi.advanceTimersByTimeAsync(250);
+  server.newest.greetAgain({ delta: { from: 10, to: 13, changes: { shapes: [["delete", "s1"]] } } });
+  expect([room.status, room.rev, room.state.shapes.ids()]).toEqual(["online", 13, ["s2"]]);
+});
+
 describe("a reply to the hello", () => {
   const broken = {
     from: 10,
@@ -367,7 +380,7 @@ describe("onTraffic", () => {
     expect(traffic.map(({ direction, kind }) => `${direction} ${kind}`)).toEqual([
       "down welcome",
       "down snapshot",
-      "down update",
+      "down snapshot",
     ]);
     room.transact((tx) => tx.papers.put("p1", { text: "é" }));
     await turn();

@@ -4,7 +4,7 @@ import { webSocketUrl } from "../../client/platform.ts";
 import { codes, type Code } from "../../src/protocol/codes.ts";
 import { clientBoard } from "./client-board.ts";
 import { hushed } from "./enter.ts";
-import { joined, scripted, turn, type Scripted, type ScriptedRoom } from "./scripted-room.ts";
+import { joined, pass, scripted, toldOf, turn, type ScriptedRoom } from "./scripted-room.ts";
 
 const hour = 3_600_000;
 
@@ -17,18 +17,6 @@ afterEach(() => {
   vi.unstubAllGlobals();
   vi.useRealTimers();
 });
-
-async function pass(ms: number): Promise<void> {
-  await vi.advanceTimersByTimeAsync(ms);
-}
-
-/** What the app is told of a room from now on. */
-function toldOf({ room }: Pick<Scripted, "room">): string[] {
-  const told: string[] = [];
-  room.on("status", (status) => told.push(status));
-  room.on("error", ({ code, willRetry }) => told.push(`${code}, ${willRetry ? "will retry" : "final"}`));
-  return told;
-}
 
 const codesThat = (advice: "retry" | "final") =>
   (Object.keys(codes) as Code[]).filter((code) => code !== "closed" && codes[code].advice === advice);
@@ -310,141 +298,6 @@ describe("an abandoned socket", () => {
   });
 });
 
-describe("silence", () => {
-  test("is broken by a ping, and as long as somebody answers the connection stays", async () => {
-    const { room, server, socket } = await joined();
-    for (let minute = 0; minute < 10; minute++) {
-      await pass(20_000);
-      expect(socket.texts.at(-1)).toBe("ping");
-      socket.say("pong");
-    }
-    expect(socket.texts).toHaveLength(10);
-    expect([room.status, server.sockets.length]).toEqual(["online", 1]);
-  });
-
-  test("is not there while frames come", async () => {
-    const { socket } = await joined();
-    for (let n = 0; n < 20; n++) {
-      await pass(10_000);
-      socket.delta(n, {});
-    }
-    expect(socket.texts).toEqual([]);
-  });
-
-  test("that a ping does not break means that nobody is there", async () => {
-    const { room, server, socket } = await joined();
-    const told = toldOf({ room });
-    await pass(30_000);
-    expect(socket.texts).toEqual(["ping"]);
-    expect(socket.closedWith).toBe(1000);
-    expect(server.sockets).toHaveLength(2);
-    server.newest.greetAgain();
-    expect(told).toEqual(["connecting", "online"]);
-  });
-
-  test("is no proof when the client itself was asleep: it asks before it gives up", async () => {
-    const { server, socket } = await joined();
-    // Timers of a hidden tab run once a minute.
-    for (let minute = 0; minute < 5; minute++) {
-      vi.setSystemTime(Date.now() + 60_000);
-      await pass(5_000);
-      expect(socket.texts).toHaveLength(minute + 1);
-      socket.say("pong");
-    }
-    expect(server.sockets).toHaveLength(1);
-  });
-
-  test("about a call for 10 s means that the connection is not what it seems", async () => {
-    const { room, server, socket } = await joined();
-    await pass(3_000);
-    room.mutate.addUp({ id: "c1", by: 1 });
-    for (let second = 0; second < 16; second++) {
-      await pass(1_000);
-      socket.say("pong");
-    }
-    expect(server.sockets).toHaveLength(2);
-    server.newest.greetAgain({ mark: 1, outcomes: [[1, 1]], delta: { from: 0, to: 1, changes: {} } });
-    expect([room.pending, room.rev]).toEqual([0, 1]);
-  });
-});
-
-describe("the page", () => {
-  /** A page of which the test says when it is online and looked at. */
-  function stubPage() {
-    const listeners: Record<string, (() => void)[]> = { online: [], visibilitychange: [] };
-    const events = {
-      addEventListener: (type: string, listener: () => void) => listeners[type]?.push(listener),
-      removeEventListener: (type: string, listener: () => void) => {
-        listeners[type] = listeners[type]?.filter((known) => known !== listener) ?? [];
-      },
-    };
-    const document = { ...events, visibilityState: "visible" };
-    vi.stubGlobal("addEventListener", events.addEventListener);
-    vi.stubGlobal("removeEventListener", events.removeEventListener);
-    vi.stubGlobal("document", document);
-    const tell = (type: string) => {
-      for (const listener of listeners[type] ?? []) listener();
-    };
-    return { document, tell, listeners };
-  }
-
-  async function waiting(): Promise<Scripted & { attempts: number }> {
-    vi.mocked(Math.random).mockReturnValue(0.999);
-    const { room, server, socket } = await joined();
-    socket.drop();
-    for (let failures = 0; failures < 8; failures++) {
-      await pass(15_000);
-      server.newest.fail();
-    }
-    return { room, server, attempts: server.sockets.length };
-  }
-
-  test("that has a network again makes the client try at once", async () => {
-    const page = stubPage();
-    const { room, server, attempts } = await waiting();
-    page.tell("online");
-    await turn();
-    expect([room.status, server.sockets.length]).toEqual(["connecting", attempts + 1]);
-    server.newest.greetAgain();
-    expect(room.status).toBe("online");
-  });
-
-  test("that is looked at again makes the client try at once, but not when it is hidden", async () => {
-    const page = stubPage();
-    const { server, attempts } = await waiting();
-    page.document.visibilityState = "hidden";
-    page.tell("visibilitychange");
-    await turn();
-    expect(server.sockets).toHaveLength(attempts);
-    page.document.visibilityState = "visible";
-    page.tell("visibilitychange");
-    await turn();
-    expect(server.sockets).toHaveLength(attempts + 1);
-  });
-
-  test("that wakes up makes a silent connection prove itself, and leaves a busy one alone", async () => {
-    const page = stubPage();
-    const { socket } = await joined();
-    page.tell("online");
-    expect(socket.texts).toEqual([]);
-    vi.setSystemTime(Date.now() + hour);
-    page.tell("visibilitychange");
-    expect(socket.texts).toEqual(["ping"]);
-  });
-
-  test("wakes nobody who was sent away or has left", async () => {
-    const page = stubPage();
-    const { room, server, socket } = await joined();
-    toldOf({ room });
-    socket.drop(codes.forbidden.closeCode);
-    page.tell("online");
-    await pass(hour);
-    expect(server.sockets).toHaveLength(1);
-    room.close();
-    expect(page.listeners).toEqual({ online: [], visibilitychange: [] });
-  });
-});
-
 describe("disconnect and close", () => {
   test("stay offline until reconnect, and take edits meanwhile", async () => {
     const { room, server, socket } = await joined();
@@ -484,6 +337,69 @@ describe("disconnect and close", () => {
     expect(server.sockets).toHaveLength(1);
     expect(vi.getTimerCount()).toBe(0);
   });
+});
+
+describe("a listener", () => {
+  test("of the status may close the room", async () => {
+    const { room, server, socket } = await joined();
+    room.on("status", (status) => status === "offline" && room.close());
+    socket.drop();
+    await pass(hour);
+    expect([room.status, server.sockets.length, vi.getTimerCount()]).toEqual(["closed", 1, 0]);
+  });
+
+  test("of the status may go offline while the client is on its way", async () => {
+    const token = vi.fn<() => string>(() => "token");
+    const { room, server, socket } = await joined({}, { token });
+    room.on("status", (status) => status === "connecting" && room.disconnect());
+    socket.drop();
+    await pass(hour);
+    expect([room.status, server.sockets.length, vi.getTimerCount()]).toEqual(["offline", 1, 0]);
+    expect(token).toHaveBeenCalledOnce();
+  });
+
+  test("of the status may ask to connect, which is one attempt and not two", async () => {
+    const { room, server, socket } = await joined();
+    room.on("status", (status) => status === "offline" && room.reconnect());
+    socket.drop();
+    await turn();
+    server.newest.greetAgain();
+    await pass(1_000);
+    expect([room.status, server.sockets.length]).toEqual(["online", 2]);
+    await pass(14_000);
+    expect(server.sockets).toHaveLength(2);
+  });
+
+  test("of an error may ask to connect, as an app does that gets itself a new token", async () => {
+    const { room, server, socket } = await joined();
+    room.on("error", ({ willRetry }) => willRetry || room.reconnect());
+    socket.drop(codes.unauthorized.closeCode);
+    (await server.attempt(2)).greetAgain();
+    expect(room.status).toBe("online");
+  });
+
+  test.each(["close", "disconnect"] as const)(
+    "of the state may %s in the midst of a catch-up",
+    async (leave) => {
+      const { room, server, socket } = await joined();
+      room.on("reject", () => {});
+      room.mutate.addUp({ id: "c2", by: 1 });
+      const told = toldOf({ room });
+      room.subscribe(
+        (s) => s.counters.get("c1"),
+        () => room[leave](),
+      );
+      socket.drop();
+      await pass(250);
+      server.newest.greetAgain({
+        delta: { from: 0, to: 1, changes: { counters: [["put", "c1", { value: 1 }]] } },
+      });
+      const status = leave === "close" ? "closed" : "offline";
+      expect(told).toEqual(["offline", "connecting", status]);
+      await pass(hour);
+      expect([room.status, server.sockets.length, server.newest.texts]).toEqual([status, 2, []]);
+    },
+  );
 });
 
 describe("the URL of a room", () => {

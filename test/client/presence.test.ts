@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { connect } from "../../client/index.ts";
 import { newPrivateRoom, newTestRoom } from "../room/rooms.ts";
 import { clientBoard } from "./client-board.ts";
@@ -126,6 +126,23 @@ describe("presence", () => {
     expect(sent.at(-1)).toBe(999);
   });
 
+  test("is sent again after a reconnect, even though it has not changed", async () => {
+    const { server, socket } = await joined({}, first);
+    socket.drop();
+    await vi.advanceTimersByTimeAsync(250);
+    server.newest.greetAgain();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(server.newest.frames("presence").map(({ presence }) => presence)).toEqual([{ x: 1, y: 1 }]);
+  });
+
+  test("goes along with calls that wait for their moment", async () => {
+    const { room, socket } = await joined({}, first);
+    room.mutate.addUp({ id: "c1", by: 1 });
+    room.presence.update({ x: 2 });
+    await vi.advanceTimersByTimeAsync(16);
+    expect(socket.kinds).toEqual(["presence", "push", "presence"]);
+  });
+
   test("is sent again after a reconnect, as it is by then", async () => {
     const { room, server, socket } = await joined({}, first);
     room.presence.update({ x: 5 });
@@ -235,15 +252,17 @@ describe("events", () => {
 
   test("are dropped when nobody can be reached", async () => {
     vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
     const { room, server, socket } = await joined();
     socket.drop();
     room.broadcast("wave", { text: "too early" });
     await vi.advanceTimersByTimeAsync(250);
+    room.broadcast("wave", { text: "still too early" });
+    expect(room.status).toBe("connecting");
     server.newest.greetAgain();
     room.broadcast("wave", { text: "now" });
     await vi.advanceTimersByTimeAsync(16);
     expect(server.newest.frames("event").map(({ payload }) => payload)).toEqual([{ text: "now" }]);
-    vi.useRealTimers();
   });
 
   test("leave behind the calls and the presence of the same turn", async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { newTestRoom } from "../room/rooms.ts";
 import { enter, expectAgreement, outcomeOf, until } from "./enter.ts";
 import { joined, turn } from "./scripted-room.ts";
@@ -26,12 +26,12 @@ describe("pending calls", () => {
 
   test("keep the time at which they were made, and the person who made them", async () => {
     vi.useFakeTimers({ now: 1_000 });
+    onTestFinished(() => void vi.useRealTimers());
     const { room, socket } = await joined({ user: { id: "u1", name: "Ada" } });
     room.mutate.sign({ id: "p1" });
     vi.setSystemTime(2_000);
     socket.delta(0, { counters: [["put", "c1", { value: 1 }]] });
     expect(room.state.papers.get("p1")?.text).toBe("Ada writer at 1000 on the client");
-    vi.useRealTimers();
   });
 
   test("see what those before them did", async () => {

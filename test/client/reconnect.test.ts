@@ -62,6 +62,19 @@ describe("a client that was away", () => {
     expect(await expectAgreement(at, one)).toEqual({ shapes: { s1: { x: 3, y: 9 } } });
   });
 
+  test("sends again what was lost on its way up", async () => {
+    const at = newTestRoom();
+    const one = await enter(at);
+    one.link.hold("up");
+    const calls = [1, 2, 3].map((by) => one.room.mutate.addUp({ id: "c1", by }));
+    await until(() => one.link.calls.length === 3);
+    one.link.cut();
+    one.link.release("up");
+    one.link.mend();
+    expect(await Promise.all(calls.map(outcomeOf))).toEqual([1, 2, 3]);
+    expect(await expectAgreement(at, one)).toEqual({ shapes: { c1: { x: 6, y: 0 } } });
+  });
+
   test("loses nothing over many cuts at any moment", async () => {
     const at = newTestRoom();
     const one = await enter(at);

@@ -1,4 +1,4 @@
-import { onTestFinished } from "vitest";
+import { onTestFinished, vi } from "vitest";
 import {
   connect,
   type ConnectOptions,
@@ -250,6 +250,19 @@ export async function joined(
 /** Lets everything run that waits for the current turn to end, and nothing that waits for time. */
 export async function turn(): Promise<void> {
   for (let step = 0; step < 8; step++) await Promise.resolve();
+}
+
+/** Lets time pass; timers have to be faked. */
+export async function pass(ms: number): Promise<void> {
+  await vi.advanceTimersByTimeAsync(ms);
+}
+
+/** What the app is told of a room's connection from now on. */
+export function toldOf({ room }: Pick<Scripted, "room">): string[] {
+  const told: string[] = [];
+  room.on("status", (status) => told.push(status));
+  room.on("error", ({ code, willRetry }) => told.push(`${code}, ${willRetry ? "will retry" : "final"}`));
+  return told;
 }
 
 /** One part a collection. */

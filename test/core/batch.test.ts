@@ -51,6 +51,19 @@ describe("a batch", () => {
     );
   });
 
+  test("of large changes stays within its row", () => {
+    const desk = new Desk({}, { maxRowBytes: 8_000 });
+    for (let n = 0; n < 30; n++) {
+      const payload = { notes: [["put", `${n}`, { text: "x".repeat(1_000), rank: 0 }]] };
+      if (desk.next(ann, "transact", payload).kind === "executed") continue;
+      desk.flush();
+      expect(desk.next(ann, "transact", payload)).toEqual({ kind: "executed" });
+    }
+    desk.flush();
+    expect(desk.memory.rev).toBe(30);
+    expect(desk.flushes.filter(({ row }) => rowBytes(row) > 8_000)).toEqual([]);
+  });
+
   test("of many clients with one call each stays within its row as well", () => {
     const desk = new Desk({}, { maxRowBytes: 60_000 });
     for (let n = 0; n < 1_000; n++) {
@@ -91,6 +104,14 @@ describe("a cut", () => {
       ["ben", [[1, { kind: "rejected", code: "no", message: "no" }]]],
     ]);
     expect(desk.engine.hasBatch).toBe(false);
+  });
+
+  test("says what each client has confirmed", () => {
+    const desk = new Desk();
+    desk.put(ann, "a");
+    desk.memory.marks.confirm("ann", 1);
+    desk.put(ann, "b");
+    expect(JSON.parse(desk.flush().row.marks)).toMatchObject([{ actor: "ann", confirmed: 1 }]);
   });
 
   test("holds the marks and authors in columns of their own, never in what is sent", () => {

@@ -98,6 +98,16 @@ describe("a frame up", () => {
   });
 });
 
+test.each([
+  ["__proto__", '{"a":{"__proto__":1}}'],
+  ["half a surrogate pair", '["\\ud800"]'],
+  ["a number beyond all numbers", "[1e400]"],
+  ["a hundred thousand levels", "[".repeat(100_000) + "]".repeat(100_000)],
+])("a call is read whatever is in its payload, so that its id can be answered: %s", (_title, payload) => {
+  const decoded = decodeUp(`{"kind":"push","first":1,"calls":[[0,"claim",${payload}]],"confirmed":0}`, 1e6);
+  expect(decoded).toMatchObject({ kind: "frame", frame: { kind: "push", first: 1 } });
+});
+
 describe("a message that is no frame is refused, and the caller is told in a sentence:", () => {
   const push = (members: object) =>
     JSON.stringify({ kind: "push", first: 1, calls: [[0, "claim", {}]], confirmed: 0, ...members });

@@ -3,7 +3,7 @@ import { codeOfClose, codes, type Code } from "../../src/protocol/codes.ts";
 
 const rows = Object.entries(codes) as [Code, (typeof codes)[Code]][];
 
-test("the table has the codes that DESIGN.md names, and no others", () => {
+test("the table is closed: it has these codes and no others", () => {
   const named =
     "invalid not-found conflict forbidden unauthorized not-ready closed too-large rate-limited room-full gap too-old " +
     "id-conflict epoch-changed schema-mismatch replaced internal";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { defaultLimits } from "../../src/core/limits.ts";
+import type { Attachment } from "../../src/room/session.ts";
 import { withLoneRoom } from "./lone-room.ts";
 import { newPrivateRoom, newSmallRoom, newTestRoom, put } from "./rooms.ts";
 
@@ -98,11 +99,29 @@ describe("connecting", () => {
     });
   });
 
+  it("by a client that comes before the close of its former socket, both of which wake the room, is the one that counts", async () => {
+    await withLoneRoom({ limits: { flushIntervalMs: 0 } }, (room) => {
+      const former = room.join("actor-alice");
+      const attachment = former.attachment as Attachment;
+      former.attachment = undefined; // its socket is closing, so that it is not there on wake
+      room.evict();
+      const alice = room.join("actor-alice");
+      former.session = room.room.restore(former.socket, attachment);
+      former.leave();
+      alice.push(edit);
+      expect(alice.copy.rev).toBe(1);
+    });
+  });
+
   it("by a client whose old socket never answers its close works on after the room has slept", async () => {
     const room = newTestRoom();
     const lost = await room.join({ actor: "actor-alice", allowHalfOpen: true });
     const alice = await room.join({ actor: "actor-alice", secret: lost.secret });
     await lost.closed();
+    const claims = await room.inside((_, ctx) =>
+      ctx.getWebSockets().map((socket) => socket.deserializeAttachment()),
+    );
+    expect(claims.filter((claim) => claim !== null)).toHaveLength(1);
     await room.evict();
     expect(await alice.commit(edit)).toEqual([1]);
     expect((await room.json()).rev).toBe(1);

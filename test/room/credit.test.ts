@@ -46,7 +46,7 @@ describe("a session that owes acknowledgements for too much", () => {
     await withLoneRoom({ limits: { flushIntervalMs: 0, maxUnacknowledgedFrames: 3 } }, (room) => {
       const stalled = room.join("actor-bob");
       for (let x = 0; x < 5; x++) stalled.push(put("shapes", "s", { x, y: 0 }));
-      for (let turn = 0; turn < 100; turn++) stalled.pushAt(1, put("shapes", "s", { x: 0, y: 0 }));
+      for (let turn = 0; turn < 100; turn++) stalled.pushAt(2, put("shapes", "s", { x: 0, y: 0 }));
       expect(stalled.session?.replies.length).toBeLessThan(2);
       stalled.send({ kind: "ack", bytes: stalled.sentBytes });
       expect([...stalled.copy.outcomes.keys()]).toEqual([1, 2, 3, 4, 5]);

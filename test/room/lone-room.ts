@@ -158,12 +158,14 @@ export class LoneClient {
   attachment: Attachment | undefined;
   closed: { readonly closeCode: number; readonly reason: string } | undefined;
   sentBytes = 0;
+  lastText = "";
   readonly socket = {
     send: (text: string) => {
       const frame = decodeDown(text);
       this.copy.take(frame);
       this.sentBytes += new TextEncoder().encode(text).length;
       this.#frames.push(frame);
+      this.lastText = text;
     },
     close: (closeCode: number, reason: string) => void (this.closed = { closeCode, reason }),
     save: (attachment: Attachment) => void (this.attachment = structuredClone(attachment)),

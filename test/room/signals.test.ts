@@ -149,7 +149,12 @@ describe("events", () => {
           ["actor-alice", "wave", { text: "b" }],
         ],
       });
-      expect(Object.keys(frame as object)).toEqual(["kind", "delta", "presence", "events"]);
+      expect(Object.keys(JSON.parse(bob.lastText) as object)).toEqual([
+        "kind",
+        "delta",
+        "presence",
+        "events",
+      ]);
     });
   });
 

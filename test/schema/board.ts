@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineRoom } from "../../src/index.ts";
 
-/** The room of DESIGN.md's "What a user writes", word for word. */
+/** A room with one of everything that a definition may have. */
 export const board = defineRoom({
   version: 1,
   user: z.object({ id: z.string(), name: z.string() }), // from authenticate; everybody in the room sees it

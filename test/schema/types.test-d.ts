@@ -27,7 +27,7 @@ type ServerNamesOf<D extends AnyRoomDefinition> = keyof ServerMutatorsOf<D>;
 type Shape = { readonly x: number; readonly y: number; readonly color: string };
 type Task = { readonly title: string; readonly assignee: string | null };
 
-// ---- the board of DESIGN.md infers everything
+// ---- a board with one of everything infers all of it
 
 expectTypeOf<RecordOf<Board, "tasks">>().toEqualTypeOf<Task>();
 expectTypeOf<StateOf<Board>["shapes"]>().toEqualTypeOf<CollectionReader<Shape>>();
