@@ -14,7 +14,7 @@ import { Transaction, type Tx } from "./transaction.ts";
 /** One call as a client made it. */
 export interface Call {
   readonly clientReqId: number;
-  /** Revision that the client had. One that the room has not reached is taken for the room's own. */
+  /** Revision that the client had. Above one that the room has reached, nothing has been changed by others. */
   readonly baseRev: number;
   readonly type: string;
   readonly payload: Json;
@@ -140,7 +140,6 @@ export class Engine {
     const { definition, limits, serverMutators } = this.#options;
     if (client.role === "reader")
       return rejectedOutcome(new Rejection("forbidden", "a reader may not change the room"));
-    const baseRev = Math.min(call.baseRev, this.memory.rev);
     const result = runCall(this.memory.state, call.type, call.payload, {
       definition,
       limits,
@@ -149,7 +148,7 @@ export class Engine {
       caller: client,
       serverMutators,
       changedByOthers: (collection, id) =>
-        this.memory.authorship.changedByOthers(collection, id, client.actor, baseRev),
+        this.memory.authorship.changedByOthers(collection, id, client.actor, call.baseRev),
     });
     switch (result.kind) {
       case "rejected":

@@ -24,6 +24,8 @@ export interface Limits {
   readonly signalsBurst: number;
   /** Presence is kept in the socket's attachment, which holds 16 KB. */
   readonly maxPresenceBytes: number;
+  /** What `authenticate` says of a person is kept beside the presence, and sent to everybody. */
+  readonly maxUserBytes: number;
   /** Events are copied to every session. */
   readonly maxEventBytes: number;
   /** The state lives in the memory of an isolate of 128 MB, beside its history and its frames. */
@@ -72,6 +74,7 @@ export const defaultLimits: Limits = Object.freeze({
   signalsPerSecond: 120,
   signalsBurst: 240,
   maxPresenceBytes: 4 * KB,
+  maxUserBytes: 4 * KB,
   maxEventBytes: 16 * KB,
   maxStateBytes: 32 * MB,
   maxSessions: 1_000,

@@ -57,6 +57,14 @@ export class Marks {
     this.#changed.add(actor);
   }
 
+  /** Notes that the client is or was here, for `evict` to know. */
+  see(actor: string, now: number): void {
+    const client = this.#clients.get(actor);
+    if (client === undefined) return;
+    client.seenAt = now;
+    this.#changed.add(actor);
+  }
+
   /** Forgets the outcomes that the client says it has. */
   confirm(actor: string, confirmed: number): void {
     const client = this.#clients.get(actor);

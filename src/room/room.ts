@@ -11,7 +11,7 @@ import type { Hello } from "../protocol/hello.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
-import { refusalOf, sendWelcome, splitClientId } from "./entry.ts";
+import { refusalOf, sendWelcome, splitClientId, userAs } from "./entry.ts";
 import { FlushPace } from "./flush-pace.ts";
 import { handleFrame, sendError, type InboxRoom } from "./inbox.ts";
 import { Journal } from "./journal.ts";
@@ -103,10 +103,12 @@ export class Room {
       this.#limits.maxSessions,
     );
     if (refusal !== undefined) return refusal;
+    const user = this.#admit(identity.user);
+    if (user === undefined) return "unauthorized";
     this.#journal.create();
     const [actor, secret] = splitClientId(hello.client);
     const former = this.#sessions.get(actor);
-    const client: Client = { actor, secret, ...identity };
+    const client: Client = { actor, secret, user, role: identity.role };
     const session = Session.open(socket, client, memory.epoch, this.#limits, this.#ports.now());
     if (former !== undefined) {
       // The same person, still here: others need not hear of it.
@@ -114,6 +116,7 @@ export class Room {
       former.socket.close(codes.replaced.closeCode, "replaced");
     }
     this.#sessions.set(actor, session);
+    memory.marks.see(actor, this.#ports.now());
     memory.marks.confirm(actor, hello.confirmed);
     sendWelcome(session, memory, this.#limits);
     this.#sender.catchUp(memory, session, hello, 0);
@@ -171,6 +174,7 @@ export class Room {
     const { actor } = session.client;
     if (this.#sessions.get(actor) !== session) return;
     this.#sessions.delete(actor);
+    this.#journal.memory.marks.see(actor, this.#ports.now());
     if (session.presence !== undefined) this.#signals.leave(actor);
     this.#runHook(() => this.#rules.onLeave(session.client));
     this.#schedule();
@@ -195,9 +199,12 @@ export class Room {
 
   /** Executes the only call of a client without a session, and answers once its outcome is on disk. */
   call(client: Client, type: string, payload: Json): Outcome {
+    const user = this.#admit(client.user);
+    if (user === undefined)
+      return { kind: "rejected", code: "invalid", message: "the user does not fit the room" };
     this.flush();
     const call = { clientReqId: 1, baseRev: this.#journal.memory.rev, type, payload };
-    const submission = this.#journal.engine.submit(client, call, this.#ports.now());
+    const submission = this.#journal.engine.submit({ ...client, user }, call, this.#ports.now());
     this.#settle();
     const outcome = this.#journal.memory.marks.get(client.actor)?.outcomes.get(1);
     if (outcome === undefined) throw new Error(`call ${type} came to nothing: ${submission.kind}`);
@@ -324,6 +331,16 @@ export class Room {
     } catch (error) {
       if (error instanceof SupersededError) this.#ports.abort(error.message);
       throw error;
+    }
+  }
+
+  /** Undefined for a person that does not fit the definition: `authenticate` and the room do not agree. */
+  #admit(user: Json): Json | undefined {
+    try {
+      return userAs(this.#definition, user, this.#limits.maxUserBytes);
+    } catch (error) {
+      this.#ports.log("user-refused", { error: nameOf(error) });
+      return undefined;
     }
   }
 

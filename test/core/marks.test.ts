@@ -214,6 +214,15 @@ describe("evicting", () => {
     expect(marks.size).toBe(2);
   });
 
+  test("counts who was only here as seen, and has that written", () => {
+    const marks = four();
+    marks.takeChanged();
+    marks.see("old", 9);
+    marks.see("nobody-known", 9);
+    expect(marks.takeChanged().map(({ actor, seenAt }) => [actor, seenAt])).toEqual([["old", 9]]);
+    expect(marks.evict(1, 0, nobody)).toEqual(["older", "new", "newest"]);
+  });
+
   test("leaves nothing for the next checkpoint to write", () => {
     const marks = four();
     marks.evict(0, 0, nobody);

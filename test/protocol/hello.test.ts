@@ -26,7 +26,9 @@ describe("a hello", () => {
         rev: fc.maxSafeNat(),
         confirmed: fc.maxSafeNat(),
         birth: fc.option(fc.maxSafeNat()),
-        token: fc.string({ unit: "binary", maxLength: 50 }),
+        token: fc
+          .array(fc.integer({ min: 0, max: 0x10ffff }), { maxLength: 50 })
+          .map((points) => String.fromCodePoint(...points)),
       },
       { requiredKeys: ["schema", "epoch", "rev", "confirmed", "birth"] },
     );

@@ -3,6 +3,7 @@ import type { Limits } from "../../src/core/limits.ts";
 import { withLoneRoom, type LoneClient, type LoneRoom } from "./lone-room.ts";
 import { put, remove } from "./rooms.ts";
 import type { Call } from "./wire-client.ts";
+import type { Json } from "../../src/schema/json.ts";
 
 const dayMs = 86_400_000;
 const edit = put("shapes", "s", { x: 1, y: 1 });
@@ -149,6 +150,20 @@ const cases: { readonly [L in keyof Limits]: Case } = {
       alice.send({ kind: "presence", presence: { at: 2, note: textOf(90) } });
       expect(errorsOf(alice)).toEqual(["too-large"]);
       expect(alice.session?.presence).toMatchObject({ at: 1 });
+    },
+  ],
+  maxUserBytes: [
+    "a person of more bytes does not come in, nor one who does not fit, and neither calls from a backend",
+    { maxUserBytes: 100 },
+    (room) => {
+      const named = (name: unknown) => ({ user: { id: "u", name } as Json, role: "writer" });
+      expect(room.join("actor-alice", {}, named(textOf(80))).session?.client.user).toMatchObject({ id: "u" });
+      for (const name of [textOf(90), 7]) {
+        expect(() => room.join("actor-bobby", {}, named(name))).toThrow("unauthorized");
+        const client = { actor: "rpc:key", secret: "", ...named(name) };
+        expect(room.room.call(client, "addTask", { id: "t", title: "T" })).toMatchObject({ code: "invalid" });
+      }
+      expect(room.logged).toEqual(Array.from({ length: 4 }, () => "user-refused"));
     },
   ],
   maxEventBytes: [
