@@ -74,6 +74,11 @@ export class PendingQueue {
     return unsent === -1 ? this.#calls.length : unsent;
   }
 
+  /** Whether a call without an answer has ever been handed to a socket. */
+  get hasSent(): boolean {
+    return this.#calls[0]?.clientReqId !== undefined;
+  }
+
   /** Pushes that were sent and of which something is not answered. */
   get pushesInFlight(): number {
     const oldest = this.#calls[0];

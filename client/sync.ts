@@ -119,6 +119,8 @@ export class Sync {
 
   async #hello(): Promise<string> {
     const { clientId, schemaVersion, token } = this.#options;
+    // With nothing in doubt a room that has forgotten this client may take it for a new one.
+    if (!this.#queue.hasSent) this.#birth = null;
     // Whatever an earlier connection awaited or owed, this one begins with its own reply.
     this.#awaitedTag = 0;
     this.#takeUnacknowledged();

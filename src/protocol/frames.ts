@@ -86,7 +86,7 @@ export const Welcome = z.object({
   actor: z.string(),
   user: AnyJson,
   role: z.string(),
-  /** To be said in later hellos of this client, the first one's for ever. */
+  /** To be said in later hellos, as long as calls sent on this connection are unanswered. */
   birth: Counter,
   /** How much the room takes, so that the client can pace itself. */
   limits: z.object({

@@ -21,7 +21,10 @@ export const Hello = z.object({
   rev: Counter,
   /** Newest `clientReqId` whose outcome the client has. */
   confirmed: Counter,
-  /** From the first welcome that this client got; null before. */
+  /**
+   * Null while nothing that this client has sent is unanswered; else from the welcome behind the last hello that said
+   * null. A room that has forgotten a client since then cannot tell what became of its calls.
+   */
   birth: z.nullable(Counter),
   /** For `authenticate`; left out when there is none. */
   token: z.optional(z.string().check(z.maxLength(8_192))),

@@ -38,11 +38,29 @@ describe("the first hello", () => {
     socket.delta(40, { counters: [["put", "c1", { value: 1 }]] }, { mark: 1, outcomes: [[1, 41]] });
     socket.drop();
     await vi.advanceTimersByTimeAsync(250);
-    expect(server.newest.hello).toEqual({ ...said, epoch, rev: 41, confirmed: 1, birth: 9 });
+    expect(server.newest.hello).toEqual({ ...said, epoch, rev: 41, confirmed: 1, birth: null });
+  });
+
+  test("says since when a call of its is in doubt, so that only then it can be too old", async () => {
+    const { server, room } = scripted();
+    const socket = await server.attempt(1);
+    socket.greet({ birth: 9 });
+    socket.drop();
+    await vi.advanceTimersByTimeAsync(250);
+    expect(server.newest.hello.birth).toBe(null);
     server.newest.greetAgain({}, { birth: 12 });
+    room.mutate.addUp({ id: "c1", by: 1 });
+    await turn();
+    for (let attempt = 1; attempt <= 2; attempt++) {
+      server.newest.drop();
+      await vi.advanceTimersByTimeAsync(250);
+      expect(server.newest.hello.birth).toBe(12);
+      server.newest.greetAgain({}, { birth: 20 });
+    }
+    server.newest.delta(0, {}, { mark: 1, outcomes: [[1, 1]] });
     server.newest.drop();
     await vi.advanceTimersByTimeAsync(250);
-    expect(server.newest.hello.birth).toBe(9);
+    expect(server.newest.hello.birth).toBe(null);
   });
 
   test("is of a client that nobody can guess, and shows others only its first half", () => {

@@ -1,39 +1,9 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { connect } from "../../client/index.ts";
-import { newPrivateRoom, newTestRoom } from "../room/rooms.ts";
 import { clientBoard } from "./client-board.ts";
-import { enter, until } from "./enter.ts";
 import { joined, scripted, turn } from "./scripted-room.ts";
 
 describe("others", () => {
-  test("are told of who comes, what they show of themselves, and who goes", async () => {
-    const at = newPrivateRoom();
-    const one = await enter(at, { token: () => "user:alice", presence: { at: 1 } });
-    const seen: unknown[] = [];
-    one.room.onOthers((others) => seen.push(others.map(({ user, presence }) => [user?.name, presence])));
-    const other = await enter(at, { token: () => "user:bob", presence: { at: 2, note: "hello" } });
-    await until(() => one.room.others.length === 1);
-    expect(one.room.others).toEqual([
-      { actor: other.room.self.actor, user: { id: "bob", name: "BOB" }, presence: { at: 2, note: "hello" } },
-    ]);
-    other.room.presence.update({ at: 3 });
-    await until(() => one.room.others[0]?.presence.at === 3);
-    other.room.close();
-    await until(() => one.room.others.length === 0);
-    expect(seen).toEqual([[["BOB", { at: 2, note: "hello" }]], [["BOB", { at: 3, note: "hello" }]], []]);
-  });
-
-  test("who were there first are known to who comes later", async () => {
-    const at = newTestRoom();
-    const one = await enter(at, { presence: { at: 1 } });
-    await until(() => one.link.up.some(({ kind }) => kind === "presence"));
-    const silent = await enter(at);
-    const late = await enter(at, { presence: { at: 3 } });
-    await until(() => late.room.others.length === 1);
-    expect(late.room.others).toEqual([{ actor: one.room.self.actor, user: null, presence: { at: 1 } }]);
-    expect(silent.room.self).toEqual({ actor: expect.any(String), user: null, presence: {} });
-  });
-
   test("never include oneself", async () => {
     const { room, socket } = await joined({}, { presence: { x: 1, y: 1 } });
     const told = vi.fn<() => void>();
@@ -72,23 +42,6 @@ describe("others", () => {
     expect(room.others[0]).toEqual({ actor: "actor-a", user: null, presence: { x: 9, y: 1 } });
     expect(room.others[1]).toBe(before[1]);
     expect(told).toHaveBeenCalledExactlyOnceWith(room.others);
-  });
-
-  test("who have gone while one was away are gone afterwards", async () => {
-    const at = newTestRoom();
-    const one = await enter(at);
-    const stays = await enter(at, { presence: { at: 1 } });
-    const goes = await enter(at, { presence: { at: 2 } });
-    await until(() => one.room.others.length === 2);
-    const [peer] = one.room.others;
-    one.room.disconnect();
-    expect(one.room.others).toHaveLength(2); // the last that was known
-    goes.room.close();
-    await until(() => stays.room.others.length === 0);
-    one.room.reconnect();
-    await until(() => one.room.others.length === 1);
-    expect(one.room.others[0]).toBe(peer);
-    expect(peer?.actor).toBe(stays.room.self.actor);
   });
 });
 
@@ -211,35 +164,6 @@ describe("self", () => {
 });
 
 describe("events", () => {
-  test("reach everybody else, in order, with who sent them", async () => {
-    const at = newPrivateRoom();
-    const one = await enter(at, { token: () => "user:alice", presence: { at: 1 } });
-    const other = await enter(at, { token: () => "user:bob", presence: { at: 2 } });
-    await until(() => other.room.others.length === 1 && one.room.others.length === 1);
-    const heard: unknown[] = [];
-    const echoed = vi.fn<() => void>();
-    other.room.onEvent("wave", (payload, from) => heard.push([payload.text, from]));
-    one.room.onEvent("wave", echoed);
-    for (const text of ["a", "b", "c"]) one.room.broadcast("wave", { text });
-    await until(() => heard.length === 3);
-    const from = { actor: one.room.self.actor, user: { id: "alice", name: "ALICE" } };
-    expect(heard).toEqual(["a", "b", "c"].map((text) => [text, from]));
-    await one.room.mutate.addUp({ id: "s1", by: 1 }).committed;
-    expect(echoed).not.toHaveBeenCalled();
-  });
-
-  test("of a mutator come from the room, to its caller as well, and only once it has committed", async () => {
-    const at = newTestRoom();
-    const { room } = await enter(at);
-    const heard: unknown[] = [];
-    room.onEvent("wave", (payload, from) => heard.push([payload, from, room.rev]));
-    const { committed } = room.mutate.celebrate({ text: "hooray" });
-    expect(heard).toEqual([]);
-    await committed;
-    await until(() => heard.length > 0);
-    expect(heard).toEqual([[{ text: "hooray" }, null, 1]]);
-  });
-
   test("throw when they do not fit or are not known, and then nothing is sent", async () => {
     const { room, socket } = await joined();
     expect(() => room.broadcast("wave", { text: 5 } as never)).toThrow(

@@ -25,7 +25,7 @@ describe("pending calls", () => {
   });
 
   test("keep the time at which they were made, and the person who made them", async () => {
-    vi.useFakeTimers({ now: 1_000 });
+    vi.useFakeTimers({ now: 1_000, toFake: ["Date"] });
     onTestFinished(() => void vi.useRealTimers());
     const { room, socket } = await joined({ user: { id: "u1", name: "Ada" } });
     room.mutate.sign({ id: "p1" });

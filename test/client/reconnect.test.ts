@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { newPrivateRoom, newSmallRoom, newTestRoom } from "../room/rooms.ts";
+import { newPrivateRoom, newSmallRoom, newTestRoom, newThriftyRoom } from "../room/rooms.ts";
 import { approach, enter, expectAgreement, outcomeOf, until, type Entered } from "./enter.ts";
 
 // The client waits for a random part of its time before it comes back: here for none of it.
@@ -60,6 +60,30 @@ describe("a client that was away", () => {
     one.room.reconnect();
     expect(await Promise.all(calls.map(outcomeOf))).toEqual([1, 2, 3, 4]);
     expect(await expectAgreement(at, one)).toEqual({ shapes: { s1: { x: 3, y: 9 } } });
+  });
+
+  test("has edits of one record squashed on the way, which comes out right for every pair of kinds", async () => {
+    const edits = {
+      put: (tx: any) => tx.shapes.put("s1", { x: 5, y: 5 }),
+      patch: (tx: any) => tx.shapes.has("s1") && tx.shapes.patch("s1", { x: 6, color: "red" }),
+      unset: (tx: any) => tx.shapes.has("s1") && tx.shapes.unset("s1", "color"),
+      delete: (tx: any) => tx.shapes.delete("s1"),
+    };
+    const at = newTestRoom();
+    const one = await enter(at);
+    for (const first of Object.values(edits)) {
+      for (const second of Object.values(edits)) {
+        await one.room.transact((tx) => tx.shapes.put("s1", { x: Math.random(), y: 0, color: "blue" }))
+          .committed;
+        one.room.disconnect();
+        one.room.transact(first);
+        one.room.transact(second);
+        const expected = one.room.state.shapes.get("s1");
+        one.room.reconnect();
+        const collections = await expectAgreement(at, one);
+        expect(collections["shapes"]?.["s1"]).toEqual(expected);
+      }
+    }
   });
 
   test("sends again what was lost on its way up", async () => {
@@ -178,6 +202,17 @@ describe("a call whose answer was lost", () => {
     await one.room.mutate.addUp({ id: "c1", by: 1 }).committed;
     expect(await expectAgreement(at, one, other)).toEqual({ shapes: { c1: { x: 2, y: 0 } } });
   });
+});
+
+test("a client acknowledges, and so is not held back by a room that trusts nobody with more than 2 KB", async () => {
+  const at = newThriftyRoom();
+  const one = await enter(at);
+  const other = await enter(at);
+  for (let n = 0; n < 40; n++) {
+    await one.room.transact((tx) => tx.notes.put("n1", { text: `${n}`.repeat(150) })).committed;
+  }
+  await expectAgreement(at, one, other);
+  expect(other.link.up.filter(({ kind }) => kind === "ack").length).toBeGreaterThan(10);
 });
 
 describe("a snapshot", () => {
