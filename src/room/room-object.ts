@@ -233,7 +233,7 @@ function socketOf(webSocket: WebSocket): Socket {
       try {
         webSocket.serializeAttachment(attachment);
       } catch {
-        // More than the platform keeps, which only a huge `user` makes it: the session could not survive hibernation.
+        // More than the platform keeps, as limits set higher can make it: the session could not survive hibernation.
         closeQuietly(webSocket, codes["too-large"].closeCode, "too-large");
       }
     },
