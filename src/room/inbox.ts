@@ -4,7 +4,7 @@ import { jsonBytes } from "../core/json.ts";
 import type { Limits } from "../core/limits.ts";
 import { parseWith } from "../core/transaction.ts";
 import { encodeDown } from "../protocol/codec.ts";
-import { codes } from "../protocol/codes.ts";
+import type { Code } from "../protocol/codes.ts";
 import type { ErrorFrame, UpFrame } from "../protocol/frames.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
@@ -26,6 +26,8 @@ export interface InboxRoom {
   readonly flush: () => void;
   /** Flushes, and makes sure that this instance may answer. */
   readonly settle: () => void;
+  /** Closes a session for good. */
+  readonly dismiss: (session: Session, code: Code) => void;
 }
 
 type PushFrame = Extract<UpFrame, { kind: "push" }>;
@@ -136,7 +138,7 @@ function sendEvent(room: InboxRoom, session: Session, event: string, given: Json
 function resync(room: InboxRoom, session: Session, { tag, epoch, rev, confirmed }: ResyncFrame): void {
   // Refused, its tag would be waited for without end; to connect again is to be caught up.
   if (session.signals.take(room.now()) > 0) {
-    return session.socket.close(codes["rate-limited"].closeCode, "rate-limited");
+    return room.dismiss(session, "rate-limited");
   }
   room.journal.memory.marks.confirm(session.client.actor, confirmed);
   room.settle();

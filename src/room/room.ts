@@ -7,6 +7,7 @@ import { SupersededError, type RoomStorage } from "../core/storage.ts";
 import type { Tx } from "../core/transaction.ts";
 import { decodeUp } from "../protocol/codec.ts";
 import { codes, type Code } from "../protocol/codes.ts";
+import type { UpFrame } from "../protocol/frames.ts";
 import type { Hello } from "../protocol/hello.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
@@ -48,6 +49,9 @@ export interface Identity {
   readonly role: string;
 }
 
+/** Of the frames that may be unacknowledged: how many a session may have with all the answers that it provoked. */
+const maxAnswersShare = 4;
+
 /** One room: messages and calls come in at any time, and only its `flush` lets anything out. */
 export class Room {
   readonly #definition: AnyRoomDefinition;
@@ -86,6 +90,7 @@ export class Room {
       now: ports.now,
       flush: () => this.flush(),
       settle: () => this.#settle(),
+      dismiss: (session, code) => this.#dismiss(session, code),
     };
   }
 
@@ -144,16 +149,23 @@ export class Room {
   receive(session: Session, data: unknown): void {
     if (this.#sessions.get(session.client.actor) !== session) return; // replaced: its socket is closing
     const decoded = decodeUp(data, this.#limits.maxFrameBytes);
-    if (decoded.kind === "refused")
-      return sendError(session, { code: decoded.code, message: decoded.message });
-    try {
-      handleFrame(this.#inbox, session, decoded.frame);
-    } catch (error) {
-      this.#refuse(session, error);
+    if (decoded.kind === "frame") this.#handle(session, decoded.frame);
+    else sendError(session, { code: decoded.code, message: decoded.message });
+    // Errors are answered whatever is unacknowledged, so who provokes them and reads nothing would fill the memory.
+    if (session.unacknowledgedFrames > maxAnswersShare * this.#limits.maxUnacknowledgedFrames) {
+      return this.#dismiss(session, "rate-limited");
     }
     // An acknowledgement may have changed what the session is sent, and perhaps no flush follows to save that.
     session.save();
     this.#schedule();
+  }
+
+  #handle(session: Session, frame: UpFrame): void {
+    try {
+      handleFrame(this.#inbox, session, frame);
+    } catch (error) {
+      this.#refuse(session, error);
+    }
   }
 
   /** Answers a frame that was not carried out. What is no refusal is somebody's bug, such as a schema's that throws. */
@@ -167,6 +179,12 @@ export class Room {
     // Any other data is by field of the app's own schema, and has no place in the frame.
     const wait = code === "rate-limited" ? (data as { retryAfterMs: number }) : undefined;
     sendError(session, { code, message, ...wait });
+  }
+
+  /** Closes a session for good. Its socket may never answer, so it is gone from this moment on. */
+  #dismiss(session: Session, code: Code): void {
+    session.socket.close(codes[code].closeCode, code);
+    this.leave(session);
   }
 
   /** The session's socket is gone. */
@@ -225,8 +243,7 @@ export class Room {
     this.flush();
     this.#journal.renewEpoch(this.#ports.now(), (actor) => this.#sessions.has(actor));
     for (const session of this.#sessions.values()) {
-      session.socket.close(codes["epoch-changed"].closeCode, "epoch-changed");
-      this.leave(session);
+      this.#dismiss(session, "epoch-changed");
     }
   }
 

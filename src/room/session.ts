@@ -124,6 +124,10 @@ export class Session {
     this.#changed = true;
   }
 
+  get unacknowledgedFrames(): number {
+    return this.#unacknowledged.length;
+  }
+
   /** Whether more was sent than `share` of what may be unacknowledged, in bytes or in frames. */
   owesMoreThan(share: number): boolean {
     const { maxUnacknowledgedBytes, maxUnacknowledgedFrames } = this.#limits;

@@ -1,8 +1,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFailed, test, vi } from "vitest";
-import { sheet, type Ink } from "../../demo/board.ts";
 import { connect } from "../../client/index.ts";
-import { board } from "../../demo/board.ts";
+import { board, sheet, type Ink } from "../../demo/board.ts";
 import { openClient } from "./client.ts";
 import { connectionLost, launchBrowser, Person } from "./browser.ts";
 import { DevServer, type RoomJson } from "./dev-server.ts";

@@ -93,4 +93,16 @@ describe("a session that owes acknowledgements for too much", () => {
     await crowd[0]?.commit(put("shapes", "s", { x: 1, y: 1 }));
     await alice.until(({ rev }) => rev === 1);
   });
+
+  it("is closed when it provokes answers without end and acknowledges none, and nobody else notices", async () => {
+    await withLoneRoom({}, (room) => {
+      const [mallory, bob] = [room.join("actor-mallory"), room.join("actor-bob")];
+      for (let message = 0; message < 1_000; message++) mallory.sendRaw("{");
+      expect(mallory.closed).toEqual({ closeCode: 4429, reason: "rate-limited" });
+      expect(mallory.take().length).toBeLessThan(300);
+      bob.push(put("shapes", "s", { x: 1, y: 1 }));
+      room.pass(20);
+      expect(bob.copy.mark).toBe(1);
+    });
+  });
 });
