@@ -23,8 +23,6 @@ export default defineConfig({
         ],
         test: {
           name: "workers",
-          // Each file in a runtime of its own would take twice the time; rooms do not meet, since each has a name of its own.
-          isolate: false,
           setupFiles: ["./test/uncaught-timers.ts"],
           include: ["test/{client,core,protocol,room,schema,simulation,worker}/**/*.test.{ts,tsx}"],
           exclude: [...nodeTests, ...e2eTests],

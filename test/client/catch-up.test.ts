@@ -1,15 +1,14 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Traffic } from "../../client/index.ts";
 import { codes } from "../../src/protocol/codes.ts";
 import type { SnapshotPart } from "../../src/protocol/frames.ts";
 import { hushed, outcomeOf } from "./enter.ts";
-import { epoch, joined, scripted, turn, type Scripted } from "./scripted-room.ts";
+import { epoch, fakeTimers, joined, scripted, turn, type Scripted } from "./scripted-room.ts";
 
 const shapes = { s1: { x: 1, y: 1 }, s2: { x: 2, y: 2 } };
 const nothing = { from: 0, to: 0, changes: {} };
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+fakeTimers();
 
 function part(number: number, from: string, until: string | null, ids: readonly string[]): SnapshotPart {
   const records = ids.map((id): [string, { x: number; y: number }] => [id, { x: 1, y: 1 }]);

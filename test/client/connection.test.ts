@@ -4,18 +4,15 @@ import { webSocketUrl } from "../../client/platform.ts";
 import { codes, type Code } from "../../src/protocol/codes.ts";
 import { clientBoard } from "./client-board.ts";
 import { hushed } from "./enter.ts";
-import { joined, pass, scripted, toldOf, turn, type ScriptedRoom } from "./scripted-room.ts";
+import { fakeTimers, joined, pass, scripted, toldOf, turn, type ScriptedRoom } from "./scripted-room.ts";
 
 const hour = 3_600_000;
 
-beforeEach(() => {
-  vi.useFakeTimers();
-  vi.spyOn(Math, "random").mockReturnValue(0.5);
-});
+fakeTimers();
+beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0.5));
 afterEach(() => {
   vi.restoreAllMocks();
   vi.unstubAllGlobals();
-  vi.useRealTimers();
 });
 
 const codesThat = (advice: "retry" | "final") =>

@@ -1,17 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { codes } from "../../src/protocol/codes.ts";
-import { joined, pass, toldOf, turn, type Scripted } from "./scripted-room.ts";
+import { fakeTimers, joined, pass, toldOf, turn, type Scripted } from "./scripted-room.ts";
 
 const hour = 3_600_000;
 
-beforeEach(() => {
-  vi.useFakeTimers();
-  vi.spyOn(Math, "random").mockReturnValue(0.5);
-});
+fakeTimers();
+beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0.5));
 afterEach(() => {
   vi.restoreAllMocks();
   vi.unstubAllGlobals();
-  vi.useRealTimers();
 });
 
 describe("silence", () => {

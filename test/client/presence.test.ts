@@ -1,7 +1,9 @@
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { connect } from "../../client/index.ts";
 import { clientBoard } from "./client-board.ts";
-import { joined, scripted, turn } from "./scripted-room.ts";
+import { fakeTimers, joined, scripted, turn } from "./scripted-room.ts";
+
+fakeTimers();
 
 describe("others", () => {
   test("never include oneself", async () => {
@@ -46,8 +48,6 @@ describe("others", () => {
 });
 
 describe("presence", () => {
-  beforeEach(() => void vi.useFakeTimers());
-  afterEach(() => void vi.useRealTimers());
   const first = { presence: { x: 1, y: 1 } };
 
   test("is changed by the fields that are named, and the rest stays", async () => {
@@ -175,8 +175,6 @@ describe("events", () => {
   });
 
   test("are dropped when nobody can be reached", async () => {
-    vi.useFakeTimers();
-    onTestFinished(() => void vi.useRealTimers());
     const { room, server, socket } = await joined();
     socket.drop();
     room.broadcast("wave", { text: "too early" });

@@ -1,9 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { outcomeOf } from "./enter.ts";
-import { joined, scripted, turn } from "./scripted-room.ts";
+import { fakeTimers, joined, scripted, turn } from "./scripted-room.ts";
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+fakeTimers();
 
 describe("the way up", () => {
   test("is taken at once by the first call, and together by those that follow within a frame of the display", async () => {

@@ -1,4 +1,5 @@
-import { onTestFinished, vi } from "vitest";
+import { evictAllDurableObjects } from "cloudflare:test";
+import { afterEach, beforeAll, beforeEach, onTestFinished, vi } from "vitest";
 import {
   connect,
   type ConnectOptions,
@@ -250,6 +251,16 @@ export async function joined(
 /** Lets everything run that waits for the current turn to end, and nothing that waits for time. */
 export async function turn(): Promise<void> {
   for (let step = 0; step < 8; step++) await Promise.resolve();
+}
+
+/**
+ * Fakes the timers of every test in the file. Rooms have the same globals as tests: one that is still awake from
+ * another file would set its timers here, where it may not run. So none is left awake, and these tests use none.
+ */
+export function fakeTimers(): void {
+  beforeAll(async () => await evictAllDurableObjects({ webSockets: "close" }));
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
 }
 
 /** Lets time pass; timers have to be faked. */
