@@ -1,4 +1,4 @@
-import { evictAllDurableObjects } from "cloudflare:test";
+import { abortAllDurableObjects } from "cloudflare:test";
 import { afterEach, beforeAll, beforeEach, onTestFinished, vi } from "vitest";
 import {
   connect,
@@ -258,7 +258,7 @@ export async function turn(): Promise<void> {
  * another file would set its timers here, where it may not run. So none is left awake, and these tests use none.
  */
 export function fakeTimers(): void {
-  beforeAll(async () => await evictAllDurableObjects({ webSockets: "close" }));
+  beforeAll(async () => await abortAllDurableObjects());
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 }
