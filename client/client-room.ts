@@ -12,7 +12,7 @@ import { Listeners } from "./listeners.ts";
 import { Peers, type AnyPeer } from "./peers.ts";
 import { PendingQueue, type Settle } from "./pending-queue.ts";
 import { reportThrown, warn } from "./platform.ts";
-import { Replica, type ViewChange, type ViewChanges } from "./replica.ts";
+import { changesMembership, Replica, type ViewChange, type ViewChanges } from "./replica.ts";
 import type { Call, RoomEvents, Unsubscribe } from "./room.ts";
 import { Subscriptions, type SelectorState } from "./subscriptions.ts";
 import { Sync, type SyncOptions } from "./sync.ts";
@@ -253,12 +253,7 @@ export class ClientRoom {
   }
 
   #tellChanges(changes: ViewChanges): void {
-    for (const [collection, records] of changes) {
-      let membership = false;
-      for (const { before, after } of records.values())
-        membership ||= (before === undefined) !== (after === undefined);
-      this.state[collection]?.forget(membership);
-    }
+    for (const [collection, records] of changes) this.state[collection]?.forget(changesMembership(records));
     this.#untold.push(changes);
     if (this.#untold.length > 1) return; // a listener has made them: their turn comes when all know of the first
     for (const next of this.#untold) {

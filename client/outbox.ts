@@ -72,10 +72,6 @@ export class Outbox {
     this.#cancelWait = undefined;
   }
 
-  get presence(): Json | undefined {
-    return this.#presence;
-  }
-
   setPresence(presence: Json): void {
     this.#presence = presence;
     this.#isPresenceSent = false;

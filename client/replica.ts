@@ -22,6 +22,14 @@ export interface ViewChange {
   readonly after: Fields | undefined;
 }
 
+/** Whether a record has come or gone, so that the ids of its collection are others now. */
+export function changesMembership(records: ReadonlyMap<string, ViewChange>): boolean {
+  for (const { before, after } of records.values()) {
+    if ((before === undefined) !== (after === undefined)) return true;
+  }
+  return false;
+}
+
 /** Collection → record id → what became of it. */
 export type ViewChanges = Map<string, Map<string, ViewChange>>;
 

@@ -1,7 +1,7 @@
 import type { RecordsReader } from "../src/core/reader.ts";
 import type { Fields } from "../src/core/json.ts";
 import { reportThrown } from "./platform.ts";
-import type { ViewChanges } from "./replica.ts";
+import { changesMembership, type ViewChanges } from "./replica.ts";
 
 /** The state as a selector reads it. */
 export type SelectorState = { readonly [collection: string]: RecordsReader | TrackedReader };
@@ -80,12 +80,8 @@ export class Subscriptions {
     };
     for (const [collection, records] of changes) {
       add(readKey(collection, all));
-      let membership = false;
-      for (const [id, { before, after }] of records) {
-        add(readKey(collection, `=${id}`));
-        membership ||= (before === undefined) !== (after === undefined);
-      }
-      if (membership) add(readKey(collection, ids));
+      for (const id of records.keys()) add(readKey(collection, `=${id}`));
+      if (changesMembership(records)) add(readKey(collection, ids));
     }
     return affected;
   }

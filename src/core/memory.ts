@@ -36,7 +36,7 @@ export interface Memory {
 /** Reads a room from storage: its pages, then the journal above them. A room never stored gets `newEpoch`. */
 export function wake(storage: RoomStorage, limits: Limits, newEpoch: () => string): Memory {
   const room = storage.room();
-  if (room === undefined) return emptyMemory({ ...newRoom, epoch: newEpoch() }, false, limits, []);
+  if (room === undefined) return emptyMemory(newRoomRow(newEpoch()), false, limits, []);
   const segments = Array.from(storage.segments(), decodeSegment);
   const memory = emptyMemory(room, true, limits, segments);
   for (const page of storage.pages()) memory.pages.load(page, memory.state, memory.authorship);
@@ -56,7 +56,10 @@ export function wake(storage: RoomStorage, limits: Limits, newEpoch: () => strin
   return memory;
 }
 
-const newRoom = { n: 0, rev: 0, ringFrom: 0, horizon: 0, tombstones: "[]" };
+/** The row of a room in which nothing has happened. */
+export function newRoomRow(epoch: string): RoomRow {
+  return { epoch, n: 0, rev: 0, ringFrom: 0, horizon: 0, tombstones: "[]" };
+}
 
 function emptyMemory(room: RoomRow, stored: boolean, limits: Limits, segments: readonly Segment[]): Memory {
   return {

@@ -188,14 +188,7 @@ export class CollectionTransaction {
     const schema = this.#transaction.options.definition.collections[this.#name];
     if (schema === undefined) throw new Error(`no collection ${this.#name}`);
     const parsed = parseWith(schema, record, `${this.#name} record ${id}`) as Fields;
-    const bytes = jsonBytes(parsed);
-    const { maxRecordBytes } = this.#transaction.options.limits;
-    if (bytes > maxRecordBytes) {
-      throw new Rejection(
-        "too-large",
-        `${this.#name} record ${id} has ${bytes} bytes, allowed are ${maxRecordBytes}`,
-      );
-    }
+    assertSize(`${this.#name} record ${id}`, parsed, this.#transaction.options.limits.maxRecordBytes);
     return parsed;
   }
 }
@@ -213,12 +206,19 @@ export function parseWith(schema: Parameters<typeof safeParse>[0], value: unknow
   }
 }
 
+/** Throws {@link Rejection} `too-large` for a value of more than `maxBytes` as JSON text. */
+export function assertSize(what: string, value: Json, maxBytes: number): void {
+  const bytes = jsonBytes(value);
+  if (bytes > maxBytes)
+    throw new Rejection("too-large", `${what} has ${bytes} bytes, allowed are ${maxBytes}`);
+}
+
 function byField(issues: readonly $ZodIssue[]): Json {
   const data: Record<string, string> = {};
   for (const issue of issues) {
     const field = issue.path.map(String).join(".") || "(value)";
-    // zod/mini ships no sentences of its own, so the code says more.
     if (Object.hasOwn(data, field)) continue;
+    // zod/mini ships no sentences of its own, so the code says more.
     data[field] = issue.message === "Invalid input" ? issue.code : issue.message;
   }
   return data;

@@ -1,13 +1,11 @@
-import { jsonBytes } from "../core/json.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Memory } from "../core/memory.ts";
-import { parseWith } from "../core/transaction.ts";
+import { assertSize, parseWith } from "../core/transaction.ts";
 import { encodeDown } from "../protocol/codec.ts";
 import type { Code } from "../protocol/codes.ts";
 import type { Hello } from "../protocol/hello.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
-import { Rejection } from "../schema/rejection.ts";
 import type { Session } from "./session.ts";
 
 /** A client id's two halves: the one that others see, and the one that proves it. */
@@ -17,14 +15,13 @@ export function splitClientId(id: string): [actor: string, secret: string] {
 }
 
 /**
- * A person as the room's schema reads it; null for a room that asks for none. Throws {@link Rejection} for what
+ * A person as the room's schema reads it; null for a room that asks for none. Throws `Rejection` for what
  * `authenticate` should not have said.
  */
 export function userAs(definition: AnyRoomDefinition, user: Json, maxBytes: number): Json {
   if (definition.user === undefined || user === null) return null;
   const checked = parseWith(definition.user, user, "the user");
-  if (jsonBytes(checked) > maxBytes)
-    throw new Rejection("too-large", `the user has more than ${maxBytes} bytes`);
+  assertSize("the user", checked, maxBytes);
   return checked;
 }
 

@@ -1,8 +1,7 @@
 import { parseEvent } from "../core/call.ts";
 import type { Submission } from "../core/engine.ts";
-import { jsonBytes } from "../core/json.ts";
 import type { Limits } from "../core/limits.ts";
-import { parseWith } from "../core/transaction.ts";
+import { assertSize, parseWith } from "../core/transaction.ts";
 import { encodeDown } from "../protocol/codec.ts";
 import type { Code } from "../protocol/codes.ts";
 import type { ErrorFrame, UpFrame } from "../protocol/frames.ts";
@@ -156,10 +155,4 @@ function acknowledge(room: InboxRoom, session: Session, bytes: number): void {
 function takeSignal(room: InboxRoom, session: Session): void {
   const retryAfterMs = session.signals.take(room.now());
   if (retryAfterMs > 0) throw new Rejection("rate-limited", "too many messages", { retryAfterMs });
-}
-
-function assertSize(what: string, value: Json, maxBytes: number): void {
-  const bytes = jsonBytes(value);
-  if (bytes > maxBytes)
-    throw new Rejection("too-large", `${what} has ${bytes} bytes, allowed are ${maxBytes}`);
 }

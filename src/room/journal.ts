@@ -1,7 +1,7 @@
 import type { Flush } from "../core/batch.ts";
 import { Engine, type EngineOptions } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
-import { makeCheckpoint, settleCheckpoint, wake, type Memory } from "../core/memory.ts";
+import { makeCheckpoint, newRoomRow, settleCheckpoint, wake, type Memory } from "../core/memory.ts";
 import type { RoomStorage } from "../core/storage.ts";
 
 const dayMs = 86_400_000;
@@ -45,8 +45,7 @@ export class Journal {
   /** Makes the epoch last. A room that nobody joined or wrote to leaves nothing in storage. */
   create(): void {
     if (this.memory.stored) return;
-    const { epoch } = this.memory;
-    this.#storage.create({ epoch, n: 0, rev: 0, ringFrom: 0, horizon: 0, tombstones: "[]" });
+    this.#storage.create(newRoomRow(this.memory.epoch));
     this.memory.stored = true;
   }
 
