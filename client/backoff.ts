@@ -6,7 +6,13 @@ const maxMs = 15_000;
  * (full jitter), so that the clients of a room that went away do not all come back at once.
  */
 export class Backoff {
+  readonly #random: () => number;
   #failures = 0;
+
+  /** `random` answers a number in [0, 1). */
+  constructor(random: () => number) {
+    this.#random = random;
+  }
 
   reset(): void {
     this.#failures = 0;
@@ -15,6 +21,6 @@ export class Backoff {
   nextMs(): number {
     const ceiling = Math.min(maxMs, firstMs * 2 ** Math.min(this.#failures, 16));
     this.#failures += 1;
-    return Math.random() * ceiling;
+    return this.#random() * ceiling;
   }
 }

@@ -11,7 +11,7 @@ import { RejectedError, RoomError } from "./errors.ts";
 import { Listeners } from "./listeners.ts";
 import { Peers, type AnyPeer } from "./peers.ts";
 import { PendingQueue, type Settle } from "./pending-queue.ts";
-import { reportThrown, warn } from "./platform.ts";
+import { reportThrown, warn, type Runtime } from "./platform.ts";
 import { changesMembership, Replica, type ViewChange, type ViewChanges } from "./replica.ts";
 import type { Call, RoomEvents, Unsubscribe } from "./room.ts";
 import { Subscriptions, type SelectorState } from "./subscriptions.ts";
@@ -34,6 +34,7 @@ export class ClientRoom {
   readonly mutate: { readonly [name: string]: (payload: unknown) => Call };
   readonly presence = { update: (fields: object) => this.#updatePresence(fields) };
   readonly #definition: AnyRoomDefinition;
+  readonly #runtime: Runtime;
   readonly #actor: string;
   readonly #replica: Replica;
   readonly #queue = new PendingQueue();
@@ -59,6 +60,7 @@ export class ClientRoom {
   constructor({ actor, definition, presence, ...options }: ClientRoomOptions) {
     const first = presence === undefined ? undefined : presenceAs(definition, presence);
     this.#definition = definition;
+    this.#runtime = options.runtime;
     this.#actor = actor;
     this.#self = Object.freeze({ actor, user: null, presence: first ?? {} });
     this.#replica = new Replica(definition, { actor, user: null, role: "writer" });
@@ -190,7 +192,7 @@ export class ClientRoom {
       this.#reject(settle, new RejectedError("invalid", `the payload of ${type}: ${problem}`));
       return call;
     }
-    const { prediction, changes } = this.#replica.predict({ type, payload, madeAt: Date.now() });
+    const { prediction, changes } = this.#replica.predict({ type, payload, madeAt: this.#runtime.now() });
     switch (prediction.kind) {
       case "done":
         this.#enqueue(type, payload, settle, changes);
@@ -212,7 +214,7 @@ export class ClientRoom {
 
   #enqueue(type: string, payload: Json, settle: Settle, changes: ViewChanges): void {
     const reject = (error: RejectedError) => this.#reject(settle, error);
-    this.#queue.add(type, payload, this.rev, Date.now(), { resolve: settle.resolve, reject });
+    this.#queue.add(type, payload, this.rev, this.#runtime.now(), { resolve: settle.resolve, reject });
     this.#sync.outbox.schedule();
     this.#tellChanges(changes);
     this.#tellPending();

@@ -1,6 +1,6 @@
 import type { AnyRoomDefinition, PresenceOf } from "../src/schema/definition.ts";
 import { ClientRoom } from "./client-room.ts";
-import { randomId, webSocketUrl } from "./platform.ts";
+import { ownRuntime, randomId, webSocketUrl } from "./platform.ts";
 import type { Room } from "./room.ts";
 import type { Traffic } from "./sync.ts";
 import { webSocketTransport, type Transport } from "./transport.ts";
@@ -36,6 +36,7 @@ export function connect<D extends AnyRoomDefinition>(
     actor,
     clientId: `${actor}.${randomId(18)}`,
     transport: options?.transport ?? webSocketTransport,
+    runtime: ownRuntime,
     token: options?.token,
     onTraffic: options?.onTraffic,
     presence: options?.presence,

@@ -1,7 +1,7 @@
 import { codeOfClose, codes, type Code } from "../src/protocol/codes.ts";
 import { pingText, pongText, subprotocol } from "../src/protocol/version.ts";
 import { Backoff } from "./backoff.ts";
-import { onWake, startTimer } from "./platform.ts";
+import type { Runtime } from "./platform.ts";
 import type { Transport, TransportSocket } from "./transport.ts";
 
 /** `connecting`: on the way. `online`: up to date. `offline`: will try again. `closed`: will not, unless told to. */
@@ -34,8 +34,9 @@ const deadMs = 25_000;
 export class Connection {
   readonly #url: string;
   readonly #transport: Transport;
+  readonly #runtime: Runtime;
   readonly #events: ConnectionEvents;
-  readonly #backoff = new Backoff();
+  readonly #backoff: Backoff;
   readonly #stopWaking: () => void;
   #status: Status = "connecting";
   #socket: TransportSocket | undefined;
@@ -47,11 +48,13 @@ export class Connection {
   #isAsking = false;
   #isWanted = true;
 
-  constructor(url: string, transport: Transport, events: ConnectionEvents) {
+  constructor(url: string, transport: Transport, runtime: Runtime, events: ConnectionEvents) {
     this.#url = url;
     this.#transport = transport;
+    this.#runtime = runtime;
     this.#events = events;
-    this.#stopWaking = onWake(() => this.#wake());
+    this.#backoff = new Backoff(runtime.random);
+    this.#stopWaking = runtime.onWake(() => this.#wake());
     void this.#open();
   }
 
@@ -85,7 +88,7 @@ export class Connection {
     this.#abandon();
     if (!this.#isWanted) return;
     if (atOnce) return void this.#open();
-    this.#cancelTimer = startTimer(() => void this.#open(), this.#backoff.nextMs());
+    this.#cancelTimer = this.#runtime.startTimer(() => void this.#open(), this.#backoff.nextMs());
     this.#become("offline");
   }
 
@@ -112,7 +115,7 @@ export class Connection {
   async #open(): Promise<void> {
     const attempt = ++this.#attempt;
     const isCurrent = () => attempt === this.#attempt;
-    this.#cancelTimer = startTimer(() => this.restart(false), openTimeoutMs);
+    this.#cancelTimer = this.#runtime.startTimer(() => this.restart(false), openTimeoutMs);
     this.#become("connecting");
     if (!isCurrent()) return;
     let socket: TransportSocket;
@@ -133,25 +136,25 @@ export class Connection {
 
   #opened(): void {
     this.#cancelTimer();
-    this.#heardAt = Date.now();
+    this.#heardAt = this.#runtime.now();
     this.#isAsking = false;
-    this.#cancelTimer = startTimer(() => this.#check(), checkMs);
+    this.#cancelTimer = this.#runtime.startTimer(() => this.#check(), checkMs);
   }
 
   #heard(data: unknown): void {
-    this.#heardAt = Date.now();
+    this.#heardAt = this.#runtime.now();
     this.#isAsking = false;
     if (data !== pongText) this.#events.message(data);
   }
 
   #check(): void {
-    const now = Date.now();
+    const now = this.#runtime.now();
     const silentMs = now - this.#heardAt;
     // A timer that comes late, as in a hidden tab, says nothing of the other end: silence counts once it was asked.
     const isDead = this.#isAsking && silentMs > deadMs;
     if (isDead || this.#events.isStuck(now)) return this.restart(true);
     if (silentMs > quietMs) this.#ask();
-    this.#cancelTimer = startTimer(() => this.#check(), checkMs);
+    this.#cancelTimer = this.#runtime.startTimer(() => this.#check(), checkMs);
   }
 
   #closed(closeCode: number): void {
@@ -168,7 +171,7 @@ export class Connection {
   #wake(): void {
     if (!this.#isWanted) return;
     if (this.#status === "offline") this.restart(true);
-    else if (this.#socket !== undefined && Date.now() - this.#heardAt > quietMs) this.#ask();
+    else if (this.#socket !== undefined && this.#runtime.now() - this.#heardAt > quietMs) this.#ask();
   }
 
   #ask(): void {

@@ -2,7 +2,7 @@ import { TokenBucket } from "../src/core/token-bucket.ts";
 import type { UpFrame, Welcome } from "../src/protocol/frames.ts";
 import type { Json } from "../src/schema/json.ts";
 import type { PendingQueue } from "./pending-queue.ts";
-import { startTimer } from "./platform.ts";
+import type { Runtime } from "./platform.ts";
 
 /** What is made within this time after a message goes with the next one; about one frame of the display. */
 const gatherMs = 16;
@@ -32,6 +32,7 @@ export interface Uplink {
  */
 export class Outbox {
   readonly #queue: PendingQueue;
+  readonly #runtime: Runtime;
   readonly #uplink: Uplink;
   #limits: Welcome["limits"] | undefined;
   #bucket: TokenBucket | undefined;
@@ -46,8 +47,9 @@ export class Outbox {
   #cancelWait: (() => void) | undefined;
   #isTurnOver = true;
 
-  constructor(queue: PendingQueue, uplink: Uplink) {
+  constructor(queue: PendingQueue, runtime: Runtime, uplink: Uplink) {
     this.#queue = queue;
+    this.#runtime = runtime;
     this.#uplink = uplink;
   }
 
@@ -56,7 +58,10 @@ export class Outbox {
     this.#limits = limits;
     const { callsPerSecond, callsBurst } = limits;
     const burst = Math.max(1, callsBurst * paceShare);
-    this.#bucket = new TokenBucket(callsPerSecond * paceShare, burst, { tokens: burst, at: Date.now() });
+    this.#bucket = new TokenBucket(callsPerSecond * paceShare, burst, {
+      tokens: burst,
+      at: this.#runtime.now(),
+    });
     this.#pausedUntil = 0;
     this.#isPresenceSent = this.#presence === undefined;
     this.flush();
@@ -86,14 +91,14 @@ export class Outbox {
 
   /** The room takes no calls for `ms`. */
   pause(ms: number): void {
-    this.#pausedUntil = Date.now() + ms;
+    this.#pausedUntil = this.#runtime.now() + ms;
     this.#waitFor(ms);
   }
 
   /** Something wants to go. */
   schedule(): void {
     if (this.#limits === undefined || this.#cancelTimer !== undefined || !this.#isTurnOver) return;
-    const waitMs = this.#sentAt + gatherMs - Date.now();
+    const waitMs = this.#sentAt + gatherMs - this.#runtime.now();
     if (waitMs > 0) return this.#wakeIn(waitMs);
     this.#isTurnOver = false;
     void Promise.resolve().then(() => {
@@ -116,7 +121,7 @@ export class Outbox {
 
   #sendCalls({ maxCallsPerFrame, maxFrameBytes }: Welcome["limits"]): void {
     for (;;) {
-      const now = Date.now();
+      const now = this.#runtime.now();
       if (now < this.#pausedUntil) return this.#waitFor(this.#pausedUntil - now);
       if (this.#queue.pushesInFlight >= maxPushesInFlight) return; // an answer will come, and call this again
       const granted = this.#grant(
@@ -145,7 +150,7 @@ export class Outbox {
   /** How many of `wanted` calls the room's pace allows now; for the rest a timer is set. */
   #grant(wanted: number): number {
     for (let granted = 0; granted < wanted; granted++) {
-      const waitMs = this.#bucket?.take(Date.now()) ?? 0;
+      const waitMs = this.#bucket?.take(this.#runtime.now()) ?? 0;
       if (waitMs === 0) continue;
       this.#waitFor(waitMs);
       return granted;
@@ -154,16 +159,16 @@ export class Outbox {
   }
 
   #sendFrame(frame: UpFrame): boolean {
-    this.#sentAt = Date.now();
+    this.#sentAt = this.#runtime.now();
     return this.#uplink.send(frame);
   }
 
   #wakeIn(ms: number): void {
-    this.#cancelTimer ??= startTimer(() => this.flush(), ms);
+    this.#cancelTimer ??= this.#runtime.startTimer(() => this.flush(), ms);
   }
 
   #waitFor(ms: number): void {
-    this.#cancelWait ??= startTimer(() => {
+    this.#cancelWait ??= this.#runtime.startTimer(() => {
       this.#cancelWait = undefined;
       this.flush();
     }, ms);

@@ -1,4 +1,4 @@
-/** The few things that the client takes from where it runs: browsers, Node ≥ 22 and Workers have all but the last ones. */
+/** What a client takes from where it runs: browsers, Node ≥ 22 and Workers have all but `document`. */
 declare function setTimeout(run: () => void, delayMs: number): unknown;
 declare function clearTimeout(timer: unknown): void;
 declare const crypto: { getRandomValues(bytes: Uint8Array): Uint8Array };
@@ -18,11 +18,27 @@ interface Globals {
 
 const globals = globalThis as Globals;
 
-/** Calls `run` after `delayMs`; answers how to cancel that. */
-export function startTimer(run: () => void, delayMs: number): () => void {
-  const timer = setTimeout(run, delayMs);
-  return () => clearTimeout(timer);
+/** Time and chance, given to a client so that a simulation can hold both in its hand. */
+export interface Runtime {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Calls `run` after `delayMs`; answers how to cancel that. */
+  readonly startTimer: (run: () => void, delayMs: number) => () => void;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** Calls `wake` when the network is back or the page is looked at again; answers how to stop that. */
+  readonly onWake: (wake: () => void) => () => void;
 }
+
+export const ownRuntime: Runtime = {
+  now: () => Date.now(),
+  startTimer: (run, delayMs) => {
+    const timer = setTimeout(run, delayMs);
+    return () => clearTimeout(timer);
+  },
+  random: () => Math.random(),
+  onWake,
+};
 
 /** A random id of `bytes` × 8 bits, as base64url text. */
 export function randomId(bytes: number): string {
@@ -58,8 +74,7 @@ declare class URL {
   readonly href: string;
 }
 
-/** Calls `wake` when the network is back or the page is looked at again; answers how to stop that. */
-export function onWake(wake: () => void): () => void {
+function onWake(wake: () => void): () => void {
   const { document, addEventListener } = globals;
   const whenVisible = () => {
     if (document?.visibilityState === "visible") wake();

@@ -18,7 +18,7 @@ import { Connection, type Status } from "./connection.ts";
 import { RoomError } from "./errors.ts";
 import { Outbox } from "./outbox.ts";
 import type { PendingQueue } from "./pending-queue.ts";
-import { reportThrown } from "./platform.ts";
+import { reportThrown, type Runtime } from "./platform.ts";
 import type { Replica, ViewChanges } from "./replica.ts";
 import type { Transport } from "./transport.ts";
 
@@ -45,6 +45,7 @@ export interface Traffic {
 export interface SyncOptions {
   readonly url: string;
   readonly transport: Transport;
+  readonly runtime: Runtime;
   readonly schemaVersion: number;
   /** `<actor>.<secret>` */
   readonly clientId: string;
@@ -88,11 +89,11 @@ export class Sync {
     this.#events = events;
     this.#replica = replica;
     this.#queue = queue;
-    this.outbox = new Outbox(queue, {
+    this.outbox = new Outbox(queue, options.runtime, {
       send: (frame) => this.#sendFrame(frame),
       takeReceived: () => this.#takeUnacknowledged(),
     });
-    this.#connection = new Connection(options.url, options.transport, {
+    this.#connection = new Connection(options.url, options.transport, options.runtime, {
       hello: () => this.#hello(),
       message: (data) => this.#receive(data),
       status: (status) => this.#statusChanged(status),
@@ -255,7 +256,7 @@ export class Sync {
       kind: parts === undefined ? frame.kind : "snapshot",
       bytes,
       ...(delta && { from: delta.from, to: delta.to }),
-      at: Date.now(),
+      at: this.#options.runtime.now(),
     });
     this.#unacknowledgedBytes += bytes;
     this.#unacknowledgedFrames += 1;
@@ -278,7 +279,12 @@ export class Sync {
   #sendFrame(frame: UpFrame): boolean {
     const text = encodeUp(frame);
     if (!this.#connection.send(text)) return false;
-    this.#tellTraffic({ direction: "up", kind: frame.kind, bytes: utf8Bytes(text), at: Date.now() });
+    this.#tellTraffic({
+      direction: "up",
+      kind: frame.kind,
+      bytes: utf8Bytes(text),
+      at: this.#options.runtime.now(),
+    });
     return true;
   }
 
