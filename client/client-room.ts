@@ -10,19 +10,29 @@ import type { Status } from "./connection.ts";
 import { RejectedError, RoomError } from "./errors.ts";
 import { Listeners } from "./listeners.ts";
 import { Peers, type AnyPeer } from "./peers.ts";
-import { PendingQueue, type Settle } from "./pending-queue.ts";
+import { PendingQueue, type SavedQueue, type Settle } from "./pending-queue.ts";
 import { reportThrown, warn, type Runtime } from "./platform.ts";
 import { changesMembership, Replica, type ViewChange, type ViewChanges } from "./replica.ts";
 import type { Call, RoomEvents, Unsubscribe } from "./room.ts";
 import { Subscriptions, type SelectorState } from "./subscriptions.ts";
 import { Sync, type SyncOptions } from "./sync.ts";
 
-export interface ClientRoomOptions extends SyncOptions {
-  readonly actor: string;
+/** What a client needs to go on in another page: its calls are sent again under the same ids, and execute once. */
+export interface SavedClient extends SavedQueue {
+  readonly clientId: string;
+  readonly birth: number | null;
+}
+
+export interface ClientRoomOptions extends Omit<SyncOptions, "birth"> {
+  /** What an earlier page under the same `clientId` has left. */
+  readonly saved?: SavedClient;
   readonly definition: AnyRoomDefinition;
   /** The first presence; undefined to be seen by nobody until `presence.update`. */
   readonly presence: unknown;
 }
+
+/** Of a call that an earlier page has made: its promise is gone, but its rejection still reaches the listeners. */
+const nobody: Settle = { resolve() {}, reject() {} };
 
 type ObserverChange = ViewChange & { readonly id: string };
 type Sender = Pick<AnyPeer, "actor" | "user"> | null;
@@ -37,7 +47,8 @@ export class ClientRoom {
   readonly #runtime: Runtime;
   readonly #actor: string;
   readonly #replica: Replica;
-  readonly #queue = new PendingQueue();
+  readonly #clientId: string;
+  readonly #queue: PendingQueue;
   readonly #peers: Peers;
   readonly #subscriptions: Subscriptions;
   readonly #observers = new Map<string, Listeners<[readonly ObserverChange[]]>>();
@@ -57,13 +68,16 @@ export class ClientRoom {
   #pendingTold = 0;
   #isClosed = false;
 
-  constructor({ actor, definition, presence, ...options }: ClientRoomOptions) {
+  constructor({ definition, presence, saved, ...options }: ClientRoomOptions) {
+    const actor = options.clientId.slice(0, options.clientId.indexOf("."));
     const first = presence === undefined ? undefined : presenceAs(definition, presence);
     this.#definition = definition;
     this.#runtime = options.runtime;
+    this.#clientId = options.clientId;
     this.#actor = actor;
     this.#self = Object.freeze({ actor, user: null, presence: first ?? {} });
     this.#replica = new Replica(definition, { actor, user: null, role: "writer" });
+    this.#queue = new PendingQueue(saved, { resolve() {}, reject: (error) => this.#reject(nobody, error) });
     this.#peers = new Peers(actor);
     const readers = Object.keys(definition.collections).map((name) => {
       return [name, new RecordsReader(() => this.#replica.view, name)] as const;
@@ -77,7 +91,7 @@ export class ClientRoom {
     const { promise, resolve, reject } = withResolvers<void>();
     this.ready = promise;
     this.#settleReady = { resolve, reject };
-    this.#sync = new Sync(options, this.#replica, this.#queue, {
+    this.#sync = new Sync({ ...options, birth: saved?.birth ?? null }, this.#replica, this.#queue, {
       status: (status) => this.#listeners.status.tell(status),
       welcomed: (welcome) => this.#welcomed(welcome),
       advanced: (changes, told) => this.#advanced(changes, told),
@@ -107,6 +121,11 @@ export class ClientRoom {
 
   get others(): readonly AnyPeer[] {
     return this.#peers.list;
+  }
+
+  /** What the next page needs to finish what this one has begun. */
+  save(): SavedClient {
+    return { clientId: this.#clientId, birth: this.#sync.birth, ...this.#queue.save() };
   }
 
   transact(edit: (tx: Tx) => unknown): Call {

@@ -28,13 +28,11 @@ export function connect<D extends AnyRoomDefinition>(
   definition: D,
   ...[options]: [options?: ConnectOptions<D>]
 ): Room<D> {
-  const actor = randomId(9);
   const room: unknown = new ClientRoom({
     url: webSocketUrl(url),
     definition,
     schemaVersion: definition.version,
-    actor,
-    clientId: `${actor}.${randomId(18)}`,
+    clientId: `${randomId(9)}.${randomId(18)}`,
     transport: options?.transport ?? webSocketTransport,
     runtime: ownRuntime,
     token: options?.token,

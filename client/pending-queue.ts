@@ -26,6 +26,14 @@ export interface QueuedCall extends PendingCall {
   readonly settle: Settle[];
 }
 
+/** What a queue needs to go on in another page under the same client id. */
+export interface SavedQueue {
+  /** Newest id given to a call. */
+  readonly lastId: number;
+  readonly confirmed: number;
+  readonly calls: readonly Pick<QueuedCall, "clientReqId" | "type" | "payload" | "baseRev" | "madeAt">[];
+}
+
 /** The calls that the room has not answered, in the order in which they were made. */
 export class PendingQueue {
   /** Those that were sent stand before those that were not. */
@@ -33,6 +41,24 @@ export class PendingQueue {
   #lastId = 0;
   #confirmed = 0;
   #pushes = 0;
+
+  /** With `saved` it goes on where another left off; `settle` is told of those calls. */
+  constructor(saved?: SavedQueue, settle?: Settle) {
+    if (saved === undefined || settle === undefined) return;
+    this.#lastId = saved.lastId;
+    this.#confirmed = saved.confirmed;
+    this.#calls = saved.calls.map((call) => {
+      return { ...call, bytes: jsonBytes(call.payload), sentAt: undefined, push: 0, settle: [settle] };
+    });
+  }
+
+  /** All that has to outlive this page. It has to be kept before a call is handed to a socket. */
+  save(): SavedQueue {
+    const calls = this.#calls.map(({ clientReqId, type, payload, baseRev, madeAt }) => {
+      return { clientReqId, type, payload, baseRev, madeAt };
+    });
+    return { lastId: this.#lastId, confirmed: this.#confirmed, calls };
+  }
 
   get calls(): readonly QueuedCall[] {
     return this.#calls;
@@ -107,6 +133,8 @@ export class PendingQueue {
       return false;
     });
     this.#confirmed = Math.max(this.#confirmed, mark);
+    // Another page with the same client id, such as a copied tab, may have used ids that this one has not.
+    this.#lastId = Math.max(this.#lastId, mark);
     return told;
   }
 

@@ -49,6 +49,8 @@ export interface SyncOptions {
   readonly schemaVersion: number;
   /** `<actor>.<secret>` */
   readonly clientId: string;
+  /** Of the hello, as `SavedClient` has it; null for a client that has sent nothing. */
+  readonly birth: number | null;
   readonly token: (() => string | Promise<string>) | undefined;
   readonly onTraffic: ((traffic: Traffic) => void) | undefined;
 }
@@ -74,7 +76,7 @@ export class Sync {
   readonly #replica: Replica;
   readonly #queue: PendingQueue;
   readonly #connection: Connection;
-  #birth: number | null = null;
+  #birth: number | null;
   #welcome: Welcome | undefined;
   /** Tag of the catch-up that is on its way; deltas before it are of no use. */
   #awaitedTag: number | undefined = 0;
@@ -86,6 +88,7 @@ export class Sync {
 
   constructor(options: SyncOptions, replica: Replica, queue: PendingQueue, events: SyncEvents) {
     this.#options = options;
+    this.#birth = options.birth;
     this.#events = events;
     this.#replica = replica;
     this.#queue = queue;
@@ -104,6 +107,11 @@ export class Sync {
 
   get status(): Status {
     return this.#connection.status;
+  }
+
+  /** To be said in hellos as long as a call is in doubt. */
+  get birth(): number | null {
+    return this.#birth;
   }
 
   connect(): void {
