@@ -1,4 +1,4 @@
-import { transactType, type Outcome } from "../src/core/call.ts";
+import { hashCall, transactType, type Outcome } from "../src/core/call.ts";
 import { absorb, decodeChanges, encodeChanges, type Changes, type WireChanges } from "../src/core/changes.ts";
 import { jsonBytes } from "../src/core/json.ts";
 import type { PendingCall } from "../src/core/rebase.ts";
@@ -25,6 +25,9 @@ export interface QueuedCall extends PendingCall {
   push: number;
   readonly settle: Settle[];
 }
+
+/** What the room says that a call came to, in a catch-up with the hash of that call. */
+export type ToldOutcome = readonly [clientReqId: number, outcome: Outcome, callHash: number | undefined];
 
 /** What a queue needs to go on in another page under the same client id. */
 export interface SavedQueue {
@@ -123,12 +126,12 @@ export class PendingQueue {
   }
 
   /** Notes outcomes. Calls up to `mark` have been executed and are not pending any more. */
-  answer(mark: number, outcomes: readonly (readonly [number, Outcome])[]): (() => void)[] {
-    const byId = new Map(outcomes);
+  answer(mark: number, outcomes: readonly ToldOutcome[]): (() => void)[] {
+    const byId = new Map(outcomes.map((told) => [told[0], told]));
     const told: (() => void)[] = [];
     this.#calls = this.#calls.filter((call) => {
       if (call.clientReqId === undefined || call.clientReqId > mark) return true;
-      const outcome = byId.get(call.clientReqId) ?? forgottenOutcome;
+      const outcome = outcomeOf(call, byId.get(call.clientReqId));
       for (const settle of call.settle) told.push(() => tell(settle, call, outcome));
       return false;
     });
@@ -192,6 +195,19 @@ const forgottenOutcome: Outcome = {
   code: "too-old",
   message: "the room no longer knows what became of this call",
 };
+
+/** Another page with the same client id, such as a copied tab, may have made the call that has this outcome. */
+const conflictOutcome: Outcome = {
+  kind: "rejected",
+  code: "id-conflict",
+  message: "another page has made a call under the same id",
+};
+
+function outcomeOf({ type, payload }: QueuedCall, told: ToldOutcome | undefined): Outcome {
+  if (told === undefined) return forgottenOutcome;
+  const [, outcome, callHash] = told;
+  return callHash === undefined || callHash === hashCall(type, payload) ? outcome : conflictOutcome;
+}
 
 function tell(settle: Settle, { type, payload }: QueuedCall, outcome: Outcome): void {
   if (outcome.kind === "accepted") return settle.resolve({ rev: outcome.rev });

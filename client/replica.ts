@@ -7,6 +7,7 @@ import {
   sectionOf,
   type Changes,
 } from "../src/core/changes.ts";
+import type { Checksums } from "../src/core/checksum.ts";
 import { equalJson, type Fields } from "../src/core/json.ts";
 import { defaultLimits } from "../src/core/limits.ts";
 import { Overlay, type PendingCall, type Prediction } from "../src/core/rebase.ts";
@@ -160,6 +161,13 @@ export class Replica {
   /** Whether a delta belongs on top of what is here: it begins at or below it and does not end below it. */
   fits(delta: WireDelta): boolean {
     return this.#epoch !== null && delta.from <= this.#rev;
+  }
+
+  /** The collections of which the base is not what `checksums` are of. */
+  differingFrom(checksums: Checksums): string[] {
+    return Object.keys(this.#definition.collections).filter((collection) => {
+      return this.#base.checksum(collection) !== (checksums[collection] ?? 0);
+    });
   }
 
   /**

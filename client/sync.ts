@@ -17,7 +17,7 @@ import { encodeHello } from "../src/protocol/hello.ts";
 import { Connection, type Status } from "./connection.ts";
 import { RoomError } from "./errors.ts";
 import { Outbox } from "./outbox.ts";
-import type { PendingQueue } from "./pending-queue.ts";
+import type { PendingQueue, ToldOutcome } from "./pending-queue.ts";
 import { reportThrown, type Runtime } from "./platform.ts";
 import type { Replica, ViewChanges } from "./replica.ts";
 import type { Transport } from "./transport.ts";
@@ -83,8 +83,10 @@ export class Sync {
   #lastTag = 0;
   #unacknowledgedBytes = 0;
   #unacknowledgedFrames = 0;
-  /** The base has not taken what the room sent: only a snapshot will do. */
+  /** The base has not taken what the room sent, or is not what the room has: only a snapshot will do. */
   #isMistaken = false;
+  /** Whether the room's checksums are compared with the base's. */
+  #isComparing = true;
 
   constructor(options: SyncOptions, replica: Replica, queue: PendingQueue, events: SyncEvents) {
     this.#options = options;
@@ -132,6 +134,7 @@ export class Sync {
     if (!this.#queue.hasSent) this.#birth = null;
     // Whatever an earlier connection awaited or owed, this one begins with its own reply.
     this.#awaitedTag = 0;
+    this.#isComparing = true;
     this.#takeUnacknowledged();
     return encodeHello({
       client: clientId,
@@ -210,11 +213,31 @@ export class Sync {
     }
     if (isReply) this.#awaitedTag = undefined;
     this.#advance(update);
+    const diverged = this.#divergedBy(update);
     // The reply to the hello may have been of no use, and this one the reply to a resync.
     if (isReply && this.status !== "online") this.#caughtUp();
     else this.outbox.schedule(); // answers have made room for more
     if (update.presence !== undefined) this.#events.peers(update.presence);
     if (update.events !== undefined) this.#events.events(update.events);
+    if (diverged.length > 0) this.#heal(diverged, update.parts !== undefined);
+  }
+
+  /** The collections of which the base is not what the room has at the same revision. */
+  #divergedBy({ delta, checksums }: Update): readonly string[] {
+    if (checksums === undefined || !this.#isComparing) return [];
+    return delta !== undefined && delta.to !== this.#replica.rev
+      ? []
+      : this.#replica.differingFrom(checksums);
+  }
+
+  /** Takes the state anew. Where even a snapshot differs, another would do no better until the next connection. */
+  #heal(diverged: readonly string[], isSnapshot: boolean): void {
+    const message = `at revision ${this.#replica.rev} the copy of ${diverged.join(", ")} was not what the room has`;
+    this.#isComparing = !isSnapshot;
+    this.#events.failed(new RoomError("diverged", message, !isSnapshot));
+    if (isSnapshot) return;
+    this.#isMistaken = true;
+    this.#resync(diverged);
   }
 
   /** State first: the base at its new revision, without the calls that it now holds. */
@@ -247,13 +270,14 @@ export class Sync {
   }
 
   /** Asks for a catch-up. What arrives before it is not taken in. */
-  #resync(): void {
+  #resync(diverged?: readonly string[]): void {
     this.#awaitedTag = ++this.#lastTag;
     this.#sendFrame({
       kind: "resync",
       tag: this.#awaitedTag,
       ...this.#position,
       confirmed: this.#queue.confirmed,
+      ...(diverged && { diverged: [...diverged] }),
     });
   }
 
@@ -311,7 +335,7 @@ export class Sync {
   }
 }
 
-function decodeOutcome([clientReqId, result]: WireOutcome): [number, Outcome] {
-  if (typeof result === "number") return [clientReqId, { kind: "accepted", rev: result }];
-  return [clientReqId, { kind: "rejected", ...result } as Outcome];
+function decodeOutcome([clientReqId, result, callHash]: WireOutcome): ToldOutcome {
+  if (typeof result === "number") return [clientReqId, { kind: "accepted", rev: result }, callHash];
+  return [clientReqId, { kind: "rejected", ...result } as Outcome, callHash];
 }

@@ -1,9 +1,9 @@
 import { encodeAuthors, type Authorship } from "./authorship.ts";
-import type { Broadcast, Outcome } from "./call.ts";
+import type { Answer, Broadcast } from "./call.ts";
 import { absorb, encodeChanges, type Changes } from "./changes.ts";
 import { encodeDelta, type Delta } from "./history.ts";
 import { jsonBytes } from "./json.ts";
-import type { MarkEntry } from "./marks.ts";
+import { storedAnswer, type MarkedClient, type MarkEntry } from "./marks.ts";
 import type { Memory } from "./memory.ts";
 import { maxRejectionBytes } from "./rejected-outcome.ts";
 import type { JournalRow } from "./storage.ts";
@@ -23,27 +23,27 @@ export interface Flush {
   readonly row: JournalRow;
   /** Undefined when every call was rejected. */
   readonly delta: Delta | undefined;
-  /** Outcomes by actor, in order of `clientReqId`. */
-  readonly outcomes: ReadonlyMap<string, ClientOutcomes>;
+  /** What each actor's calls came to, in order of `clientReqId`. */
+  readonly answers: ReadonlyMap<string, ClientAnswers>;
   readonly operations: readonly Operation[];
   readonly broadcasts: readonly Broadcast[];
 }
 
-interface ClientOutcomes {
-  readonly secret: string;
-  readonly outcomes: readonly (readonly [clientReqId: number, outcome: Outcome])[];
+interface ClientAnswers {
+  readonly client: MarkedClient;
+  readonly answers: readonly (readonly [clientReqId: number, answer: Answer])[];
 }
 
 /** Bytes that a row spends on one changed record and on one outcome, beside the change itself. */
 const bookkeepingBytes = 64;
-/** Bytes that a row spends on one client: its id among the authors, and its id and secret beside its outcomes. */
-const clientBytes = 512;
+/** Bytes that a row spends on one client: its id among the authors, and its id, secret and owner beside its outcomes. */
+const clientBytes = 1_024;
 
 /** What was executed and is in no journal row yet. It keeps count of the row that it will be. */
 export class Batch {
   readonly #from: number;
   readonly #changes: Changes = new Map();
-  readonly #outcomes = new Map<string, { secret: string; outcomes: [number, Outcome][] }>();
+  readonly #answers = new Map<string, { client: MarkedClient; answers: [number, Answer][] }>();
   readonly #operations: Operation[] = [];
   readonly #broadcasts: Broadcast[] = [];
   #bytes = 0;
@@ -60,8 +60,8 @@ export class Batch {
 
   /** Whether an operation of `bytes`, or the rejection that it may come to, fits the row. Into an empty one anything does. */
   hasRoomFor(bytes: number, maxRowBytes: number): boolean {
-    const outcomeBytes = maxRejectionBytes + bookkeepingBytes + clientBytes;
-    return this.#bytes === 0 || this.#bytes + bytes + outcomeBytes <= maxRowBytes;
+    const answerBytes = maxRejectionBytes + bookkeepingBytes + clientBytes;
+    return this.#bytes === 0 || this.#bytes + bytes + answerBytes <= maxRowBytes;
   }
 
   addOperation(
@@ -76,13 +76,14 @@ export class Batch {
     this.#broadcasts.push(...broadcasts);
   }
 
-  addOutcome(actor: string, secret: string, clientReqId: number, outcome: Outcome): void {
-    let client = this.#outcomes.get(actor);
-    if (client === undefined) {
-      this.#outcomes.set(actor, (client = { secret, outcomes: [] }));
+  addAnswer(client: MarkedClient, clientReqId: number, answer: Answer): void {
+    let known = this.#answers.get(client.actor);
+    if (known === undefined) {
+      this.#answers.set(client.actor, (known = { client, answers: [] }));
       this.#bytes += clientBytes;
     }
-    client.outcomes.push([clientReqId, outcome]);
+    known.answers.push([clientReqId, answer]);
+    const { outcome } = answer;
     this.#bytes += bookkeepingBytes + (outcome.kind === "accepted" ? 0 : jsonBytes(outcome));
   }
 
@@ -101,15 +102,16 @@ export class Batch {
     return {
       row,
       delta: delta.to > delta.from ? delta : undefined,
-      outcomes: this.#outcomes,
+      answers: this.#answers,
       operations: this.#operations,
       broadcasts: this.#broadcasts,
     };
   }
 
   #markEntries(memory: Memory, seenAt: number): MarkEntry[] {
-    return Array.from(this.#outcomes, ([actor, { secret, outcomes }]) => {
-      return { actor, secret, confirmed: memory.marks.get(actor)?.confirmed ?? 0, seenAt, outcomes };
+    return Array.from(this.#answers.values(), ({ client: { actor, secret, owner }, answers }) => {
+      const confirmed = memory.marks.get(actor)?.confirmed ?? 0;
+      return { actor, secret, owner, confirmed, seenAt, outcomes: answers.map(storedAnswer) };
     });
   }
 

@@ -3,6 +3,7 @@ import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
 import { decodeChanges, WireChanges, type Changes } from "./changes.ts";
+import { canonicalJson, hashText } from "./checksum.ts";
 import { checkParsedJson, jsonBytes, maxJsonDepth, NotJsonError } from "./json.ts";
 import type { Limits } from "./limits.ts";
 import type { Source } from "./state.ts";
@@ -15,6 +16,17 @@ export const transactType = "transact";
 export type Outcome =
   | { readonly kind: "accepted"; readonly rev: number }
   | { readonly kind: "rejected"; readonly code: string; readonly message: string; readonly data?: Json };
+
+/** An outcome with the hash of the call that came to it, by which another call under the same id is told apart. */
+export interface Answer {
+  readonly outcome: Outcome;
+  readonly callHash: number;
+}
+
+/** 32 bits that are the same whenever a call is sent again. */
+export function hashCall(type: string, payload: Json): number {
+  return hashText(`${type}\0${canonicalJson(payload)}`);
+}
 
 /** Who makes a call. */
 export interface Caller {

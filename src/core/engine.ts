@@ -2,11 +2,19 @@ import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
 import { Batch, operationBytes, type Flush, type Operation } from "./batch.ts";
-import { runCall, transactType, type Broadcast, type Caller, type Outcome, type Run } from "./call.ts";
+import {
+  hashCall,
+  runCall,
+  transactType,
+  type Broadcast,
+  type Caller,
+  type Outcome,
+  type Run,
+} from "./call.ts";
 import { applyChange, type Changes } from "./changes.ts";
 import { jsonBytes, type Fields } from "./json.ts";
 import type { Limits } from "./limits.ts";
-import type { ClientMark } from "./marks.ts";
+import { ownerOf, type ClientMark } from "./marks.ts";
 import { rowBytes, type Memory } from "./memory.ts";
 import { rejectedOutcome } from "./rejected-outcome.ts";
 import { Transaction, type Tx } from "./transaction.ts";
@@ -29,8 +37,8 @@ export interface Client extends Caller {
 export type Submission =
   /** Its outcome leaves with the next flush. */
   | { readonly kind: "executed" }
-  /** It was executed before. Without an outcome the client has already confirmed it. */
-  | { readonly kind: "duplicate"; readonly outcome: Outcome | undefined }
+  /** Its id was executed before; the outcome is that of then, unless it was confirmed or of another call. */
+  | { readonly kind: "duplicate"; readonly outcome: Outcome }
   /** An earlier call is missing. */
   | { readonly kind: "gap"; readonly expected: number }
   /** The client confirms nothing: no more of its outcomes can be kept. */
@@ -87,15 +95,16 @@ export class Engine {
   submit(client: Client, call: Call, now: number): Submission {
     const known = this.memory.marks.get(client.actor);
     const mark = known?.mark ?? 0;
-    if (call.clientReqId <= mark)
-      return { kind: "duplicate", outcome: known?.outcomes.get(call.clientReqId) };
+    if (known && call.clientReqId <= mark) return { kind: "duplicate", outcome: answerAgain(known, call) };
     if (call.clientReqId > mark + 1) return { kind: "gap", expected: mark + 1 };
     if (known && this.#owesConfirmation(known)) return { kind: "unconfirmed" };
     if (this.#isFull(0)) return { kind: "full" };
     const outcome = this.#execute(client, call, now);
     if (outcome === undefined) return { kind: "full" };
-    this.memory.marks.execute(client.actor, client.secret, call.clientReqId, outcome, now);
-    this.#openBatch().addOutcome(client.actor, client.secret, call.clientReqId, outcome);
+    const answer = { outcome, callHash: hashCall(call.type, call.payload) };
+    const marked = { actor: client.actor, secret: client.secret, owner: ownerOf(client.user) };
+    this.memory.marks.execute(marked, call.clientReqId, answer, now);
+    this.#openBatch().addAnswer(marked, call.clientReqId, answer);
     return { kind: "executed" };
   }
 
@@ -197,9 +206,10 @@ export class Engine {
     batch.addOperation({ rev: memory.rev, ...made }, changes, bytes, broadcasts);
   }
 
-  #owesConfirmation({ outcomes, outcomeBytes }: ClientMark): boolean {
-    const { maxUnconfirmedOutcomes, maxUnconfirmedBytes } = this.#options.limits;
-    return outcomes.size >= maxUnconfirmedOutcomes || outcomeBytes >= maxUnconfirmedBytes;
+  #owesConfirmation({ answers, answerBytes }: ClientMark): boolean {
+    const { maxUnconfirmedOutcomes, maxUnconfirmedBytes, maxAllUnconfirmedBytes } = this.#options.limits;
+    if (answers.size >= maxUnconfirmedOutcomes || answerBytes >= maxUnconfirmedBytes) return true;
+    return answers.size > 0 && this.memory.marks.answerBytes >= maxAllUnconfirmedBytes;
   }
 
   #openBatch(): Batch {
@@ -251,4 +261,16 @@ export class Engine {
     }
     return growth > 0;
   }
+}
+
+/** The answer to a call whose id was executed before. Nothing runs, whatever the call is. */
+function answerAgain({ answers }: ClientMark, { clientReqId, type, payload }: Call): Outcome {
+  const answer = answers.get(clientReqId);
+  if (answer === undefined)
+    return rejectedOutcome(
+      new Rejection("too-old", "the outcome of this call was confirmed, and is forgotten"),
+    );
+  if (answer.callHash !== hashCall(type, payload))
+    return rejectedOutcome(new Rejection("id-conflict", `another call was made under the id ${clientReqId}`));
+  return answer.outcome;
 }

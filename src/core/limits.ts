@@ -42,6 +42,8 @@ export interface Limits {
   readonly maxRingBytes: number;
   /** Where a page is split: small enough to write often, large enough to be few. */
   readonly pageBytes: number;
+  /** Time between two checksums in the updates of a busy room: each takes some 20 bytes a collection. */
+  readonly checksumIntervalMs: number;
   /** A quiet room writes its checkpoint after this time, well before it hibernates. */
   readonly quietCheckpointMs: number;
   /** Bytes sent to one session and not yet acknowledged: a stalled reader's share of memory. */
@@ -50,12 +52,18 @@ export interface Limits {
   readonly maxUnacknowledgedFrames: number;
   /** Clients whose marks are remembered; beyond it the longest unseen is forgotten. */
   readonly maxMarks: number;
+  /** Of them, those of one signed-in user, who must not push out others by opening pages. */
+  readonly maxMarksPerUser: number;
+  /** Idempotency keys of backends that are remembered; beyond it the oldest is forgotten. */
+  readonly maxRemoteMarks: number;
   /** Days for which an unseen client's mark is remembered. */
   readonly maxMarkAgeDays: number;
   /** Outcomes kept for one client until it confirms them. */
   readonly maxUnconfirmedOutcomes: number;
   /** Bytes of those outcomes: one row of storage, which a client that never confirms must not outgrow. */
   readonly maxUnconfirmedBytes: number;
+  /** Bytes of those outcomes of all clients: beyond it who has not confirmed must do that first. */
+  readonly maxAllUnconfirmedBytes: number;
   /** Deleted records whose deletion `changedByOthers` still knows. */
   readonly maxTombstones: number;
 }
@@ -83,13 +91,17 @@ export const defaultLimits: Limits = Object.freeze({
   maxRingFlushes: 1_024,
   maxRingBytes: 4 * MB,
   pageBytes: 64 * KB,
+  checksumIntervalMs: 5_000,
   quietCheckpointMs: 3_000,
   maxUnacknowledgedBytes: 1 * MB,
   maxUnacknowledgedFrames: 64,
   maxMarks: 10_000,
+  maxMarksPerUser: 1_000,
+  maxRemoteMarks: 10_000,
   maxMarkAgeDays: 30,
   maxUnconfirmedOutcomes: 4_096,
   maxUnconfirmedBytes: 1 * MB,
+  maxAllUnconfirmedBytes: 16 * MB,
   maxTombstones: 1_024,
 });
 

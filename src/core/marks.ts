@@ -1,30 +1,40 @@
-import type { Outcome } from "./call.ts";
+import type { Json } from "../schema/json.ts";
+import type { Answer, Outcome } from "./call.ts";
+import { canonicalJson, hashText } from "./checksum.ts";
 import { jsonBytes } from "./json.ts";
+import type { Limits } from "./limits.ts";
 
-/** What the room remembers of one client, so that a re-sent call is answered and not executed. */
-export interface ClientMark {
+/** A client as its mark knows it. */
+export interface MarkedClient {
+  readonly actor: string;
   /** The half of the client id that nobody else knows. */
   readonly secret: string;
+  /** Of the person whose client this is, see {@link ownerOf}. */
+  readonly owner: string;
+}
+
+/** What the room remembers of one client, so that a re-sent call is answered and not executed. */
+export interface ClientMark extends Omit<MarkedClient, "actor"> {
   /** Newest executed `clientReqId`. */
   mark: number;
   /** Outcomes up to here have reached the client. */
   confirmed: number;
-  /** Outcomes above `confirmed`, by `clientReqId`. */
-  readonly outcomes: Map<number, Outcome>;
+  /** What the calls above `confirmed` came to, by `clientReqId`. */
+  readonly answers: Map<number, Answer>;
   /** What they take in storage, where they are one row. */
-  outcomeBytes: number;
+  answerBytes: number;
   /** Milliseconds since the epoch. */
   seenAt: number;
 }
 
+type StoredAnswer = readonly [clientReqId: number, outcome: Outcome, callHash: number];
+
 /** What one flush adds to a client's mark: part of its journal row. */
-export interface MarkEntry {
-  readonly actor: string;
-  readonly secret: string;
+export interface MarkEntry extends MarkedClient {
   readonly confirmed: number;
   readonly seenAt: number;
   /** New outcomes in order of id; the last one's id is the mark. */
-  readonly outcomes: readonly (readonly [clientReqId: number, outcome: Outcome])[];
+  readonly outcomes: readonly StoredAnswer[];
 }
 
 /** A whole mark, as a checkpoint writes it. */
@@ -32,14 +42,56 @@ export interface StoredMark extends MarkEntry {
   readonly mark: number;
 }
 
+/** Marks that a checkpoint takes out. */
+export interface ForgottenMarks {
+  readonly actors: readonly string[];
+  /** Whether a client that may still have a call in doubt is among them. */
+  readonly movesHorizon: boolean;
+}
+
+/** How much is remembered. */
+export type MarkLimits = Pick<
+  Limits,
+  "maxMarks" | "maxMarksPerUser" | "maxRemoteMarks" | "maxMarkAgeDays" | "maxAllUnconfirmedBytes"
+>;
+
+const dayMs = 86_400_000;
+/** Longer ids of people are hashed. */
+const maxOwnerLength = 64;
+/** No client's actor has a colon. */
+const remotePrefix = "rpc:";
+
+/** The actor of a backend's call under an idempotency key: a client of its own, with this one call. */
+export function remoteActor(idempotencyKey: string): string {
+  return remotePrefix + idempotencyKey;
+}
+
+function isRemote(actor: string): boolean {
+  return actor.startsWith(remotePrefix);
+}
+
+/** Names the person that a client id belongs to: by `user.id` where there is one. "" for nobody in particular. */
+export function ownerOf(user: Json): string {
+  if (user === null) return "";
+  const id = typeof user === "object" && "id" in user ? user["id"] : undefined;
+  if (typeof id === "string" && id.length <= maxOwnerLength) return id;
+  return `#${hashText(canonicalJson(id ?? user))}`;
+}
+
 /** The marks of all clients, by actor. */
 export class Marks {
   readonly #clients = new Map<string, ClientMark>();
   /** Changed since the last checkpoint. */
   readonly #changed = new Set<string>();
+  #answerBytes = 0;
 
   get size(): number {
     return this.#clients.size;
+  }
+
+  /** Bytes of all outcomes that no client has confirmed. */
+  get answerBytes(): number {
+    return this.#answerBytes;
   }
 
   get(actor: string): ClientMark | undefined {
@@ -47,14 +99,14 @@ export class Marks {
   }
 
   /** Notes an executed call. */
-  execute(actor: string, secret: string, clientReqId: number, outcome: Outcome, now: number): void {
-    const client = this.#open(actor, secret);
-    if (clientReqId !== client.mark + 1) throw new Error(`mark gap: have ${client.mark}, got ${clientReqId}`);
-    client.mark = clientReqId;
-    client.outcomes.set(clientReqId, outcome);
-    client.outcomeBytes += weigh(clientReqId, outcome);
-    client.seenAt = now;
-    this.#changed.add(actor);
+  execute(client: MarkedClient, clientReqId: number, answer: Answer, now: number): void {
+    const known = this.#open(client);
+    if (clientReqId !== known.mark + 1) throw new Error(`mark gap: have ${known.mark}, got ${clientReqId}`);
+    known.mark = clientReqId;
+    known.answers.set(clientReqId, answer);
+    this.#weigh(known, bytesOf(clientReqId, answer));
+    known.seenAt = now;
+    this.#changed.add(client.actor);
   }
 
   /** Notes that the client is or was here, for `evict` to know. */
@@ -72,9 +124,9 @@ export class Marks {
     const upTo = Math.min(confirmed, client.mark);
     if (upTo <= client.confirmed) return;
     for (let id = client.confirmed + 1; id <= upTo; id++) {
-      const outcome = client.outcomes.get(id);
-      if (outcome !== undefined) client.outcomeBytes -= weigh(id, outcome);
-      client.outcomes.delete(id);
+      const answer = client.answers.get(id);
+      if (answer !== undefined) this.#weigh(client, -bytesOf(id, answer));
+      client.answers.delete(id);
     }
     client.confirmed = upTo;
     this.#changed.add(actor);
@@ -82,23 +134,17 @@ export class Marks {
 
   /** Takes in what a journal row says, on wake. */
   replay(entry: MarkEntry): void {
-    for (const [id, outcome] of entry.outcomes)
-      this.execute(entry.actor, entry.secret, id, outcome, entry.seenAt);
+    for (const [id, outcome, callHash] of entry.outcomes)
+      this.execute(entry, id, { outcome, callHash }, entry.seenAt);
     this.confirm(entry.actor, entry.confirmed);
   }
 
   /** Takes in what a checkpoint wrote, on wake. */
-  load(stored: StoredMark): void {
-    const { secret, mark, confirmed, outcomes, seenAt } = stored;
-    const outcomeBytes = outcomes.reduce((bytes, [id, outcome]) => bytes + weigh(id, outcome), 0);
-    this.#clients.set(stored.actor, {
-      secret,
-      mark,
-      confirmed,
-      outcomes: new Map(outcomes),
-      outcomeBytes,
-      seenAt,
-    });
+  load({ actor, secret, owner, mark, confirmed, outcomes, seenAt }: StoredMark): void {
+    const answers = new Map(outcomes.map(([id, outcome, callHash]) => [id, { outcome, callHash }] as const));
+    const client = { secret, owner, mark, confirmed, answers, answerBytes: 0, seenAt };
+    this.#clients.set(actor, client);
+    for (const [id, answer] of answers) this.#weigh(client, bytesOf(id, answer));
   }
 
   /** The marks that changed since the last call, for a checkpoint. */
@@ -107,39 +153,74 @@ export class Marks {
     for (const actor of this.#changed) {
       const client = this.#clients.get(actor);
       if (client === undefined) continue;
-      const { secret, mark, confirmed, seenAt } = client;
-      stored.push({ actor, secret, mark, confirmed, seenAt, outcomes: [...client.outcomes] });
+      const { secret, owner, mark, confirmed, seenAt } = client;
+      const outcomes = Array.from(client.answers, storedAnswer);
+      stored.push({ actor, secret, owner, mark, confirmed, seenAt, outcomes });
     }
     this.#changed.clear();
     return stored;
   }
 
-  /** Forgets clients unseen since `seenBefore`, and the longest unseen beyond `maxCount`, but none that is present. */
-  evict(maxCount: number, seenBefore: number, isPresent: (actor: string) => boolean): string[] {
-    const byAge = [...this.#clients]
-      .filter(([actor]) => !isPresent(actor))
-      .toSorted(([, a], [, b]) => a.seenAt - b.seenAt);
-    const evicted: string[] = [];
-    for (const [actor, client] of byAge) {
-      if (this.#clients.size <= maxCount && client.seenAt >= seenBefore) break;
-      this.#clients.delete(actor);
-      this.#changed.delete(actor);
-      evicted.push(actor);
+  /**
+   * Forgets the longest unseen clients beyond each limit, but none that is present. Calls of backends have a limit of
+   * their own, so that neither they nor one user's many clients push out others.
+   */
+  evict(limits: MarkLimits, now: number, isPresent: (actor: string) => boolean): ForgottenMarks {
+    const seenBefore = now - limits.maxMarkAgeDays * dayMs;
+    let remotes = 0;
+    const perOwner = new Map<string, number>();
+    for (const [actor, { owner }] of this.#clients) {
+      if (isRemote(actor)) remotes += 1;
+      else perOwner.set(owner, (perOwner.get(owner) ?? 0) + 1);
     }
-    return evicted;
+    const absent = [...this.#clients].filter(([actor]) => !isPresent(actor));
+    const actors: string[] = [];
+    let movesHorizon = false;
+    for (const [actor, client] of absent.toSorted(([, a], [, b]) => a.seenAt - b.seenAt)) {
+      const remote = isRemote(actor);
+      const owned = perOwner.get(client.owner) ?? 0;
+      const isOneTooMany = remote
+        ? remotes > limits.maxRemoteMarks
+        : this.#clients.size - remotes > limits.maxMarks ||
+          (client.owner !== "" && owned > limits.maxMarksPerUser);
+      const isHeavy = client.answerBytes > 0 && this.#answerBytes > limits.maxAllUnconfirmedBytes;
+      if (!isOneTooMany && !isHeavy && client.seenAt >= seenBefore) continue;
+      this.#forget(actor, client);
+      actors.push(actor);
+      if (remote) remotes -= 1;
+      else perOwner.set(client.owner, owned - 1);
+      movesHorizon ||= !remote;
+    }
+    return { actors, movesHorizon };
   }
 
-  #open(actor: string, secret: string): ClientMark {
+  #forget(actor: string, client: ClientMark): void {
+    this.#clients.delete(actor);
+    this.#changed.delete(actor);
+    this.#weigh(client, -client.answerBytes);
+  }
+
+  #weigh(client: ClientMark, bytes: number): void {
+    client.answerBytes += bytes;
+    this.#answerBytes += bytes;
+  }
+
+  #open({ actor, secret, owner }: MarkedClient): ClientMark {
     let client = this.#clients.get(actor);
     if (client === undefined) {
-      client = { secret, mark: 0, confirmed: 0, outcomes: new Map(), outcomeBytes: 0, seenAt: 0 };
+      client = { secret, owner, mark: 0, confirmed: 0, answers: new Map(), answerBytes: 0, seenAt: 0 };
       this.#clients.set(actor, client);
     }
     return client;
   }
 }
 
-/** Bytes of an outcome among those of its client, with the comma. */
-function weigh(clientReqId: number, outcome: Outcome): number {
-  return jsonBytes([clientReqId, outcome]) + 1;
+/** An answer as rows hold it. */
+export function storedAnswer([clientReqId, { outcome, callHash }]: readonly [number, Answer]): StoredAnswer {
+  return [clientReqId, outcome, callHash];
+}
+
+/** Bytes of an answer among those of its client, with the comma. */
+function bytesOf(clientReqId: number, answer: Answer): number {
+  return jsonBytes(storedAnswer([clientReqId, answer])) + 1;
 }

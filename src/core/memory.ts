@@ -1,9 +1,10 @@
 import { AuthorshipIndex, decodeAuthors, type Authorship } from "./authorship.ts";
 import { decodeChanges, type Changes, type WireChanges } from "./changes.ts";
+import type { Checksums } from "./checksum.ts";
 import { History, type Delta, type FlushedDelta, type Segment } from "./history.ts";
 import { utf8Bytes } from "./json.ts";
 import type { Limits } from "./limits.ts";
-import { Marks, type MarkEntry } from "./marks.ts";
+import { Marks, type ForgottenMarks, type MarkEntry } from "./marks.ts";
 import { PageTable, type PageWrites } from "./page.ts";
 import { State } from "./state.ts";
 import type { Checkpoint, JournalRow, RoomRow, RoomStorage, StoredSegment } from "./storage.ts";
@@ -41,6 +42,7 @@ export function wake(storage: RoomStorage, limits: Limits, newEpoch: () => strin
   const memory = emptyMemory(room, true, limits, segments);
   for (const page of storage.pages()) memory.pages.load(page, memory.state, memory.authorship);
   memory.pages.sort();
+  memory.state.loadChecksums(JSON.parse(room.checksums) as Checksums);
   for (const [collection, id, rev, actor, othersRev] of JSON.parse(room.tombstones) as TombstoneRow[]) {
     memory.authorship.set(collection, id, { rev, actor, othersRev }, true);
   }
@@ -58,7 +60,7 @@ export function wake(storage: RoomStorage, limits: Limits, newEpoch: () => strin
 
 /** The row of a room in which nothing has happened. */
 export function newRoomRow(epoch: string): RoomRow {
-  return { epoch, n: 0, rev: 0, ringFrom: 0, horizon: 0, tombstones: "[]" };
+  return { epoch, n: 0, rev: 0, ringFrom: 0, horizon: 0, tombstones: "[]", checksums: "{}" };
 }
 
 function emptyMemory(room: RoomRow, stored: boolean, limits: Limits, segments: readonly Segment[]): Memory {
@@ -96,11 +98,7 @@ function restoreHistory(
 }
 
 /** What the next checkpoint writes; afterwards call {@link settleCheckpoint}. */
-export function makeCheckpoint(
-  memory: Memory,
-  pages: PageWrites,
-  forgottenMarks: readonly string[],
-): Checkpoint {
+export function makeCheckpoint(memory: Memory, pages: PageWrites, forgotten: ForgottenMarks): Checkpoint {
   const { segments } = memory.history;
   return {
     room: {
@@ -108,12 +106,13 @@ export function makeCheckpoint(
       n: memory.n,
       rev: memory.rev,
       ringFrom: memory.history.ringFrom ?? memory.rev,
-      horizon: forgottenMarks.length > 0 ? memory.n : memory.horizon,
+      horizon: forgotten.movesHorizon ? memory.n : memory.horizon,
       tombstones: JSON.stringify(Array.from(memory.authorship.tombstones(), encodeTombstone)),
+      checksums: JSON.stringify(memory.state.checksums),
     },
     pages,
     marks: memory.marks.takeChanged(),
-    forgottenMarks,
+    forgottenMarks: forgotten.actors,
     writtenSegments: segments.filter((segment) => !memory.storedSegments.has(segment)),
     removedSegments: Array.from(memory.storedSegments)
       .filter((stored) => !segments.some((segment) => segment.from === stored.from))

@@ -68,7 +68,7 @@ export class PageTable {
     const ids = new Set<string>();
     records.forEach(([id, record], index) => {
       ids.add(id);
-      state.set(page.collection, id, freeze(record));
+      state.loadRecord(page.collection, id, freeze(record));
       const author = authors[index];
       if (author !== undefined) authorship.set(page.collection, id, author, false);
     });

@@ -1,4 +1,5 @@
 import { applyChange, type Change, type Changes } from "./changes.ts";
+import { checksumDifference, type Checksums } from "./checksum.ts";
 import type { Fields } from "./json.ts";
 
 /** Records by collection and id: what a transaction reads, on the server the state and on the client its view. */
@@ -30,6 +31,7 @@ export function mergeIds(
 /** The records of one room at one revision. */
 export class State implements Source {
   readonly #collections = new Map<string, Map<string, Fields>>();
+  readonly #checksums = new Map<string, number>();
   readonly #sortedIds = new Map<string, readonly string[]>();
 
   get(collection: string, id: string): Fields | undefined {
@@ -50,14 +52,30 @@ export class State implements Source {
     return this.#collections.keys();
   }
 
+  /** Of each collection that has one other than 0; the same for every state that holds the same, however it came to. */
+  get checksums(): Checksums {
+    return Object.fromEntries([...this.#checksums].filter(([, checksum]) => checksum !== 0));
+  }
+
+  checksum(collection: string): number {
+    return this.#checksums.get(collection) ?? 0;
+  }
+
   /** Puts `record` in place, or takes the one there out when it is undefined. */
   set(collection: string, id: string, record: Fields | undefined): void {
-    let records = this.#collections.get(collection);
-    if (records === undefined) this.#collections.set(collection, (records = new Map()));
-    const sizeBefore = records.size;
-    if (record === undefined) records.delete(id);
-    else records.set(id, record);
-    if (records.size !== sizeBefore) this.#sortedIds.delete(collection);
+    const difference = checksumDifference(collection, id, this.get(collection, id), record);
+    this.#checksums.set(collection, (this.checksum(collection) + difference) >>> 0);
+    this.#place(collection, id, record);
+  }
+
+  /** Puts a record in place whose hashes are part of the checksums that `load` is given in the end. */
+  loadRecord(collection: string, id: string, record: Fields): void {
+    this.#place(collection, id, record);
+  }
+
+  /** Takes checksums over from where the loaded records were stored. */
+  loadChecksums(checksums: Checksums): void {
+    for (const [collection, checksum] of Object.entries(checksums)) this.#checksums.set(collection, checksum);
   }
 
   applyOne(collection: string, id: string, change: Change): void {
@@ -68,5 +86,14 @@ export class State implements Source {
     for (const [collection, records] of changes) {
       for (const [id, change] of records) this.applyOne(collection, id, change);
     }
+  }
+
+  #place(collection: string, id: string, record: Fields | undefined): void {
+    let records = this.#collections.get(collection);
+    if (records === undefined) this.#collections.set(collection, (records = new Map()));
+    const sizeBefore = records.size;
+    if (record === undefined) records.delete(id);
+    else records.set(id, record);
+    if (records.size !== sizeBefore) this.#sortedIds.delete(collection);
   }
 }

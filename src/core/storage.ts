@@ -38,6 +38,8 @@ export interface RoomRow {
   readonly horizon: number;
   /** JSON of the remembered deletions: `[[collection, id, rev, actor, othersRev], …]`. */
   readonly tombstones: string;
+  /** JSON of the checksums of what the pages hold, by collection. */
+  readonly checksums: string;
 }
 
 /** What one checkpoint writes, in one transaction. */

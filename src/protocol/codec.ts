@@ -1,6 +1,7 @@
 import type { Outcome } from "../core/call.ts";
+import type { Checksums } from "../core/checksum.ts";
 import { checkParsedJson, maxJsonDepth, NotJsonError, utf8Bytes } from "../core/json.ts";
-import { DownFrame, UpFrame, type WireOutcome } from "./frames.ts";
+import { DownFrame, UpFrame, type Refusal, type WireOutcome } from "./frames.ts";
 
 /** What a frame nests around a payload. */
 const frameDepth = 1;
@@ -56,10 +57,14 @@ export function encodeDown(frame: Exclude<DownFrame, { kind: "update" | "snapsho
 export interface UpdateParts {
   readonly tag?: number | undefined;
   readonly mark?: number | undefined;
-  readonly outcomes?: readonly (readonly [number, Outcome])[] | undefined;
+  /** With the hash of the call where it goes along. */
+  readonly outcomes?:
+    | readonly (readonly [clientReqId: number, outcome: Outcome, callHash?: number])[]
+    | undefined;
   readonly parts?: number | undefined;
   /** A delta's body. */
   readonly delta?: string | undefined;
+  readonly checksums?: Checksums | undefined;
   /** JSON of `PeerChange[]`. */
   readonly presence?: string | undefined;
   /** JSON of `WireEvent[]`. */
@@ -75,6 +80,7 @@ export function encodeUpdate(parts: UpdateParts): string {
     text += `,"outcomes":${JSON.stringify(parts.outcomes.map(encodeOutcome))}`;
   if (parts.parts !== undefined) text += `,"parts":${parts.parts}`;
   if (parts.delta !== undefined) text += `,"delta":${parts.delta}`;
+  if (parts.checksums !== undefined) text += `,"checksums":${JSON.stringify(parts.checksums)}`;
   if (parts.presence !== undefined) text += `,"presence":${parts.presence}`;
   if (parts.events !== undefined) text += `,"events":${parts.events}`;
   return `${text}}`;
@@ -91,10 +97,14 @@ export function encodeSnapshotPart(
   return `${head.slice(0, -1)},"records":${records}}`;
 }
 
-function encodeOutcome([clientReqId, outcome]: readonly [number, Outcome]): WireOutcome {
-  if (outcome.kind === "accepted") return [clientReqId, outcome.rev];
+function encodeOutcome([clientReqId, outcome, callHash]: readonly [number, Outcome, number?]): WireOutcome {
+  const result = outcome.kind === "accepted" ? outcome.rev : refusalOf(outcome);
+  return callHash === undefined ? [clientReqId, result] : [clientReqId, result, callHash];
+}
+
+function refusalOf(outcome: Extract<Outcome, { kind: "rejected" }>): Refusal {
   const { kind: _, ...refusal } = outcome;
-  return [clientReqId, refusal];
+  return refusal;
 }
 
 function refuse(code: "invalid" | "too-large", message: string): Decoded {

@@ -86,6 +86,12 @@ export const codes = {
     closeCode: 4420,
     sentence: "The room was restored; start from its snapshot.",
   },
+  diverged: {
+    advice: "retry",
+    status: 409,
+    closeCode: 4422,
+    sentence: "The copy of the state was not the room's; it is taken anew.",
+  },
   gap: { advice: "retry", status: 409, closeCode: 4421, sentence: "An earlier call is missing." },
   "not-ready": {
     advice: "retry",

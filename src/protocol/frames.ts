@@ -48,6 +48,8 @@ const Resync = z.object({
   epoch: z.nullable(z.string().check(z.maxLength(64))),
   rev: Counter,
   confirmed: Counter,
+  /** The collections of which the client found that its copy was not the room's. */
+  diverged: z.optional(z.array(z.string().check(z.maxLength(64))).check(z.maxLength(256))),
 });
 
 export const UpFrame = z.discriminatedUnion("kind", [Push, SetPresence, SendEvent, Ack, Resync]);
@@ -57,10 +59,20 @@ export type UpFrame = z.infer<typeof UpFrame>;
 
 /** Why a call or a message was refused. */
 const Refusal = z.object({ code: z.string(), message: z.string(), data: z.optional(AnyJson) });
+export type Refusal = z.infer<typeof Refusal>;
 
-/** `[clientReqId, rev]` for a committed call, `[clientReqId, refusal]` for a rejected one. */
-export const WireOutcome = z.tuple([Counter, z.union([Counter, Refusal])]);
+/**
+ * `[clientReqId, rev]` for a committed call, `[clientReqId, refusal]` for a rejected one; in a catch-up with the hash of that
+ * call, since another page under the same client id may have made it.
+ */
+export const WireOutcome = z.union([
+  z.tuple([Counter, z.union([Counter, Refusal])]),
+  z.tuple([Counter, z.union([Counter, Refusal]), Counter]),
+]);
 export type WireOutcome = z.infer<typeof WireOutcome>;
+
+/** Checksum of each collection that has one other than 0, see `src/core/checksum.ts`. */
+const WireChecksums = z.record(z.string(), Counter);
 
 /** Changes that take a state from any revision in `from`…`to` to `to`. */
 export const WireDelta = z.object({ from: Counter, to: Counter, changes: WireChanges });
@@ -124,6 +136,8 @@ export const Update = z.object({
   /** The delta belongs on top of the `parts` snapshot parts before it, not on what the client had. */
   parts: z.optional(Counter),
   delta: z.optional(WireDelta),
+  /** Of the state as of `delta.to`, or as the client has it when there is no delta. */
+  checksums: z.optional(WireChecksums),
   presence: z.optional(z.array(PeerChange)),
   events: z.optional(z.array(WireEvent)),
 });

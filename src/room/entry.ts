@@ -1,9 +1,10 @@
+import type { Client } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
+import { ownerOf } from "../core/marks.ts";
 import type { Memory } from "../core/memory.ts";
 import { assertSize, parseWith } from "../core/transaction.ts";
 import { encodeDown } from "../protocol/codec.ts";
 import type { Code } from "../protocol/codes.ts";
-import type { Hello } from "../protocol/hello.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import type { Session } from "./session.ts";
@@ -25,20 +26,20 @@ export function userAs(definition: AnyRoomDefinition, user: Json, maxBytes: numb
   return checked;
 }
 
-/** Why a client may not come in, undefined when it may. */
+/** Why a client may not come in, undefined when it may. A client id belongs to who knows its secret, and to the user that it was first used by. */
 export function refusalOf(
-  hello: Hello,
+  { actor, secret, user }: Client,
+  birth: number | null,
   { marks, horizon }: Memory,
   sessions: ReadonlyMap<string, Session>,
-  schemaVersion: number,
   maxSessions: number,
 ): Code | undefined {
-  const [actor, secret] = splitClientId(hello.client);
   const former = sessions.get(actor);
   const mark = marks.get(actor);
-  if (hello.schema !== schemaVersion) return "schema-mismatch";
+  const owner = ownerOf(user);
   if ((former?.client.secret ?? mark?.secret ?? secret) !== secret) return "id-conflict";
-  if (mark === undefined && hello.birth !== null && hello.birth < horizon) return "too-old";
+  if ((former ? ownerOf(former.client.user) : (mark?.owner ?? owner)) !== owner) return "id-conflict";
+  if (mark === undefined && birth !== null && birth < horizon) return "too-old";
   if (former === undefined && sessions.size >= maxSessions) return "room-full";
   return undefined;
 }

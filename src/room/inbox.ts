@@ -25,6 +25,8 @@ export interface InboxRoom {
   readonly flush: () => void;
   /** Flushes, and makes sure that this instance may answer. */
   readonly settle: () => void;
+  /** A client's copy of these collections was not what the room has. */
+  readonly noteDiverged: (collections: readonly string[]) => void;
   /** Closes a session for good. */
   readonly dismiss: (session: Session, code: Code) => void;
 }
@@ -92,7 +94,7 @@ function answer(room: InboxRoom, session: Session, clientReqId: number, submissi
     case "executed":
       return true;
     case "duplicate":
-      if (submission.outcome !== undefined) room.sender.reply(session, clientReqId, submission.outcome);
+      room.sender.reply(session, clientReqId, submission.outcome);
       return true;
     case "gap":
       session.expect(submission.expected);
@@ -134,13 +136,16 @@ function sendEvent(room: InboxRoom, session: Session, event: string, given: Json
   room.signals.event([session.client.actor, event, payload]);
 }
 
-function resync(room: InboxRoom, session: Session, { tag, epoch, rev, confirmed }: ResyncFrame): void {
+function resync(room: InboxRoom, session: Session, frame: ResyncFrame): void {
+  const { tag, epoch, rev, confirmed, diverged } = frame;
   // Refused, its tag would be waited for without end; to connect again is to be caught up.
   if (session.signals.take(room.now()) > 0) {
     return room.dismiss(session, "rate-limited");
   }
   room.journal.memory.marks.confirm(session.client.actor, confirmed);
   room.settle();
+  if (diverged !== undefined)
+    room.noteDiverged(diverged.filter((name) => Object.hasOwn(room.definition.collections, name)));
   room.sender.catchUp(room.journal.memory, session, { epoch, rev }, tag);
 }
 

@@ -4,8 +4,6 @@ import type { Limits } from "../core/limits.ts";
 import { makeCheckpoint, newRoomRow, settleCheckpoint, wake, type Memory } from "../core/memory.ts";
 import type { RoomStorage } from "../core/storage.ts";
 
-const dayMs = 86_400_000;
-
 /** Flushes below which a quiet room need not write a checkpoint: a wake reads them as quickly. */
 const fewFlushes = 32;
 
@@ -67,10 +65,11 @@ export class Journal {
     return this.#flushes >= journalSlots(this.#options.limits);
   }
 
-  /** Whether the journal must not grow further before the pages have what it holds. */
+  /** Whether the journal, or the number of marks, must not grow further before a checkpoint. */
   get isCheckpointDue(): boolean {
-    const { maxRingFlushes, maxRingBytes } = this.#options.limits;
-    return this.#flushes >= maxRingFlushes || this.memory.journalBytes >= maxRingBytes;
+    const { maxRingFlushes, maxRingBytes, maxMarks, maxRemoteMarks, maxSessions } = this.#options.limits;
+    if (this.#flushes >= maxRingFlushes || this.memory.journalBytes >= maxRingBytes) return true;
+    return this.memory.marks.size > maxMarks + maxRemoteMarks + maxSessions;
   }
 
   /** Whether a checkpoint in a quiet moment would spare the next wake some work. */
@@ -82,8 +81,7 @@ export class Journal {
   checkpoint(now: number, isPresent: (actor: string) => boolean): void {
     this.assertNewest(); // in a quiet moment no flush has just made sure of it
     const { memory } = this;
-    const { maxMarks, maxMarkAgeDays } = this.#options.limits;
-    const forgotten = memory.marks.evict(maxMarks, now - maxMarkAgeDays * dayMs, isPresent);
+    const forgotten = memory.marks.evict(this.#options.limits, now, isPresent);
     const pages = memory.pages.encodeChanged(memory.state, memory.authorship);
     // Older history than a snapshot's worth of bytes would never be sent.
     memory.history.trim(memory.pages.bytes, memory.rev);

@@ -1,6 +1,7 @@
 import type { Caller, Outcome } from "../core/call.ts";
 import type { Client } from "../core/engine.ts";
 import { copyJson } from "../core/json.ts";
+import { remoteActor } from "../core/marks.ts";
 import type { AnyRoomDefinition, MutatorNamesOf, PayloadOf, UserOf } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { RejectedError } from "../schema/rejected-error.ts";
@@ -12,7 +13,9 @@ export interface RemoteStub {
 
 export interface RemoteOptions<D extends AnyRoomDefinition> {
   /**
-   * Names the call, 1 to 128 characters: made again under the same key it is answered the same and not executed.
+   * Names the call, 1 to 128 characters: made again under the same key it is answered the same and not executed;
+   * another call, or another user's, under that key is rejected `id-conflict`. The room remembers as many keys as its limit
+   * `maxRemoteMarks` says.
    * Without a key each call is another.
    */
   readonly idempotencyKey?: string;
@@ -66,7 +69,7 @@ export function answerRemote(
   const { type, payload, key, user } = JSON.parse(request) as RemoteRequest;
   if (!isKey(key))
     return JSON.stringify({ kind: "rejected", code: "invalid", message: keyRule } satisfies Outcome);
-  const caller: Caller = { actor: `rpc:${key}`, user, role: "writer" };
+  const caller: Caller = { actor: remoteActor(key), user, role: "writer" };
   return JSON.stringify(call({ ...caller, secret: "" }, type, payload));
 }
 

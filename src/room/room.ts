@@ -2,6 +2,7 @@ import { parseEvent, type Outcome, type Run } from "../core/call.ts";
 import type { Flush, Operation } from "../core/batch.ts";
 import type { Authorize, Client } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
+import { ownerOf } from "../core/marks.ts";
 import type { Memory } from "../core/memory.ts";
 import { SupersededError, type RoomStorage } from "../core/storage.ts";
 import type { Tx } from "../core/transaction.ts";
@@ -67,6 +68,7 @@ export class Room {
   readonly #inbox: InboxRoom;
   #flushTimer: { readonly dueAt: number; readonly cancel: () => void } | undefined;
   #lastWriteAt = 0;
+  #divergences = 0;
   #isQuietTimerSet = false;
 
   /** Wakes the room from storage. Throws when that cannot be read. */
@@ -80,7 +82,7 @@ export class Room {
     const engineOptions = { definition, limits, onFailure, ...rules };
     this.#journal = new Journal(ports.storage, engineOptions, ports.newEpoch);
     this.#pace = new FlushPace(limits.flushIntervalMs);
-    this.#sender = new Sender(ports.storage, this.#sessions);
+    this.#sender = new Sender(ports.storage, this.#sessions, limits.checksumIntervalMs);
     this.#inbox = {
       definition,
       limits,
@@ -90,6 +92,7 @@ export class Room {
       now: ports.now,
       flush: () => this.flush(),
       settle: () => this.#settle(),
+      noteDiverged: (collections) => this.#noteDiverged(collections),
       dismiss: (session, code) => this.#dismiss(session, code),
     };
   }
@@ -100,20 +103,15 @@ export class Room {
   join(socket: Socket, hello: Hello, identity: Identity): Session | Code {
     this.#settle();
     const { memory } = this.#journal;
-    const refusal = refusalOf(
-      hello,
-      memory,
-      this.#sessions,
-      this.#definition.version,
-      this.#limits.maxSessions,
-    );
-    if (refusal !== undefined) return refusal;
     const user = this.#admit(identity.user);
     if (user === undefined) return "unauthorized";
-    this.#journal.create();
     const [actor, secret] = splitClientId(hello.client);
-    const former = this.#sessions.get(actor);
     const client: Client = { actor, secret, user, role: identity.role };
+    if (hello.schema !== this.#definition.version) return "schema-mismatch";
+    const refusal = refusalOf(client, hello.birth, memory, this.#sessions, this.#limits.maxSessions);
+    if (refusal !== undefined) return refusal;
+    this.#journal.create();
+    const former = this.#sessions.get(actor);
     const session = Session.open(socket, client, memory.epoch, this.#limits, this.#ports.now());
     if (former !== undefined) {
       // The same person, still here: others need not hear of it.
@@ -181,6 +179,13 @@ export class Room {
     sendError(session, { code, message, ...wait });
   }
 
+  /** It should never happen, so an operator is told each time, and how often since the room woke. */
+  #noteDiverged(collections: readonly string[]): void {
+    this.#divergences += 1;
+    const { rev } = this.#journal.memory;
+    this.#ports.log("client-diverged", { collections, rev, count: this.#divergences });
+  }
+
   /** Closes a session for good. Its socket may never answer, so it is gone from this moment on. */
   #dismiss(session: Session, code: Code): void {
     session.socket.close(codes[code].closeCode, code);
@@ -221,12 +226,16 @@ export class Room {
     if (user === undefined)
       return { kind: "rejected", code: "invalid", message: "the user does not fit the room" };
     this.flush();
+    const owner = this.#journal.memory.marks.get(client.actor)?.owner ?? ownerOf(user);
+    if (owner !== ownerOf(user))
+      return { kind: "rejected", code: "id-conflict", message: "another user has made this call" };
     const call = { clientReqId: 1, baseRev: this.#journal.memory.rev, type, payload };
     const submission = this.#journal.engine.submit({ ...client, user }, call, this.#ports.now());
     this.#settle();
-    const outcome = this.#journal.memory.marks.get(client.actor)?.outcomes.get(1);
-    if (outcome === undefined) throw new Error(`call ${type} came to nothing: ${submission.kind}`);
-    return outcome;
+    if (submission.kind === "duplicate") return submission.outcome;
+    const answer = this.#journal.memory.marks.get(client.actor)?.answers.get(1);
+    if (answer === undefined) throw new Error(`call ${type} came to nothing: ${submission.kind}`);
+    return answer.outcome;
   }
 
   /** Sends an event of the room's own to everybody. Throws `Rejection` for a payload that does not fit. */
@@ -262,7 +271,7 @@ export class Room {
       return false;
     }
     for (const { event, payload } of flush?.broadcasts ?? []) this.#signals.event([null, event, payload]);
-    const frames = this.#sender.fanOut(this.#journal.memory, flush, this.#signals.take());
+    const frames = this.#sender.fanOut(this.#journal.memory, flush, this.#signals.take(), now);
     for (const session of this.#sessions.values()) session.save();
     this.#pace.flushed(now, frames, dueAt);
     if (flush !== undefined) this.#afterWrite(flush, now);

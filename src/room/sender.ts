@@ -1,8 +1,10 @@
 import { chooseCatchUp, type Position } from "../core/catch-up.ts";
 import type { Outcome } from "../core/call.ts";
+import type { Checksums } from "../core/checksum.ts";
 import type { Flush } from "../core/batch.ts";
 import { encodeDelta } from "../core/history.ts";
 import { utf8Bytes } from "../core/json.ts";
+import { storedAnswer } from "../core/marks.ts";
 import type { Memory } from "../core/memory.ts";
 import type { RoomStorage } from "../core/storage.ts";
 import { encodeDown, encodeUpdate } from "../protocol/codec.ts";
@@ -16,6 +18,7 @@ const resumeShare = 0.5;
 /** What a flush has for everybody: texts that are made once. */
 interface Shared {
   readonly delta: string | undefined;
+  readonly checksums: Checksums | undefined;
   readonly presence: string | undefined;
   readonly events: string | undefined;
 }
@@ -27,11 +30,15 @@ interface Shared {
 export class Sender {
   readonly #storage: RoomStorage;
   readonly #sessions: ReadonlyMap<string, Session>;
+  readonly #checksumIntervalMs: number;
+  /** When a flush last carried the checksums. */
+  #checksumsAt = Number.NEGATIVE_INFINITY;
   #hasReplies = false;
 
-  constructor(storage: RoomStorage, sessions: ReadonlyMap<string, Session>) {
+  constructor(storage: RoomStorage, sessions: ReadonlyMap<string, Session>, checksumIntervalMs: number) {
     this.#storage = storage;
     this.#sessions = sessions;
+    this.#checksumIntervalMs = checksumIntervalMs;
   }
 
   /** Whether something waits for the next flush that no batch brings along. */
@@ -50,10 +57,12 @@ export class Sender {
   fanOut(
     memory: Memory,
     flush: Flush | undefined,
-    signals: { presence?: string | undefined; events?: string | undefined },
+    signals: Pick<Shared, "presence" | "events">,
+    now: number,
   ): number {
     const delta = flush?.delta;
-    const shared: Shared = { delta: delta?.body, presence: signals.presence, events: signals.events };
+    const checksums = delta === undefined ? undefined : this.#checksumsDue(memory, now);
+    const shared: Shared = { delta: delta?.body, checksums, ...signals };
     const sharedText = Object.values(shared).some((text) => text !== undefined)
       ? encodeUpdate(shared)
       : undefined;
@@ -137,8 +146,13 @@ export class Sender {
     update: { tag: number | undefined; parts?: number; delta?: string },
   ): void {
     const mark = memory.marks.get(session.client.actor);
-    const outcomes = mark === undefined ? [] : [...mark.outcomes];
-    const text = encodeUpdate({ ...update, mark: mark?.mark ?? 0, ...(outcomes.length > 0 && { outcomes }) });
+    const outcomes = Array.from(mark?.answers ?? [], storedAnswer);
+    const text = encodeUpdate({
+      ...update,
+      mark: mark?.mark ?? 0,
+      ...(outcomes.length > 0 && { outcomes }),
+      checksums: memory.state.checksums,
+    });
     session.replies.length = 0;
     session.send(text);
     const roster = encodeDown({ kind: "roster", peers: this.#peersOf(session) });
@@ -156,10 +170,19 @@ export class Sender {
     return peers;
   }
 
-  #takeOutcomes(session: Session, flush: Flush | undefined) {
-    const executed = flush?.outcomes.get(session.client.actor)?.outcomes ?? [];
+  #takeOutcomes(session: Session, flush: Flush | undefined): readonly (readonly [number, Outcome])[] {
+    const answers = flush?.answers.get(session.client.actor)?.answers ?? [];
+    const executed = answers.map(([clientReqId, { outcome }]) => [clientReqId, outcome] as const);
     if (session.replies.length === 0) return executed;
     return [...session.replies.splice(0), ...executed].toSorted(([a], [b]) => a - b);
+  }
+
+  /** Now and then, for clients to see whether theirs are the same. */
+  #checksumsDue({ state }: Memory, now: number): Checksums | undefined {
+    const elapsedMs = now - this.#checksumsAt;
+    if (elapsedMs >= 0 && elapsedMs < this.#checksumIntervalMs) return undefined;
+    this.#checksumsAt = now;
+    return state.checksums;
   }
 }
 

@@ -9,13 +9,14 @@ import {
   type StoredSegment,
 } from "../core/storage.ts";
 
-/** Of the tables below. A room with a higher one was written by a newer version of deltaroom. */
-const layout = 1;
+/** Of the tables below. A room with another one was written by another version of deltaroom. */
+const layout = 2;
 
 const tables = `
   CREATE TABLE room (
     id INTEGER PRIMARY KEY CHECK (id = 1), layout INTEGER NOT NULL, epoch TEXT NOT NULL, n INTEGER NOT NULL,
-    rev INTEGER NOT NULL, ringFrom INTEGER NOT NULL, horizon INTEGER NOT NULL, tombstones TEXT NOT NULL
+    rev INTEGER NOT NULL, ringFrom INTEGER NOT NULL, horizon INTEGER NOT NULL, tombstones TEXT NOT NULL,
+    checksums TEXT NOT NULL
   );
   CREATE TABLE journal (
     slot INTEGER PRIMARY KEY, n INTEGER NOT NULL, epoch TEXT NOT NULL, "from" INTEGER NOT NULL,
@@ -29,7 +30,7 @@ const tables = `
     "from" INTEGER PRIMARY KEY, "to" INTEGER NOT NULL, level INTEGER NOT NULL, body TEXT NOT NULL
   );
   CREATE TABLE mark (
-    actor TEXT PRIMARY KEY, secret TEXT NOT NULL, mark INTEGER NOT NULL, confirmed INTEGER NOT NULL,
+    actor TEXT PRIMARY KEY, secret TEXT NOT NULL, owner TEXT NOT NULL, mark INTEGER NOT NULL, confirmed INTEGER NOT NULL,
     seenAt INTEGER NOT NULL, outcomes TEXT NOT NULL
   ) WITHOUT ROWID;
 `;
@@ -54,7 +55,7 @@ export class SqliteStorage implements RoomStorage {
   room(): RoomRow | undefined {
     if (!this.#hasTables) return undefined;
     const row = this.#rows<RoomRow & { layout: number }>("SELECT * FROM room")[0];
-    if (row !== undefined && row.layout > layout)
+    if (row !== undefined && row.layout !== layout)
       throw new Error(`storage has layout ${row.layout}, known is ${layout}`);
     return row;
   }
@@ -128,9 +129,9 @@ export class SqliteStorage implements RoomStorage {
         );
       }
       for (const number of pages.removed) sql.exec("DELETE FROM page WHERE number = ?", number);
-      for (const { actor, secret, mark, confirmed, seenAt, outcomes } of marks) {
-        const text = JSON.stringify(outcomes);
-        sql.exec("REPLACE INTO mark VALUES (?, ?, ?, ?, ?, ?)", actor, secret, mark, confirmed, seenAt, text);
+      for (const { actor, secret, owner, mark, confirmed, seenAt, outcomes } of marks) {
+        const values = [actor, secret, owner, mark, confirmed, seenAt, JSON.stringify(outcomes)];
+        sql.exec("REPLACE INTO mark VALUES (?, ?, ?, ?, ?, ?, ?)", ...values);
       }
       for (const actor of forgottenMarks) sql.exec("DELETE FROM mark WHERE actor = ?", actor);
       for (const from of removedSegments) sql.exec('DELETE FROM segment WHERE "from" = ?', from);
@@ -141,9 +142,9 @@ export class SqliteStorage implements RoomStorage {
     });
   }
 
-  #writeRoom({ epoch, n, rev, ringFrom, horizon, tombstones }: RoomRow): void {
-    const values = [layout, epoch, n, rev, ringFrom, horizon, tombstones];
-    this.#storage.sql.exec("REPLACE INTO room VALUES (1, ?, ?, ?, ?, ?, ?, ?)", ...values);
+  #writeRoom({ epoch, n, rev, ringFrom, horizon, tombstones, checksums }: RoomRow): void {
+    const values = [layout, epoch, n, rev, ringFrom, horizon, tombstones, checksums];
+    this.#storage.sql.exec("REPLACE INTO room VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)", ...values);
   }
 
   #rows<T extends object = Row>(query: string, ...bindings: SqlStorageValue[]): T[] {

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, vi, type Mock } from "vitest";
-import { connect, type ConnectOptions, type Room } from "../../client/index.ts";
+import { connect, type ConnectOptions, type Room, type Transport } from "../../client/index.ts";
 import type { Collections } from "../room/client-copy.ts";
 import type { AnyRoom } from "../room/rooms.ts";
 import { testBoard, type TestBoard } from "../room/test-board.ts";
@@ -13,10 +13,14 @@ export interface Entered {
   readonly errors: string[];
 }
 
-/** Connects to a room of the test Worker, and answers at once. Rejections are for the test to look at. */
-export function approach(at: { readonly url: string }, options: ConnectOptions<TestBoard> = {}): Entered {
+/** Connects to a room of the test Worker, by a way of its own perhaps, and answers at once. Rejections are for the test to look at. */
+export function approach(
+  at: { readonly url: string },
+  options: ConnectOptions<TestBoard> = {},
+  wayOf: (transport: Transport) => Transport = (transport) => transport,
+): Entered {
   const link = new Link();
-  const room = connect(at.url, testBoard, { ...options, transport: link.transport });
+  const room = connect(at.url, testBoard, { ...options, transport: wayOf(link.transport) });
   const errors: string[] = [];
   room.on("error", ({ code }) => errors.push(code));
   room.on("reject", () => {});

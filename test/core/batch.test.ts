@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Call } from "../../src/core/engine.ts";
+import { ownerOf } from "../../src/core/marks.ts";
 import { decodeDelta, rowBytes } from "../../src/core/memory.ts";
 import { ann, ben, Desk, now } from "./desk.ts";
 import { writer } from "./sheet.ts";
@@ -93,7 +94,10 @@ describe("a cut", () => {
       [2, "epoch", 2, 3],
     ]);
     expect(decodeDelta(first.row.body)).toEqual(first.delta);
-    expect(Array.from(first.outcomes, ([actor, { outcomes }]) => [actor, outcomes])).toEqual([
+    const outcomes = Array.from(first.answers, ([actor, { answers }]) => {
+      return [actor, answers.map(([id, { outcome }]) => [id, outcome])];
+    });
+    expect(outcomes).toEqual([
       [
         "ann",
         [
@@ -124,9 +128,10 @@ describe("a cut", () => {
       {
         actor: "ann",
         secret: "secret-of-ann",
+        owner: ownerOf(ann.user),
         confirmed: 0,
         seenAt: now,
-        outcomes: [[1, { kind: "accepted", rev: 1 }]],
+        outcomes: [[1, { kind: "accepted", rev: 1 }, expect.any(Number)]],
       },
     ]);
     expect(JSON.parse(row.authors)).toEqual({ actors: ["ann"], records: [1, 0, 0] });

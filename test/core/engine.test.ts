@@ -67,14 +67,30 @@ describe("exactly once:", () => {
     expect(desk.memory.state.get("notes", "a")).toEqual({ text: "", rank: 0 });
   });
 
-  test("a call whose outcome the client has confirmed is a duplicate without one", () => {
+  test("a call whose outcome the client has confirmed is too old to be answered, and does not run", () => {
     const desk = new Desk();
     desk.put(ann, "a");
     desk.memory.marks.confirm("ann", 1);
-    expect(desk.submit(ann, { clientReqId: 1, baseRev: 0, type: "nothing", payload: {} })).toEqual({
+    expect(desk.submit(ann, { clientReqId: 1, baseRev: 0, type: "nothing", payload: {} })).toMatchObject({
       kind: "duplicate",
-      outcome: undefined,
+      outcome: { kind: "rejected", code: "too-old" },
     });
+    expect([desk.memory.rev, desk.memory.marks.get("ann")?.mark]).toEqual([1, 1]);
+  });
+
+  test.each<[title: string, type: string, payload: Json, same: boolean]>([
+    ["the very same call is answered as it was", "add", { id: "c", by: 1 }, true],
+    ["so it is with its keys in another order", "add", { by: 1, id: "c" }, true],
+    ["another payload is another call", "add", { id: "c", by: 2 }, false],
+    ["another type is another call", "nothing", { id: "c", by: 1 }, false],
+    ["so is one that could never be valid", "add", JSON.parse("[".repeat(9_999) + "]".repeat(9_999)), false],
+  ])("of two calls under one id the first counts: %s", (_, type, payload, same) => {
+    const desk = new Desk();
+    desk.outcome(ann, "add", { id: "c", by: 1 });
+    const submission = desk.submit(ann, { clientReqId: 1, baseRev: 0, type, payload });
+    const outcome = same ? { kind: "accepted", rev: 1 } : { kind: "rejected", code: "id-conflict" };
+    expect(submission).toMatchObject({ kind: "duplicate", outcome });
+    expect(desk.memory.state.get("counters", "c")).toEqual({ value: 1 });
   });
 
   test("a call above the next is a gap, and nothing runs", () => {

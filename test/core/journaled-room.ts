@@ -124,6 +124,7 @@ export function factsOf(memory: Memory): object {
   return structuredClone({
     numbers: { epoch, stored, rev, n, checkpointN, checkpointRev, journalBytes, horizon },
     content: contentOf(memory.state),
+    checksums: memory.state.checksums,
     authors: names.map((name) => ids.map((id) => memory.authorship.get(name, id))),
     tombstones: [...memory.authorship.tombstones()]
       .map((tombstone) => JSON.stringify(tombstone))

@@ -1,28 +1,31 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Outcome } from "../../src/core/call.ts";
-import { Marks, type MarkEntry } from "../../src/core/marks.ts";
+import type { Answer, Outcome } from "../../src/core/call.ts";
+import { defaultLimits } from "../../src/core/limits.ts";
+import { Marks, ownerOf, remoteActor, type MarkEntry, type MarkLimits } from "../../src/core/marks.ts";
 
 const accepted = (rev: number): Outcome => ({ kind: "accepted", rev });
+const answer = (rev: number): Answer => ({ outcome: accepted(rev), callHash: 7 });
+const clientOf = (actor: string, owner = "") => ({ actor, secret: `secret-${actor}`, owner });
 const nobody = () => false;
 
 /** Marks in which `actor` has executed calls 1 to `count`, the last at `now`. */
-function executed(marks: Marks, actor: string, count: number, now = 0): Marks {
+function executed(marks: Marks, actor: string, count: number, now = 0, owner = ""): Marks {
   for (let id = (marks.get(actor)?.mark ?? 0) + 1; id <= count; id++) {
-    marks.execute(actor, `secret-${actor}`, id, accepted(id * 10), now);
+    marks.execute(clientOf(actor, owner), id, answer(id * 10), now);
   }
   return marks;
 }
 
 function outcomesOf(marks: Marks, actor: string): number[] {
-  return [...(marks.get(actor)?.outcomes.keys() ?? [])];
+  return [...(marks.get(actor)?.answers.keys() ?? [])];
 }
 
 describe("a mark", () => {
   test("goes up by one with each call, and keeps what each came to", () => {
     const marks = executed(new Marks(), "ann", 3, 7);
     expect(marks.get("ann")).toMatchObject({ secret: "secret-ann", mark: 3, confirmed: 0, seenAt: 7 });
-    expect(marks.get("ann")?.outcomes.get(2)).toEqual(accepted(20));
+    expect(marks.get("ann")?.answers.get(2)).toEqual(answer(20));
     expect(marks.get("ben")).toBeUndefined();
     expect(marks.size).toBe(1);
   });
@@ -34,14 +37,14 @@ describe("a mark", () => {
     ["from zero", 0],
   ])("is not moved by a call %s", (_title, clientReqId) => {
     const marks = executed(new Marks(), "ann", 3);
-    expect(() => marks.execute("ann", "s", clientReqId, accepted(1), 0)).toThrow(
+    expect(() => marks.execute(clientOf("ann"), clientReqId, answer(1), 0)).toThrow(
       `mark gap: have 3, got ${clientReqId}`,
     );
     expect([marks.get("ann")?.mark, outcomesOf(marks, "ann")]).toEqual([3, [1, 2, 3]]);
   });
 
   test("begins with call 1", () => {
-    expect(() => new Marks().execute("ann", "s", 2, accepted(1), 0)).toThrow("mark gap: have 0, got 2");
+    expect(() => new Marks().execute(clientOf("ann"), 2, answer(1), 0)).toThrow("mark gap: have 0, got 2");
   });
 });
 
@@ -77,12 +80,12 @@ describe("confirming", () => {
 describe("a client's outcomes weigh", () => {
   test("what they take in storage, until they are confirmed", () => {
     const marks = executed(new Marks(), "ann", 2);
-    const bytes = marks.get("ann")?.outcomeBytes ?? 0;
+    const bytes = marks.get("ann")?.answerBytes ?? 0;
     expect(bytes).toBeGreaterThanOrEqual(JSON.stringify([accepted(10), accepted(20)]).length);
     marks.confirm("ann", 1);
-    expect(marks.get("ann")?.outcomeBytes).toBeLessThan(bytes);
+    expect(marks.get("ann")?.answerBytes).toBeLessThan(bytes);
     marks.confirm("ann", 2);
-    expect(marks.get("ann")?.outcomeBytes).toBe(0);
+    expect(marks.get("ann")?.answerBytes).toBe(0);
   });
 
   test("as much after they were written and read back", () => {
@@ -96,30 +99,31 @@ describe("a client's outcomes weigh", () => {
 describe("on wake", () => {
   test("a row's entry brings the mark to where it was", () => {
     const marks = executed(new Marks(), "ann", 1);
+    const conflict: Outcome = { kind: "rejected", code: "conflict", message: "no" };
     const entry: MarkEntry = {
       actor: "ann",
       secret: "secret-ann",
+      owner: "",
       confirmed: 2,
       seenAt: 9,
       outcomes: [
-        [2, accepted(20)],
-        [3, { kind: "rejected", code: "conflict", message: "no" }],
+        [2, accepted(20), 7],
+        [3, conflict, 8],
       ],
     };
     marks.replay(entry);
     expect(marks.get("ann")).toMatchObject({ mark: 3, confirmed: 2, seenAt: 9 });
-    expect(marks.get("ann")?.outcomes).toEqual(
-      new Map([[3, { kind: "rejected", code: "conflict", message: "no" }]]),
-    );
+    expect(marks.get("ann")?.answers).toEqual(new Map([[3, { outcome: conflict, callHash: 8 }]]));
   });
 
   test("a row that was lost is noticed", () => {
     const entry = {
       actor: "ann",
       secret: "s",
+      owner: "",
       confirmed: 0,
       seenAt: 0,
-      outcomes: [[2, accepted(1)] as const],
+      outcomes: [[2, accepted(1), 7] as const],
     };
     expect(() => new Marks().replay(entry)).toThrow("mark gap");
   });
@@ -141,7 +145,7 @@ describe("on wake", () => {
         for (const [now, step] of steps.entries()) {
           if (step.kind === "checkpoint") checkpoint();
           else if (step.kind === "confirm") marks.confirm(step.actor, step.confirmed);
-          else marks.execute(step.actor, "s", (marks.get(step.actor)?.mark ?? 0) + 1, accepted(now), now);
+          else executed(marks, step.actor, (marks.get(step.actor)?.mark ?? 0) + 1, now);
         }
         checkpoint();
         const woken = new Marks();
@@ -165,18 +169,24 @@ test("a checkpoint is given each changed mark once", () => {
     {
       actor: "ben",
       secret: "secret-ben",
+      owner: "",
       mark: 2,
       confirmed: 0,
       seenAt: 0,
       outcomes: [
-        [1, accepted(10)],
-        [2, accepted(20)],
+        [1, accepted(10), 7],
+        [2, accepted(20), 7],
       ],
     },
   ]);
 });
 
 describe("evicting", () => {
+  const dayMs = 86_400_000;
+  const limitsOf = (limits: Partial<MarkLimits>): MarkLimits => ({ ...defaultLimits, ...limits });
+  /** The moment at which whoever was seen before `seenBefore` is a day unseen. */
+  const dayAfter = (seenBefore: number) => seenBefore + dayMs;
+
   /** Seen at 1, 2, 3 and 4. */
   const four = () => {
     const marks = new Marks();
@@ -202,14 +212,20 @@ describe("evicting", () => {
     },
   ])("forgets $title", ({ maxCount, seenBefore, gone }) => {
     const marks = four();
-    expect(marks.evict(maxCount, seenBefore, nobody)).toEqual(gone);
+    const limits = limitsOf({ maxMarks: maxCount, maxMarkAgeDays: 1 });
+    expect(marks.evict(limits, dayAfter(seenBefore), nobody)).toEqual({
+      actors: gone,
+      movesHorizon: gone.length > 0,
+    });
     expect(marks.size).toBe(4 - gone.length);
     for (const actor of gone) expect(marks.get(actor)).toBeUndefined();
   });
 
   test("never forgets who is present, however long unseen", () => {
     const marks = four();
-    expect(marks.evict(1, 99, (actor) => actor === "old" || actor === "new")).toEqual(["older", "newest"]);
+    const isPresent = (actor: string) => actor === "old" || actor === "new";
+    const limits = limitsOf({ maxMarks: 1, maxMarkAgeDays: 1 });
+    expect(marks.evict(limits, dayAfter(99), isPresent).actors).toEqual(["older", "newest"]);
     expect(marks.get("old")?.mark).toBe(1);
     expect(marks.size).toBe(2);
   });
@@ -220,12 +236,65 @@ describe("evicting", () => {
     marks.see("old", 9);
     marks.see("nobody-known", 9);
     expect(marks.takeChanged().map(({ actor, seenAt }) => [actor, seenAt])).toEqual([["old", 9]]);
-    expect(marks.evict(1, 0, nobody)).toEqual(["older", "new", "newest"]);
+    expect(marks.evict(limitsOf({ maxMarks: 1 }), 0, nobody).actors).toEqual(["older", "new", "newest"]);
   });
 
   test("leaves nothing for the next checkpoint to write", () => {
     const marks = four();
-    marks.evict(0, 0, nobody);
+    marks.evict(limitsOf({ maxMarks: 0 }), 0, nobody);
     expect(marks.takeChanged()).toEqual([]);
   });
+
+  test("does not let one user's many clients push out others", () => {
+    const marks = executed(new Marks(), "quiet", 1, 0, "ann");
+    for (const at of [1, 2, 3]) executed(marks, `many-${at}`, 1, at, "ben");
+    for (const at of [4, 5, 6]) executed(marks, `nobody-${at}`, 1, at);
+    expect(marks.evict(limitsOf({ maxMarksPerUser: 2 }), 0, nobody).actors).toEqual(["many-1"]);
+  });
+
+  test("counts the calls of backends apart, and no client has anything in doubt for them", () => {
+    const marks = executed(new Marks(), "ann", 1, 0);
+    for (const at of [1, 2, 3]) executed(marks, remoteActor(`key-${at}`), 1, at);
+    const limits = limitsOf({ maxMarks: 1, maxRemoteMarks: 2 });
+    expect(marks.evict(limits, 0, nobody)).toEqual({ actors: [remoteActor("key-1")], movesHorizon: false });
+  });
+
+  test("forgets absent clients until the outcomes of all weigh no more than they may", () => {
+    const marks = four();
+    executed(marks, "heavy", 50, 0);
+    marks.confirm("old", 1);
+    const { answerBytes } = marks;
+    const limits = limitsOf({ maxAllUnconfirmedBytes: answerBytes - 1 });
+    expect(marks.evict(limits, 0, (actor) => actor === "heavy").actors).toEqual(["older"]);
+    expect(marks.answerBytes).toBeLessThan(answerBytes);
+    expect(marks.evict(limitsOf({ maxAllUnconfirmedBytes: 0 }), 0, nobody).actors).toEqual([
+      "heavy",
+      "new",
+      "newest",
+    ]);
+    expect(marks.answerBytes).toBe(0);
+  });
+});
+
+test.each([
+  ["nobody in particular", null, ""],
+  ["somebody with an id", { id: "ann", name: "Ann" }, "ann"],
+  ["the same, renamed", { id: "ann", name: "Anna" }, "ann"],
+])("a client belongs to %s", (_, user, owner) => {
+  expect(ownerOf(user)).toBe(owner);
+});
+
+test("without an id that is a short text, a client belongs to whoever is the same person in all that is known", () => {
+  expect(ownerOf({ name: "Ann", age: 7 })).toBe(ownerOf({ age: 7, name: "Ann" }));
+  const others = [
+    { name: "Ann" },
+    { name: "Ben" },
+    { id: 7 },
+    { id: 8 },
+    { id: "x".repeat(65) },
+    "ann",
+    9,
+  ].map(ownerOf);
+  expect(new Set(others).size).toBe(others.length);
+  for (const owner of others) expect(owner.length).toBeLessThan(64);
 });

@@ -99,7 +99,7 @@ export class ClientCopy {
     arriving.parts += 1;
   }
 
-  #takeUpdate({ mark, outcomes, parts, delta, presence, events }: Update): void {
+  #takeUpdate({ mark, outcomes, parts, delta, checksums, presence, events }: Update): void {
     const lowest = parts === undefined ? this.rev : this.#finishSnapshot(parts);
     if (delta !== undefined) {
       check(this.epoch === this.#greetedEpoch, "a delta is of the epoch that the client has");
@@ -113,6 +113,7 @@ export class ClientCopy {
       }
       this.rev = delta.to;
     }
+    if (checksums !== undefined) this.#compare(checksums);
     if (mark !== undefined) {
       check(mark >= this.mark, `mark ${mark} does not lead back from ${this.mark}`);
       this.mark = mark;
@@ -147,8 +148,26 @@ export class ClientCopy {
     this.#base.records.set(key, Object.fromEntries(kept));
   }
 
+  #compare(checksums: { readonly [collection: string]: number }): void {
+    const sums = new Map<string, number>();
+    const add = (collection: string, text: string) =>
+      sums.set(collection, ((sums.get(collection) ?? 0) + hash(text)) >>> 0);
+    for (const [key, record] of this.#base.records) {
+      const [collection, id] = JSON.parse(key) as [string, string];
+      add(collection, `${collection}\0${id}\0`);
+      for (const [field, value] of Object.entries(record))
+        add(collection, `${collection}\0${id}\0${field}\0${sorted(value)}`);
+    }
+    const here = JSON.stringify(Object.fromEntries([...sums].toSorted(byName)));
+    const there = JSON.stringify(Object.fromEntries(Object.entries(checksums).toSorted(byName)));
+    check(here === there, `at revision ${this.rev} the checksums are ${here}, not ${there}`);
+  }
+
   #takeOutcome(id: number, outcome: WireOutcome[1]): void {
     const known = this.outcomes.get(id);
+    // Asked again for what was confirmed, or by another call under the id, the room says that it is so.
+    const isNoAnswer = typeof outcome === "object" && ["too-old", "id-conflict"].includes(outcome.code);
+    if (known !== undefined && isNoAnswer) return;
     check(
       known === undefined || JSON.stringify(known) === JSON.stringify(outcome),
       `call ${id} has one outcome`,
@@ -167,6 +186,29 @@ export class ClientCopy {
     check(peer !== undefined, `${actor} was announced before`);
     peer.presence = change[2];
   }
+}
+
+/** The hash that docs/PROTOCOL.md defines. */
+function hash(text: string): number {
+  let bits = 0x811c9dc5;
+  for (const unit of Array.from({ length: text.length }, (_, index) => text.charCodeAt(index)))
+    bits = Math.imul(bits ^ unit, 0x01000193);
+  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
+  return (bits ^ (bits >>> 16)) >>> 0;
+}
+
+function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : 1;
+}
+
+/** JSON with the keys of every object in order. */
+function sorted(value: unknown): string {
+  return JSON.stringify(value, (_, member: unknown) =>
+    typeof member === "object" && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).toSorted(byName))
+      : member,
+  );
 }
 
 function keyOf(collection: string, id: string): string {

@@ -42,6 +42,7 @@ describe("connecting", () => {
       tag: 0,
       mark: 0,
       parts: 0,
+      checksums: expect.objectContaining({ shapes: expect.any(Number) as number }) as unknown,
       delta: { from: 0, to: 1, changes: { shapes: [["put", "s", { x: 1, y: 1 }]] } },
     });
     expect((await bob.next("roster")).peers).toEqual([
@@ -125,6 +126,26 @@ describe("connecting", () => {
     await room.evict();
     expect(await alice.commit(edit)).toEqual([1]);
     expect((await room.json()).rev).toBe(1);
+  });
+
+  it("under a client id that another user has used is refused, while that client is here and after it has gone", async () => {
+    const room = newPrivateRoom();
+    const id = { actor: "actor-shared", secret: "the-same-secret-for-both" };
+    const alice = await room.join({ ...id, token: "user:alice" });
+    const bob = room.client({ ...id, token: "user:bob" });
+    await bob.open();
+    expect(await bob.closed()).toEqual({ closeCode: 4411, reason: "id-conflict" });
+    await alice.commit(edit);
+    alice.cut();
+    await room.evict();
+    await bob.open();
+    expect(await bob.closed()).toMatchObject({ closeCode: 4411 });
+    for (let flush = 0; flush < 40; flush++) await (await room.join({ token: "user:carol" })).commit(edit);
+    await room.evict();
+    await bob.open();
+    expect(await bob.closed()).toMatchObject({ closeCode: 4411 });
+    await alice.open();
+    expect(await alice.caughtUp()).toMatchObject({ mark: 1 });
   });
 
   it("with another secret for the same actor is refused, while the client is here and after it has gone", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Limits } from "../../src/core/limits.ts";
+import { remoteActor } from "../../src/core/marks.ts";
 import { withLoneRoom, type LoneClient, type LoneRoom } from "./lone-room.ts";
 import { put, remove } from "./rooms.ts";
 import type { Call } from "./wire-client.ts";
@@ -356,6 +357,48 @@ const cases: { readonly [L in keyof Limits]: Case } = {
       expect(room.room.read().rev).toBe(6);
     },
   ],
+  maxMarksPerUser: [
+    "beyond so many clients of one user, the longest unseen of them is forgotten, and nobody else's",
+    { maxMarksPerUser: 1, maxRingFlushes: 4, flushIntervalMs: 0 },
+    (room) => {
+      const as = (id: string) => ({ user: { id, name: id }, role: "writer" });
+      const come = (actor: string, user: string) => {
+        const client = room.join(actor, {}, as(user));
+        client.push(edit);
+        client.leave();
+        room.pass(1_000);
+      };
+      come("actor-alice", "alice");
+      come("actor-bob-1", "bob");
+      come("actor-bob-2", "bob");
+      come("actor-carol", "carol");
+      expect(() => room.join("actor-bob-1", { birth: 0 }, as("bob"))).toThrow("too-old");
+      expect(room.join("actor-bob-2", { birth: 0 }, as("bob")).copy.mark).toBe(1);
+      expect(room.join("actor-alice", { birth: 0 }, as("alice")).copy.mark).toBe(1);
+    },
+  ],
+  maxRemoteMarks: [
+    "of idempotency keys as many are remembered, and they push out no client",
+    { maxRemoteMarks: 2, maxMarks: 1, maxRingFlushes: 4, flushIntervalMs: 0 },
+    (room) => {
+      const alice = room.join("actor-alice");
+      alice.push(edit);
+      alice.leave();
+      const call = (key: string) =>
+        room.room.call({ actor: remoteActor(key), secret: "", user: null, role: "writer" }, "addUp", {
+          id: "sum",
+          by: 1,
+        });
+      for (const key of ["a", "b", "c"]) {
+        room.pass(1_000);
+        expect(call(key)).toMatchObject({ kind: "accepted" });
+      }
+      const { rev } = room.room.read();
+      expect([call("b"), call("c")]).toMatchObject([{ rev: rev - 1 }, { rev }]);
+      expect(call("a")).toEqual({ kind: "accepted", rev: rev + 1 });
+      expect(room.join("actor-alice", { birth: 0 }).copy.mark).toBe(1);
+    },
+  ],
   maxUnconfirmedOutcomes: [
     "a client that confirms nothing may not go on, until it does",
     { maxUnconfirmedOutcomes: 4 },
@@ -388,6 +431,39 @@ const cases: { readonly [L in keyof Limits]: Case } = {
       });
       room.pass(20);
       expect(alice.copy.rev).toBe(1);
+    },
+  ],
+  maxAllUnconfirmedBytes: [
+    "while the outcomes of all weigh more, nobody may go on who has not confirmed, and everybody else may",
+    { maxAllUnconfirmedBytes: 5_000 },
+    (room) => {
+      const [alice, bob] = [room.join("actor-alice"), room.join("actor-bob")];
+      alice.push(...Array.from({ length: 20 }, () => ["refuse", { text: textOf(1_000) }] as const));
+      bob.push(edit, edit);
+      room.pass(20);
+      expect([errorsOf(alice), errorsOf(bob)]).toEqual([["rate-limited"], ["rate-limited"]]);
+      expect(bob.copy.mark).toBe(1);
+      bob.send({ kind: "push", first: 2, calls: [[0, ...edit] as never], confirmed: 1 });
+      room.pass(20);
+      expect(bob.copy.mark).toBe(2);
+    },
+  ],
+  checksumIntervalMs: [
+    "updates carry the checksums no more often, and whatever the clock does they do again",
+    { checksumIntervalMs: 1_000, flushIntervalMs: 0 },
+    (room) => {
+      const alice = room.join("actor-alice");
+      const carries = () => {
+        alice.push(edit);
+        return alice.take().map((frame) => "checksums" in frame);
+      };
+      expect([carries(), carries()]).toEqual([[true], [false]]);
+      room.pass(999);
+      expect(carries()).toEqual([false]);
+      room.pass(1);
+      expect(carries()).toEqual([true]);
+      room.now -= dayMs;
+      expect(carries()).toEqual([true]);
     },
   ],
   maxTombstones: [

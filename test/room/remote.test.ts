@@ -17,6 +17,25 @@ describe("a backend", () => {
     expect((await room.json()).collections).toEqual({ shapes: { sum: { x: 5, y: 0 } } });
   });
 
+  it("that uses a key again for another call, or for another user, is told so, and nothing runs", async () => {
+    const room = newTestRoom();
+    const { mutate } = remote(room.stub, testBoard);
+    const idempotencyKey = "key-1";
+    const user = { id: "alice", name: "Alice" };
+    await mutate.addUp({ id: "sum", by: 5 }, { idempotencyKey, user });
+    const conflict = { name: "RejectedError", code: "id-conflict" };
+    await expect(mutate.addUp({ id: "sum", by: 6 }, { idempotencyKey, user })).rejects.toMatchObject(
+      conflict,
+    );
+    await room.evict();
+    await expect(mutate.roll({}, { idempotencyKey, user })).rejects.toMatchObject(conflict);
+    await expect(
+      mutate.addUp({ id: "sum", by: 5 }, { idempotencyKey, user: { id: "bob", name: "Bob" } }),
+    ).rejects.toMatchObject(conflict);
+    expect(await mutate.addUp({ id: "sum", by: 5 }, { idempotencyKey, user })).toEqual({ rev: 1 });
+    expect((await room.json()).collections).toEqual({ shapes: { sum: { x: 5, y: 0 } } });
+  });
+
   it("without a key makes another call each time", async () => {
     const room = newTestRoom();
     const { mutate } = remote(room.stub, testBoard);

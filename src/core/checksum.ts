@@ -1,0 +1,69 @@
+import type { Json } from "../schema/json.ts";
+import type { Fields } from "./json.ts";
+
+/** Sums by collection; one without records is left out or 0. */
+export type Checksums = { readonly [collection: string]: number };
+
+/**
+ * How much a collection's checksum changes when its record `id` does, to be added modulo 2³². A collection's checksum is the sum
+ * of {@link hashText} of `collection NUL id NUL` for each record, and of `collection NUL id NUL field NUL value` for
+ * each field, the value as canonical JSON. A sum can be kept up to date at the cost of what has changed.
+ */
+export function checksumDifference(
+  collection: string,
+  id: string,
+  before: Fields | undefined,
+  after: Fields | undefined,
+): number {
+  if (before === after) return 0;
+  const record = fold(fold(offset, `${collection}\0`), `${id}\0`);
+  let sum = 0;
+  if (before === undefined) sum += finish(record);
+  if (after === undefined) sum -= finish(record);
+  for (const field in before) {
+    const value = before[field] as Json;
+    if (after?.[field] !== value) sum -= hashField(record, field, value);
+  }
+  for (const field in after) {
+    const value = after[field] as Json;
+    if (before?.[field] !== value) sum += hashField(record, field, value);
+  }
+  return sum;
+}
+
+/** 32 bits of `text`: FNV-1a over its UTF-16 code units, and murmur3's finish, so that sums of hashes spread. */
+export function hashText(text: string): number {
+  return finish(fold(offset, text));
+}
+
+/** JSON text that is the same for two values that say the same: keys in order. What is nested too deeply to be valid is left out. */
+export function canonicalJson(value: Json, depth: number = maxHashedDepth): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  if (depth === 0) return "";
+  if (Array.isArray(value)) return `[${value.map((item: Json) => canonicalJson(item, depth - 1)).join()}]`;
+  const members = Object.entries(value as Fields).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member, depth - 1)}`).join()}}`;
+}
+
+/** More than any payload that is not refused; recursion into one that is must end. */
+const maxHashedDepth = 64;
+
+const offset = 0x811c9dc5;
+const prime = 0x01000193;
+
+function hashField(record: number, field: string, value: Json): number {
+  return finish(fold(fold(record, `${field}\0`), canonicalJson(value)));
+}
+
+function fold(hash: number, text: string): number {
+  let folded = hash;
+  for (let index = 0; index < text.length; index++)
+    folded = Math.imul(folded ^ text.charCodeAt(index), prime);
+  return folded;
+}
+
+function finish(hash: number): number {
+  let mixed = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
+}

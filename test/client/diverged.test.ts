@@ -1,0 +1,104 @@
+import { expect, test } from "vitest";
+import type { Transport } from "../../client/index.ts";
+import { newTestRoom, put, patch } from "../room/rooms.ts";
+import { approach, expectAgreement, hushed, until, viewOf } from "./enter.ts";
+import { joined } from "./scripted-room.ts";
+
+/** A way on which the text of one message, the first in which it occurs, comes out as another. */
+function garbled(transport: Transport, text: string, becomes: string): Transport {
+  let isDone = false;
+  return (url, protocols) => {
+    const socket = transport(url, protocols);
+    return {
+      send: (frame) => socket.send(frame),
+      close: (code, reason) => socket.close(code, reason),
+      addEventListener: (type, listener) =>
+        socket.addEventListener(type, (event) => {
+          if (isDone || typeof event.data !== "string" || !event.data.includes(text)) return listener(event);
+          isDone = true;
+          listener({ data: event.data.replace(text, becomes) });
+        }),
+    };
+  };
+}
+
+test("a bit that falls over on the way is noticed, told to the app and to the operator, and healed by a snapshot", async () => {
+  const log = hushed("warn");
+  const at = newTestRoom();
+  const alice = await at.join();
+  const seen: number[] = [];
+  const bob = approach(at, {}, (transport) => garbled(transport, '{"x":5,"y":7}', '{"x":4,"y":7}'));
+  bob.room.observe("shapes", () => seen.push(bob.room.rev));
+  const told: string[] = [];
+  bob.room.on("error", ({ code, willRetry, message }) => told.push(`${code} ${willRetry} ${message}`));
+  await bob.room.ready;
+  const own = bob.room.mutate.addUp({ id: "mine", by: 1 });
+  await own.committed;
+  await alice.commit(put("shapes", "s", { x: 5, y: 7 }));
+  await until(() => bob.room.state.shapes.get("s")?.x === 4);
+  // Nobody has noticed yet: the next to come says what the state should be.
+  bob.link.cut();
+  bob.link.mend();
+  await until(() => bob.room.state.shapes.get("s")?.x === 5);
+  await expectAgreement(at, bob);
+  expect(bob.errors.splice(0)).toEqual(["diverged"]);
+  expect(told).toEqual(["diverged true at revision 2 the copy of shapes was not what the room has"]);
+  expect(bob.link.up.filter(({ kind }) => kind === "resync")).toMatchObject([
+    { epoch: null, diverged: ["shapes"] },
+  ]);
+  expect(log.mock.calls.join()).toContain('"event":"client-diverged"');
+  expect(log.mock.calls.join()).toContain('"collections":["shapes"],"rev":2,"count":1');
+  expect(seen).toEqual(seen.toSorted((a, b) => a - b));
+
+  await alice.commit(patch("shapes", "s", { x: 6 }));
+  await until(() => viewOf(bob.room)["shapes"]?.["s"]?.["x"] === 6);
+  await expectAgreement(at, bob);
+});
+
+test("a call that waits while the copy is healed stays, and commits once", async () => {
+  hushed("warn");
+  const at = newTestRoom();
+  const alice = await at.join();
+  const bob = approach(at, {}, (transport) => garbled(transport, '{"x":5,"y":7}', '{"x":4,"y":7}'));
+  await bob.room.ready;
+  bob.link.hold("up");
+  const call = bob.room.mutate.addUp({ id: "mine", by: 1 });
+  await alice.commit(put("shapes", "s", { x: 5, y: 7 })); // the first flush carries the checksums
+  await until(() => bob.errors.length > 0);
+  expect(bob.room.state.shapes.get("mine")?.x).toBe(1);
+  bob.link.release("up");
+  expect(await call.committed).toEqual({ rev: 2 });
+  expect(await expectAgreement(at, bob)).toEqual({ shapes: { s: { x: 5, y: 7 }, mine: { x: 1, y: 0 } } });
+  expect(bob.errors.splice(0)).toEqual(["diverged"]);
+});
+
+test("a snapshot that differs is told of once, and not asked for again before the next connection", async () => {
+  hushed("warn");
+  const { room, socket, server } = await joined({ records: { shapes: { s: { x: 1, y: 1 } } }, rev: 1 });
+  const told: string[] = [];
+  room.on("error", ({ code, willRetry }) => told.push(`${code} ${willRetry}`));
+  const wrong = { shapes: 12_345 };
+  socket.delta(1, {}, { checksums: wrong });
+  expect(socket.frames("resync")).toMatchObject([{ tag: 1, diverged: ["shapes"] }]);
+  const records = [["s", { x: 1, y: 1 }]] as [string, { x: number; y: number }][];
+  socket.say({ kind: "snapshot", part: 0, collection: "shapes", from: "", until: null, records });
+  socket.update({ tag: 1, mark: 0, parts: 1, delta: { from: 2, to: 2, changes: {} }, checksums: wrong });
+  socket.delta(2, {}, { checksums: wrong });
+  expect(told).toEqual(["diverged true", "diverged false"]);
+  expect(socket.frames("resync")).toHaveLength(1);
+  expect([room.status, room.rev]).toEqual(["online", 3]);
+
+  socket.drop();
+  const next = await server.attempt(2);
+  next.greetAgain({ checksums: wrong });
+  expect(next.frames("resync")).toHaveLength(1);
+});
+
+test("the checksums of a delta that is skipped say nothing of what is here", async () => {
+  const { room, socket } = await joined({ rev: 5 });
+  const told: string[] = [];
+  room.on("error", ({ code }) => told.push(code));
+  socket.delta(3, {}, { checksums: { shapes: 1 } });
+  expect(told).toEqual([]);
+  expect(socket.frames("resync")).toEqual([]);
+});
