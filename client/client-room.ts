@@ -21,9 +21,10 @@ import { Sync, type SyncOptions } from "./sync.ts";
 export interface SavedClient extends SavedQueue {
   readonly clientId: string;
   readonly birth: number | null;
+  readonly attempt: number;
 }
 
-export interface ClientRoomOptions extends Omit<SyncOptions, "birth"> {
+export interface ClientRoomOptions extends Omit<SyncOptions, "birth" | "attempt"> {
   /** What an earlier page under the same `clientId` has left. */
   readonly saved?: SavedClient;
   readonly definition: AnyRoomDefinition;
@@ -91,7 +92,8 @@ export class ClientRoom {
     const { promise, resolve, reject } = withResolvers<void>();
     this.ready = promise;
     this.#settleReady = { resolve, reject };
-    this.#sync = new Sync({ ...options, birth: saved?.birth ?? null }, this.#replica, this.#queue, {
+    const { birth = null, attempt = 0 } = saved ?? {};
+    this.#sync = new Sync({ ...options, birth, attempt }, this.#replica, this.#queue, {
       status: (status) => this.#listeners.status.tell(status),
       welcomed: (welcome) => this.#welcomed(welcome),
       advanced: (changes, told) => this.#advanced(changes, told),
@@ -125,7 +127,8 @@ export class ClientRoom {
 
   /** What the next page needs to finish what this one has begun. */
   save(): SavedClient {
-    return { clientId: this.#clientId, birth: this.#sync.birth, ...this.#queue.save() };
+    const { birth, attempt } = this.#sync;
+    return { clientId: this.#clientId, birth, attempt, ...this.#queue.save() };
   }
 
   transact(edit: (tx: Tx) => unknown): Call {

@@ -149,6 +149,8 @@ export class Connection {
 
   #check(): void {
     const now = this.#runtime.now();
+    // Of a clock that was set back: silence is counted from now on.
+    if (now < this.#heardAt) this.#heardAt = now;
     const silentMs = now - this.#heardAt;
     // A timer that comes late, as in a hidden tab, says nothing of the other end: silence counts once it was asked.
     const isDead = this.#isAsking && silentMs > deadMs;

@@ -36,8 +36,8 @@ export class Outbox {
   readonly #uplink: Uplink;
   #limits: Welcome["limits"] | undefined;
   #bucket: TokenBucket | undefined;
-  /** Calls wait until then: the room has asked for a pause. */
-  #pausedUntil = 0;
+  /** Set while the room has asked for a pause. */
+  #cancelPause: (() => void) | undefined;
   #presence: Json | undefined;
   #isPresenceSent = true;
   #events: { event: string; payload: Json }[] = [];
@@ -62,7 +62,6 @@ export class Outbox {
       tokens: burst,
       at: this.#runtime.now(),
     });
-    this.#pausedUntil = 0;
     this.#isPresenceSent = this.#presence === undefined;
     this.flush();
   }
@@ -75,6 +74,8 @@ export class Outbox {
     this.#cancelTimer = undefined;
     this.#cancelWait?.();
     this.#cancelWait = undefined;
+    this.#cancelPause?.();
+    this.#cancelPause = undefined;
   }
 
   setPresence(presence: Json): void {
@@ -91,14 +92,20 @@ export class Outbox {
 
   /** The room takes no calls for `ms`. */
   pause(ms: number): void {
-    this.#pausedUntil = this.#runtime.now() + ms;
-    this.#waitFor(ms);
+    this.#cancelPause?.();
+    this.#cancelPause = this.#runtime.startTimer(() => {
+      this.#cancelPause = undefined;
+      this.flush();
+    }, ms);
   }
 
   /** Something wants to go. */
   schedule(): void {
     if (this.#limits === undefined || this.#cancelTimer !== undefined || !this.#isTurnOver) return;
-    const waitMs = this.#sentAt + gatherMs - this.#runtime.now();
+    const now = this.#runtime.now();
+    // A clock that was set back would otherwise hold everything for as long as it went.
+    if (now < this.#sentAt) this.#sentAt = now;
+    const waitMs = this.#sentAt + gatherMs - now;
     if (waitMs > 0) return this.#wakeIn(waitMs);
     this.#isTurnOver = false;
     void Promise.resolve().then(() => {
@@ -121,13 +128,12 @@ export class Outbox {
 
   #sendCalls({ maxCallsPerFrame, maxFrameBytes }: Welcome["limits"]): void {
     for (;;) {
-      const now = this.#runtime.now();
-      if (now < this.#pausedUntil) return this.#waitFor(this.#pausedUntil - now);
+      if (this.#cancelPause !== undefined) return;
       if (this.#queue.pushesInFlight >= maxPushesInFlight) return; // an answer will come, and call this again
       const granted = this.#grant(
         Math.min(maxCallsPerFrame, maxInFlight - this.#queue.inFlight, this.#queue.unsent),
       );
-      const calls = this.#queue.take(granted, maxFrameBytes * frameShare, now);
+      const calls = this.#queue.take(granted, maxFrameBytes * frameShare, this.#runtime.now());
       const first = calls[0]?.clientReqId;
       if (first === undefined) return;
       const wireCalls = calls.map(({ baseRev, type, payload }): [number, string, Json] => [

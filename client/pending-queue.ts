@@ -13,8 +13,10 @@ export interface Settle {
 
 /** A call on its way. */
 export interface QueuedCall extends PendingCall {
-  /** Given when the call is first handed to a socket; from then on it is frozen. */
+  /** Given when the call is first handed to a socket, or saved. */
   clientReqId: number | undefined;
+  /** It was handed to a socket, or comes from another page that may have done so: it is what it is. */
+  isFrozen: boolean;
   payload: Json;
   /** Bytes of the payload on the wire. */
   bytes: number;
@@ -29,12 +31,18 @@ export interface QueuedCall extends PendingCall {
 /** What the room says that a call came to, in a catch-up with the hash of that call. */
 export type ToldOutcome = readonly [clientReqId: number, outcome: Outcome, callHash: number | undefined];
 
+/** A call as it is saved. */
+export interface SavedCall extends PendingCall {
+  readonly clientReqId: number;
+  readonly baseRev: number;
+}
+
 /** What a queue needs to go on in another page under the same client id. */
 export interface SavedQueue {
   /** Newest id given to a call. */
   readonly lastId: number;
   readonly confirmed: number;
-  readonly calls: readonly Pick<QueuedCall, "clientReqId" | "type" | "payload" | "baseRev" | "madeAt">[];
+  readonly calls: readonly SavedCall[];
 }
 
 /** The calls that the room has not answered, in the order in which they were made. */
@@ -51,14 +59,19 @@ export class PendingQueue {
     this.#lastId = saved.lastId;
     this.#confirmed = saved.confirmed;
     this.#calls = saved.calls.map((call) => {
-      return { ...call, bytes: jsonBytes(call.payload), sentAt: undefined, push: 0, settle: [settle] };
+      const bytes = jsonBytes(call.payload);
+      return { ...call, isFrozen: true, bytes, sentAt: undefined, push: 0, settle: [settle] };
     });
   }
 
-  /** All that has to outlive this page. It has to be kept before a call is handed to a socket. */
+  /**
+   * All that has to outlive this page; it has to be kept before a call is handed to a socket. Every call gets its id, so
+   * that one that two pages have, by a copy of what was saved, is still executed once.
+   */
   save(): SavedQueue {
-    const calls = this.#calls.map(({ clientReqId, type, payload, baseRev, madeAt }) => {
-      return { clientReqId, type, payload, baseRev, madeAt };
+    const calls = this.#calls.map((call) => {
+      const { type, payload, baseRev, madeAt } = call;
+      return { clientReqId: this.#name(call), type, payload, baseRev, madeAt };
     });
     return { lastId: this.#lastId, confirmed: this.#confirmed, calls };
   }
@@ -74,7 +87,7 @@ export class PendingQueue {
 
   add(type: string, payload: Json, baseRev: number, madeAt: number, settle: Settle): void {
     const bytes = jsonBytes(payload);
-    const unsent = { clientReqId: undefined, sentAt: undefined, push: 0 };
+    const unsent = { clientReqId: undefined, isFrozen: false, sentAt: undefined, push: 0 };
     const call: QueuedCall = { ...unsent, type, payload, bytes, baseRev, madeAt, settle: [settle] };
     if (!this.#squash(call)) this.#calls.push(call);
   }
@@ -89,7 +102,8 @@ export class PendingQueue {
     for (const call of this.#calls.slice(start, start + maxCalls)) {
       bytes += call.bytes + 128;
       if (taken.length > 0 && bytes > maxBytes) break;
-      call.clientReqId ??= ++this.#lastId;
+      this.#name(call);
+      call.isFrozen = true;
       call.sentAt = now;
       call.push = this.#pushes;
       taken.push(call);
@@ -103,9 +117,9 @@ export class PendingQueue {
     return unsent === -1 ? this.#calls.length : unsent;
   }
 
-  /** Whether a call without an answer has ever been handed to a socket. */
+  /** Whether a call without an answer may ever have been handed to a socket. */
   get hasSent(): boolean {
-    return this.#calls[0]?.clientReqId !== undefined;
+    return this.#calls[0]?.isFrozen ?? false;
   }
 
   /** Pushes that were sent and of which something is not answered. */
@@ -119,10 +133,10 @@ export class PendingQueue {
     return this.#calls.length - this.inFlight;
   }
 
-  /** Whether an answer is overdue: a call was sent before `since` and is still here. */
-  isOverdue(since: number): boolean {
+  /** Whether an answer is overdue: a call was sent more than `ms` ago, or by another clock, and is still here. */
+  isOverdue(now: number, ms: number): boolean {
     const sentAt = this.#calls[0]?.sentAt;
-    return sentAt !== undefined && sentAt < since;
+    return sentAt !== undefined && Math.abs(now - sentAt) > ms;
   }
 
   /** Notes outcomes. Calls up to `mark` have been executed and are not pending any more. */
@@ -143,7 +157,6 @@ export class PendingQueue {
 
   /** Everything from `clientReqId` on has to be sent again: the room has executed nothing of it. */
   rewind(clientReqId: number): void {
-    if ((this.#calls[0]?.clientReqId ?? 0) > clientReqId) return this.resume(clientReqId - 1);
     for (const call of this.#calls) if ((call.clientReqId ?? 0) >= clientReqId) call.sentAt = undefined;
   }
 
@@ -172,10 +185,14 @@ export class PendingQueue {
     return calls.flatMap((call) => call.settle.map((settle) => () => tell(settle, call, outcome)));
   }
 
+  #name(call: QueuedCall): number {
+    return (call.clientReqId ??= ++this.#lastId);
+  }
+
   /** Folds a direct edit into the one before it, when that was never sent and both are of one same record. */
   #squash(call: QueuedCall): boolean {
     const before = this.#calls.at(-1);
-    if (before === undefined || before.clientReqId !== undefined) return false;
+    if (before === undefined || before.isFrozen) return false;
     if (before.type !== transactType || call.type !== transactType) return false;
     const earlier = decodeChanges(before.payload as WireChanges);
     const later = decodeChanges(call.payload as WireChanges);

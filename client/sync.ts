@@ -49,8 +49,9 @@ export interface SyncOptions {
   readonly schemaVersion: number;
   /** `<actor>.<secret>` */
   readonly clientId: string;
-  /** Of the hello, as `SavedClient` has it; null for a client that has sent nothing. */
+  /** Of the hello, as `SavedClient` has them. */
   readonly birth: number | null;
+  readonly attempt: number;
   readonly token: (() => string | Promise<string>) | undefined;
   readonly onTraffic: ((traffic: Traffic) => void) | undefined;
 }
@@ -77,6 +78,7 @@ export class Sync {
   readonly #queue: PendingQueue;
   readonly #connection: Connection;
   #birth: number | null;
+  #attempt: number;
   #welcome: Welcome | undefined;
   /** Tag of the catch-up that is on its way; deltas before it are of no use. */
   #awaitedTag: number | undefined = 0;
@@ -91,6 +93,7 @@ export class Sync {
   constructor(options: SyncOptions, replica: Replica, queue: PendingQueue, events: SyncEvents) {
     this.#options = options;
     this.#birth = options.birth;
+    this.#attempt = options.attempt;
     this.#events = events;
     this.#replica = replica;
     this.#queue = queue;
@@ -103,7 +106,7 @@ export class Sync {
       message: (data) => this.#receive(data),
       status: (status) => this.#statusChanged(status),
       refused: (code, willRetry) => events.failed(new RoomError(code, codes[code].sentence, willRetry)),
-      isStuck: (now) => queue.isOverdue(now - overdueMs),
+      isStuck: (now) => queue.isOverdue(now, overdueMs),
     });
   }
 
@@ -114,6 +117,11 @@ export class Sync {
   /** To be said in hellos as long as a call is in doubt. */
   get birth(): number | null {
     return this.#birth;
+  }
+
+  /** Number of the newest attempt to connect. */
+  get attempt(): number {
+    return this.#attempt;
   }
 
   connect(): void {
@@ -133,6 +141,8 @@ export class Sync {
     // With nothing in doubt a room that has forgotten this client may take it for a new one.
     if (!this.#queue.hasSent) this.#birth = null;
     // Whatever an earlier connection awaited or owed, this one begins with its own reply.
+    // Time, so that of two pages with a copied client id the later attempt is that of the later.
+    this.#attempt = Math.max(this.#attempt + 1, this.#options.runtime.now());
     this.#awaitedTag = 0;
     this.#isComparing = true;
     this.#takeUnacknowledged();
@@ -142,6 +152,7 @@ export class Sync {
       ...this.#position,
       confirmed: this.#queue.confirmed,
       birth: this.#birth,
+      attempt: this.#attempt,
       ...(token && { token: await token() }),
     });
   }

@@ -12,6 +12,8 @@ import type { Checkpoint, JournalRow, RoomRow, RoomStorage, StoredSegment } from
 /** Everything that a room knows, and nothing that storage could not tell again. */
 export interface Memory {
   epoch: string;
+  /** Checkpoints ever written. */
+  checkpoints: number;
   /** Whether storage knows of this room yet. */
   stored: boolean;
   readonly state: State;
@@ -60,12 +62,13 @@ export function wake(storage: RoomStorage, limits: Limits, newEpoch: () => strin
 
 /** The row of a room in which nothing has happened. */
 export function newRoomRow(epoch: string): RoomRow {
-  return { epoch, n: 0, rev: 0, ringFrom: 0, horizon: 0, tombstones: "[]", checksums: "{}" };
+  return { epoch, checkpoints: 0, n: 0, rev: 0, ringFrom: 0, horizon: 0, tombstones: "[]", checksums: "{}" };
 }
 
 function emptyMemory(room: RoomRow, stored: boolean, limits: Limits, segments: readonly Segment[]): Memory {
   return {
     epoch: room.epoch,
+    checkpoints: room.checkpoints,
     stored,
     state: new State(),
     authorship: new AuthorshipIndex(limits.maxTombstones),
@@ -103,6 +106,7 @@ export function makeCheckpoint(memory: Memory, pages: PageWrites, forgotten: For
   return {
     room: {
       epoch: memory.epoch,
+      checkpoints: memory.checkpoints + 1,
       n: memory.n,
       rev: memory.rev,
       ringFrom: memory.history.ringFrom ?? memory.rev,
@@ -122,6 +126,7 @@ export function makeCheckpoint(memory: Memory, pages: PageWrites, forgotten: For
 
 /** Notes that `checkpoint` is on disk. */
 export function settleCheckpoint(memory: Memory, checkpoint: Checkpoint): void {
+  memory.checkpoints = checkpoint.room.checkpoints;
   memory.checkpointN = checkpoint.room.n;
   memory.checkpointRev = checkpoint.room.rev;
   memory.journalBytes = 0;

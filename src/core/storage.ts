@@ -28,6 +28,8 @@ export interface StoredSegment {
 /** The one row about the room itself, written by each checkpoint. */
 export interface RoomRow {
   readonly epoch: string;
+  /** Checkpoints ever written; never restarts. With `n` of the journal it tells an instance whether it is the newest. */
+  readonly checkpoints: number;
   /** Number of the last flush that the pages hold, 0 before the first checkpoint. */
   readonly n: number;
   /** Revision that the pages hold. */
@@ -60,7 +62,7 @@ export interface Checkpoint {
 export interface RoomStorage {
   /** The room's row, or undefined when this room was never written to. */
   room(): RoomRow | undefined;
-  /** Notes a new room's epoch before anything is served. */
+  /** Notes a new room's epoch before anything is served. Throws {@link SupersededError} when another instance has done so. */
   create(room: RoomRow): void;
   pages(): Iterable<StoredPage>;
   /** The records of one page, undefined when there is no such page. */
@@ -70,10 +72,11 @@ export interface RoomStorage {
   segments(): Iterable<StoredSegment>;
   /** All rows still there, in order of `n`. */
   journal(): Iterable<JournalRow>;
-  /** Throws {@link SupersededError} when another instance has written `row.n` or more. */
-  append(row: JournalRow): void;
-  /** Throws {@link SupersededError} when another instance has written beyond flush `n`. */
-  assertNewest(n: number): void;
+  /** Throws {@link SupersededError} when another instance has written `row.n` or more, or another than checkpoint `checkpoints`. */
+  append(row: JournalRow, checkpoints: number): void;
+  /** Throws {@link SupersededError} when another instance has written beyond flush `n` or another checkpoint. */
+  assertNewest(n: number, checkpoints: number): void;
+  /** Throws {@link SupersededError} when the one before `checkpoint.room.checkpoints` is not the last that was written. */
   checkpoint(checkpoint: Checkpoint): void;
 }
 

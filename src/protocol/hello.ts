@@ -26,6 +26,8 @@ export const Hello = z.object({
    * null. A room that has forgotten a client since then cannot tell what became of its calls.
    */
   birth: z.nullable(Counter),
+  /** Grows with each attempt of this client id to connect, so that one that arrives late does not replace a newer. */
+  attempt: z.optional(Counter),
   /** For `authenticate`; left out when there is none. */
   token: z.optional(z.string().check(z.maxLength(8_192))),
 });

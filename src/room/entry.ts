@@ -5,6 +5,7 @@ import type { Memory } from "../core/memory.ts";
 import { assertSize, parseWith } from "../core/transaction.ts";
 import { encodeDown } from "../protocol/codec.ts";
 import type { Code } from "../protocol/codes.ts";
+import type { Hello } from "../protocol/hello.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import type { Session } from "./session.ts";
@@ -29,7 +30,7 @@ export function userAs(definition: AnyRoomDefinition, user: Json, maxBytes: numb
 /** Why a client may not come in, undefined when it may. A client id belongs to who knows its secret, and to the user that it was first used by. */
 export function refusalOf(
   { actor, secret, user }: Client,
-  birth: number | null,
+  { birth, attempt = 0 }: Pick<Hello, "birth" | "attempt">,
   { marks, horizon }: Memory,
   sessions: ReadonlyMap<string, Session>,
   maxSessions: number,
@@ -39,6 +40,7 @@ export function refusalOf(
   const owner = ownerOf(user);
   if ((former?.client.secret ?? mark?.secret ?? secret) !== secret) return "id-conflict";
   if ((former ? ownerOf(former.client.user) : (mark?.owner ?? owner)) !== owner) return "id-conflict";
+  if (former !== undefined && attempt < former.attempt) return "replaced";
   if (mark === undefined && birth !== null && birth < horizon) return "too-old";
   if (former === undefined && sessions.size >= maxSessions) return "room-full";
   return undefined;

@@ -67,9 +67,11 @@ function push(room: InboxRoom, session: Session, { first, calls, confirmed, rece
     const message = `a frame carries at most ${room.limits.maxCallsPerFrame} calls`;
     return refusePush(session, { code: "too-large", message, clientReqId: first });
   }
+  const mark = room.journal.memory.marks.get(session.client.actor)?.mark ?? 0;
   for (const [index, [baseRev, type, payload]] of calls.entries()) {
     const clientReqId = first + index;
-    const retryAfterMs = session.calls.take(room.now(), calls.length - index);
+    // To refuse what was executed before would be to say that it was not.
+    const retryAfterMs = clientReqId <= mark ? 0 : session.calls.take(room.now(), calls.length - index);
     if (retryAfterMs > 0) {
       return refusePush(session, {
         code: "rate-limited",
@@ -110,7 +112,7 @@ function answer(room: InboxRoom, session: Session, clientReqId: number, submissi
 }
 
 /** Answers a push of which nothing from `clientReqId` on was executed. */
-function refusePush(
+export function refusePush(
   session: Session,
   error: Omit<ErrorFrame, "kind"> & { readonly clientReqId: number },
 ): void {

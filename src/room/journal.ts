@@ -37,7 +37,7 @@ export class Journal {
 
   /** Throws `SupersededError` when another instance has written since: what this one knows is not the truth. */
   assertNewest(): void {
-    if (this.memory.stored) this.#storage.assertNewest(this.memory.n);
+    if (this.memory.stored) this.#storage.assertNewest(this.memory.n, this.memory.checkpoints);
   }
 
   /** Makes the epoch last. A room that nobody joined or wrote to leaves nothing in storage. */
@@ -51,7 +51,7 @@ export class Journal {
   write(flush: Flush): void {
     if (this.isFull) throw new Error(`journal full: no checkpoint since flush ${this.memory.checkpointN}`);
     this.create();
-    this.#storage.append(flush.row);
+    this.#storage.append(flush.row, this.memory.checkpoints);
     this.#engine.settle(flush);
   }
 
@@ -90,16 +90,14 @@ export class Journal {
     settleCheckpoint(memory, checkpoint);
   }
 
-  /** Begins another history with the state as it is. The checkpoint makes rows of the former one needless. */
+  /**
+   * Begins another history with the state as it is; the checkpoint makes rows of the former one needless. When this throws,
+   * memory must be thrown away: rows of an epoch that the room's row does not name would not be read again.
+   */
   renewEpoch(now: number, isPresent: (actor: string) => boolean): void {
     this.create();
     this.memory.epoch = this.#newEpoch();
-    try {
-      this.checkpoint(now, isPresent);
-    } catch (error) {
-      this.reload(); // rows of an epoch that the room's row does not name would not be read again
-      throw error;
-    }
+    this.checkpoint(now, isPresent);
   }
 
   /** Flushes since the last checkpoint. */

@@ -148,8 +148,14 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
     const hello = decodeHello(offered);
     const { 0: clientEnd, 1: serverEnd } = new WebSocketPair();
     this.ctx.acceptWebSocket(serverEnd);
-    const joined: Session | Code =
-      hello === undefined ? "invalid" : this.#room.join(socketOf(serverEnd), hello, readIdentity(request));
+    let joined: Session | Code;
+    try {
+      joined =
+        hello === undefined ? "invalid" : this.#room.join(socketOf(serverEnd), hello, readIdentity(request));
+    } catch (error) {
+      closeQuietly(serverEnd, codes.internal.closeCode, "internal"); // accepted, it would be held for ever
+      throw error;
+    }
     if (typeof joined === "string") closeQuietly(serverEnd, codes[joined].closeCode, joined);
     else this.#sessions.set(serverEnd, joined);
     return new Response(null, {

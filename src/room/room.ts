@@ -15,7 +15,7 @@ import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
 import { refusalOf, sendWelcome, splitClientId, userAs } from "./entry.ts";
 import { FlushPace } from "./flush-pace.ts";
-import { handleFrame, sendError, type InboxRoom } from "./inbox.ts";
+import { handleFrame, refusePush, sendError, type InboxRoom } from "./inbox.ts";
 import { Journal } from "./journal.ts";
 import { Sender } from "./sender.ts";
 import { Session, type Attachment, type Socket } from "./session.ts";
@@ -52,6 +52,9 @@ export interface Identity {
 
 /** Of the frames that may be unacknowledged: how many a session may have with all the answers that it provoked. */
 const maxAnswersShare = 4;
+
+/** What a push is answered that storage did not take. The pause keeps all from coming again at once, while it fails. */
+const storageFailed = { code: "internal", message: codes.internal.sentence, retryAfterMs: 1_000 } as const;
 
 /** One room: messages and calls come in at any time, and only its `flush` lets anything out. */
 export class Room {
@@ -108,11 +111,17 @@ export class Room {
     const [actor, secret] = splitClientId(hello.client);
     const client: Client = { actor, secret, user, role: identity.role };
     if (hello.schema !== this.#definition.version) return "schema-mismatch";
-    const refusal = refusalOf(client, hello.birth, memory, this.#sessions, this.#limits.maxSessions);
+    const refusal = refusalOf(client, hello, memory, this.#sessions, this.#limits.maxSessions);
     if (refusal !== undefined) return refusal;
-    this.#journal.create();
+    this.#asNewest(() => this.#journal.create());
     const former = this.#sessions.get(actor);
-    const session = Session.open(socket, client, memory.epoch, this.#limits, this.#ports.now());
+    const { attempt = 0 } = hello;
+    const session = Session.open(
+      socket,
+      { client, epoch: memory.epoch, attempt },
+      this.#limits,
+      this.#ports.now(),
+    );
     if (former !== undefined) {
       // The same person, still here: others need not hear of it.
       session.presence = former.presence;
@@ -250,7 +259,12 @@ export class Room {
    */
   renewEpoch(): void {
     this.flush();
-    this.#journal.renewEpoch(this.#ports.now(), (actor) => this.#sessions.has(actor));
+    try {
+      this.#journal.renewEpoch(this.#ports.now(), (actor) => this.#sessions.has(actor));
+    } catch (error) {
+      this.#recover(error);
+      throw error;
+    }
     for (const session of this.#sessions.values()) {
       this.#dismiss(session, "epoch-changed");
     }
@@ -284,7 +298,7 @@ export class Room {
       this.#journal.write(flush);
       return true;
     } catch (error) {
-      this.#recover(error);
+      this.#recover(error, flush);
       return false;
     }
   }
@@ -297,7 +311,7 @@ export class Room {
   }
 
   /** Nothing of the batch has left the room, so forgetting it and asking for it again loses nothing. */
-  #recover(error: unknown): void {
+  #recover(error: unknown, lost?: Flush): void {
     if (error instanceof SupersededError) return this.#ports.abort(error.message);
     this.#ports.log("storage-failed", { error: nameOf(error) });
     try {
@@ -307,8 +321,10 @@ export class Room {
       return this.#ports.abort("storage cannot be read");
     }
     for (const session of this.#sessions.values()) {
-      session.replies.length = 0; // to calls of the batch, perhaps
-      session.expect((this.#journal.memory.marks.get(session.client.actor)?.mark ?? 0) + 1);
+      const { actor } = session.client;
+      const mark = this.#journal.memory.marks.get(actor)?.mark ?? 0;
+      session.dropReplies(mark);
+      if (lost?.answers.has(actor)) refusePush(session, { ...storageFailed, clientReqId: mark + 1 });
     }
     this.#schedule(); // presence and events are still to be told
   }
@@ -352,8 +368,13 @@ export class Room {
   /** Makes sure that all there is to tell is on disk, and that this instance is the one to tell it. */
   #settle(): void {
     if (this.#journal.engine.hasBatch || !this.#signals.isEmpty) this.flush();
+    this.#asNewest(() => this.#journal.assertNewest());
+  }
+
+  /** Touches storage, which ends this instance when another has taken over. */
+  #asNewest(touch: () => void): void {
     try {
-      this.#journal.assertNewest();
+      touch();
     } catch (error) {
       if (error instanceof SupersededError) this.#ports.abort(error.message);
       throw error;

@@ -71,7 +71,7 @@ export class Sender {
     this.#hasReplies = false;
     for (const session of this.#sessions.values()) {
       if (!session.isLive) continue;
-      if (delta !== undefined && session.lastSentRev !== delta.from) {
+      if (session.lastSentRev !== (delta?.from ?? memory.rev)) {
         this.catchUp(memory, session, { epoch: memory.epoch, rev: session.lastSentRev }, undefined);
         frames += 1;
         continue;

@@ -39,6 +39,8 @@ export type Feed =
 export interface Attachment {
   readonly client: Client;
   readonly epoch: string;
+  /** Of the hello: a session with a lower one is an older attempt that has arrived late. */
+  readonly attempt: number;
   /** Left out when this session has announced none. */
   readonly presence?: Json;
   readonly calls: BucketState;
@@ -52,6 +54,7 @@ export const live: Feed = { kind: "live" };
 export class Session {
   readonly client: Client;
   readonly epoch: string;
+  readonly attempt: number;
   readonly socket: Socket;
   readonly calls: TokenBucket;
   readonly signals: TokenBucket;
@@ -82,6 +85,7 @@ export class Session {
     this.#limits = limits;
     this.client = attachment.client;
     this.epoch = attachment.epoch;
+    this.attempt = attachment.attempt;
     this.calls = new TokenBucket(limits.callsPerSecond, limits.callsBurst, attachment.calls);
     this.signals = new TokenBucket(limits.signalsPerSecond, limits.signalsBurst, attachment.signals);
     this.#presence = attachment.presence;
@@ -90,10 +94,15 @@ export class Session {
     this.#changed = changed;
   }
 
-  static open(socket: Socket, client: Client, epoch: string, limits: Limits, now: number): Session {
+  static open(
+    socket: Socket,
+    who: Pick<Attachment, "client" | "epoch" | "attempt">,
+    limits: Limits,
+    now: number,
+  ): Session {
     const calls = { tokens: limits.callsBurst, at: now };
     const signals = { tokens: limits.signalsBurst, at: now };
-    return new Session(socket, { client, epoch, calls, signals, feed: live }, limits, 0, true);
+    return new Session(socket, { ...who, calls, signals, feed: live }, limits, 0, true);
   }
 
   /** After hibernation: a session that was live has been sent everything up to `rev`. */
@@ -141,6 +150,12 @@ export class Session {
     this.send(encodeDown({ kind: "gap", expected: clientReqId }));
   }
 
+  /** Drops the replies to calls above `mark`: they were of a batch that is lost. */
+  dropReplies(mark: number): void {
+    const kept = this.replies.filter(([clientReqId]) => clientReqId <= mark);
+    this.replies.splice(0, this.replies.length, ...kept);
+  }
+
   /** `bytes` spares counting them again for a text that many are sent. */
   send(text: string, bytes: number = utf8Bytes(text)): void {
     this.#unacknowledged.push(bytes);
@@ -169,6 +184,7 @@ export class Session {
     this.socket.save({
       client: this.client,
       epoch: this.epoch,
+      attempt: this.attempt,
       ...(this.#presence !== undefined && { presence: this.#presence }),
       calls: this.calls.state,
       signals: this.signals.state,

@@ -14,7 +14,7 @@ const layout = 2;
 
 const tables = `
   CREATE TABLE room (
-    id INTEGER PRIMARY KEY CHECK (id = 1), layout INTEGER NOT NULL, epoch TEXT NOT NULL, n INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY CHECK (id = 1), layout INTEGER NOT NULL, epoch TEXT NOT NULL, checkpoints INTEGER NOT NULL, n INTEGER NOT NULL,
     rev INTEGER NOT NULL, ringFrom INTEGER NOT NULL, horizon INTEGER NOT NULL, tombstones TEXT NOT NULL,
     checksums TEXT NOT NULL
   );
@@ -48,8 +48,7 @@ export class SqliteStorage implements RoomStorage {
   constructor(storage: DurableObjectStorage, slots: number) {
     this.#storage = storage;
     this.#slots = slots;
-    this.#hasTables =
-      this.#rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'room'").length > 0;
+    this.#hasTables = this.#hasRoomTable();
   }
 
   room(): RoomRow | undefined {
@@ -61,6 +60,7 @@ export class SqliteStorage implements RoomStorage {
   }
 
   create(room: RoomRow): void {
+    if (this.#hasRoomTable()) throw new SupersededError("another instance has made the room");
     this.#storage.transactionSync(() => {
       this.#storage.sql.exec(tables);
       this.#writeRoom(room);
@@ -90,9 +90,10 @@ export class SqliteStorage implements RoomStorage {
     return this.#storage.sql.exec<JournalRow & Row>("SELECT * FROM journal ORDER BY n");
   }
 
-  append(row: JournalRow): void {
+  append(row: JournalRow, checkpoints: number): void {
     const { rowsWritten } = this.#storage.sql.exec(
-      `INSERT INTO journal (slot, n, epoch, "from", "to", body, marks, authors) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO journal (slot, n, epoch, "from", "to", body, marks, authors)
+       SELECT ?, ?, ?, ?, ?, ?, ?, ? FROM room WHERE checkpoints = ?
        ON CONFLICT (slot) DO UPDATE SET n = excluded.n, epoch = excluded.epoch, "from" = excluded."from",
          "to" = excluded."to", body = excluded.body, marks = excluded.marks, authors = excluded.authors
        WHERE excluded.n > journal.n`,
@@ -104,20 +105,24 @@ export class SqliteStorage implements RoomStorage {
       row.body,
       row.marks,
       row.authors,
+      checkpoints,
     );
-    if (rowsWritten !== 1) throw new SupersededError(`another instance has written flush ${row.n}`);
+    if (rowsWritten !== 1)
+      throw new SupersededError(`another instance has written flush ${row.n} or a checkpoint`);
   }
 
-  assertNewest(n: number): void {
+  assertNewest(n: number, checkpoints: number): void {
     const slot = (n + 1) % this.#slots;
     const next = this.#rows<{ n: number }>("SELECT n FROM journal WHERE slot = ?", slot)[0];
     if (next !== undefined && next.n > n)
       throw new SupersededError(`another instance has written flush ${next.n}`);
+    this.#assertCheckpoint(checkpoints);
   }
 
   checkpoint({ room, pages, marks, forgottenMarks, writtenSegments, removedSegments }: Checkpoint): void {
     const { sql } = this.#storage;
     this.#storage.transactionSync(() => {
+      this.#assertCheckpoint(room.checkpoints - 1);
       for (const { number, collection, firstId, records, authorship } of pages.written) {
         sql.exec(
           "REPLACE INTO page VALUES (?, ?, ?, ?, ?)",
@@ -142,9 +147,19 @@ export class SqliteStorage implements RoomStorage {
     });
   }
 
-  #writeRoom({ epoch, n, rev, ringFrom, horizon, tombstones, checksums }: RoomRow): void {
-    const values = [layout, epoch, n, rev, ringFrom, horizon, tombstones, checksums];
-    this.#storage.sql.exec("REPLACE INTO room VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)", ...values);
+  #hasRoomTable(): boolean {
+    return this.#rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'room'").length > 0;
+  }
+
+  #assertCheckpoint(checkpoints: number): void {
+    const stored = this.#rows<{ checkpoints: number }>("SELECT checkpoints FROM room")[0]?.checkpoints;
+    if (stored !== checkpoints)
+      throw new SupersededError(`another instance has written checkpoint ${stored}`);
+  }
+
+  #writeRoom({ epoch, checkpoints, n, rev, ringFrom, horizon, tombstones, checksums }: RoomRow): void {
+    const values = [layout, epoch, checkpoints, n, rev, ringFrom, horizon, tombstones, checksums];
+    this.#storage.sql.exec("REPLACE INTO room VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)", ...values);
   }
 
   #rows<T extends object = Row>(query: string, ...bindings: SqlStorageValue[]): T[] {

@@ -30,14 +30,17 @@ describe("the first hello", () => {
     expect(socket.protocols[0]).toBe("deltaroom.v1");
     const { client } = socket.hello;
     const said = { client, schema: 7, token: "let me in" };
-    expect(socket.hello).toEqual({ ...said, epoch: null, rev: 0, confirmed: 0, birth: null });
+    const { attempt = 0 } = socket.hello;
+    expect(socket.hello).toEqual({ ...said, attempt, epoch: null, rev: 0, confirmed: 0, birth: null });
     socket.greet({ rev: 40, birth: 9 });
     room.mutate.addUp({ id: "c1", by: 1 });
     await turn();
     socket.delta(40, { counters: [["put", "c1", { value: 1 }]] }, { mark: 1, outcomes: [[1, 41]] });
     socket.drop();
     await vi.advanceTimersByTimeAsync(250);
-    expect(server.newest.hello).toEqual({ ...said, epoch, rev: 41, confirmed: 1, birth: null });
+    const later = server.newest.hello;
+    expect(later).toEqual({ ...said, attempt: later.attempt, epoch, rev: 41, confirmed: 1, birth: null });
+    expect(later.attempt).toBeGreaterThan(attempt);
   });
 
   test("says since when a call of its is in doubt, so that only then it can be too old", async () => {

@@ -55,6 +55,14 @@ describe("silence", () => {
     expect(server.sockets).toHaveLength(1);
   });
 
+  test("is noticed as soon when the clock was set back a day", async () => {
+    const { server, socket } = await joined();
+    vi.setSystemTime(Date.now() - 86_400_000);
+    await pass(35_000);
+    expect(socket.texts).toEqual(["ping"]);
+    expect(server.sockets).toHaveLength(2);
+  });
+
   test("about a call for 10 s means that the connection is not what it seems", async () => {
     const { room, server, socket } = await joined();
     await pass(3_000);

@@ -235,8 +235,41 @@ describe("pacing", () => {
     socket.say({ kind: "gap", expected: 3 });
     await vi.advanceTimersByTimeAsync(16);
     expect(socket.ids).toEqual([1, 2, 3, 4, 3, 4]);
-    socket.say({ kind: "gap", expected: 5 }); // as a room says to all when its storage has failed
+    socket.say({ kind: "gap", expected: 5 });
     await vi.advanceTimersByTimeAsync(16);
+    expect(socket.ids).toEqual([1, 2, 3, 4, 3, 4]);
+  });
+
+  test("goes on at once although the clock was set back a day", async () => {
+    const { room, socket } = await joined();
+    room.mutate.addUp({ id: "c1", by: 1 });
+    await turn();
+    socket.say({ kind: "error", code: "rate-limited", message: "", clientReqId: 1, retryAfterMs: 100 });
+    vi.setSystemTime(Date.now() - 86_400_000);
+    await vi.advanceTimersByTimeAsync(100);
+    room.mutate.addUp({ id: "c1", by: 1 });
+    await vi.advanceTimersByTimeAsync(20);
+    expect(socket.ids).toEqual([1, 1, 2]);
+  });
+
+  test("keeps every call's id, also when a refusal comes that is of a push from long ago", async () => {
+    const { room, socket } = await joined();
+    for (let n = 0; n < 4; n++) room.mutate.addUp({ id: "c1", by: 1 });
+    await turn();
+    socket.delta(
+      0,
+      { counters: [["put", "c1", { value: 2 }]] },
+      {
+        mark: 2,
+        outcomes: [
+          [1, 1],
+          [2, 2],
+        ],
+      },
+      2,
+    );
+    socket.say({ kind: "error", code: "rate-limited", message: "", clientReqId: 1, retryAfterMs: 100 });
+    await vi.advanceTimersByTimeAsync(200);
     expect(socket.ids).toEqual([1, 2, 3, 4, 3, 4]);
   });
 });

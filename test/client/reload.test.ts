@@ -2,6 +2,8 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { ClientRoom, type SavedClient } from "../../client/client-room.ts";
 import { ownRuntime } from "../../client/platform.ts";
 import type { Room } from "../../client/index.ts";
+import { codes } from "../../src/protocol/codes.ts";
+import { encodeHello, type Hello } from "../../src/protocol/hello.ts";
 import { newTestRoom, patch, put, remove } from "../room/rooms.ts";
 import { testBoard, type TestBoard } from "../room/test-board.ts";
 import { expectAgreement, hushed, leave, outcomeOf, until, type Entered } from "./enter.ts";
@@ -105,6 +107,24 @@ describe("a page that is loaded anew with the calls that its room has not answer
   });
 });
 
+test("a page that connects late, behind the page that took over from it, does not put that one out", async () => {
+  const at = newTestRoom();
+  const page = openPage(at);
+  await page.room.ready;
+  const saved = page.save();
+  page.link.cut();
+  const late = page.link.transport;
+  const next = openPage(at, saved);
+  await next.room.ready;
+  const { hellos } = page.link;
+  page.link.mend();
+  const socket = late(at.url.replace("http", "ws"), ["deltaroom.v1", encodeHello(hellos[0] as Hello)]);
+  const closed = new Promise((resolve) => socket.addEventListener("close", ({ code }) => resolve(code)));
+  expect(await closed).toBe(codes.replaced.closeCode);
+  expect(await outcomeOf(next.room.mutate.addUp({ id: "n", by: 1 }))).toBe(1);
+  expect(next.room.status).toBe("online");
+});
+
 describe("two tabs that go by one client id, as a copied tab does", () => {
   async function copied(): Promise<{ at: ReturnType<typeof newTestRoom>; one: Page; two: () => Page }> {
     const at = newTestRoom();
@@ -142,6 +162,24 @@ describe("two tabs that go by one client id, as a copied tab does", () => {
     one.room.reconnect();
     expect(await outcomeOf(lost)).toBe("id-conflict");
     expect(await expectAgreement(at, one)).toEqual({ shapes: { n: { x: 10, y: 0 } } });
+  });
+
+  test("make a call that neither had sent when it was copied, once", async () => {
+    const at = newTestRoom();
+    const one = openPage(at);
+    await one.room.ready;
+    one.link.cut();
+    one.room.mutate.addUp({ id: "n", by: 1 });
+    one.room.transact((tx) => tx.shapes.put("s", { x: 1, y: 1 }));
+    const second = openPage(at, one.save());
+    await second.room.ready;
+    await until(() => second.room.pending === 0);
+    second.link.cut();
+    one.link.mend();
+    one.room.reconnect();
+    expect(await expectAgreement(at, one)).toEqual({ shapes: { n: { x: 1, y: 0 }, s: { x: 1, y: 1 } } });
+    expect((await at.json()).rev).toBe(2);
+    expect([...one.rejections, ...second.rejections]).toEqual([]);
   });
 
   test("that both have the same call in doubt are both told what came of it", async () => {

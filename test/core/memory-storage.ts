@@ -61,7 +61,7 @@ export class MemoryStorage implements RoomStorage {
 
   create(room: RoomRow): void {
     this.#failWhenTold("create");
-    if (this.#room !== undefined) throw new Error("table room already exists");
+    if (this.#room !== undefined) throw new SupersededError("another instance has made the room");
     this.#room = storable(room);
   }
 
@@ -85,8 +85,9 @@ export class MemoryStorage implements RoomStorage {
     return copyOf([...this.#journal.values()].toSorted((a, b) => a.n - b.n));
   }
 
-  append(row: JournalRow): void {
+  append(row: JournalRow, checkpoints: number): void {
     this.#failWhenTold("append");
+    this.#assertCheckpoint(checkpoints);
     const slot = row.n % this.#slots;
     const held = this.#journal.get(slot);
     if (held !== undefined && held.n >= row.n)
@@ -94,7 +95,8 @@ export class MemoryStorage implements RoomStorage {
     this.#journal.set(slot, storable(row));
   }
 
-  assertNewest(n: number): void {
+  assertNewest(n: number, checkpoints: number): void {
+    this.#assertCheckpoint(checkpoints);
     const next = this.#journal.get((n + 1) % this.#slots);
     if (next !== undefined && next.n > n)
       throw new SupersededError(`another instance has written flush ${next.n}`);
@@ -102,6 +104,7 @@ export class MemoryStorage implements RoomStorage {
 
   checkpoint(checkpoint: Checkpoint): void {
     this.#failWhenTold("checkpoint");
+    this.#assertCheckpoint(checkpoint.room.checkpoints - 1);
     // Everything that may throw comes first: a transaction writes all of it or nothing.
     const room = storable(checkpoint.room);
     const pages = checkpoint.pages.written.map(storable);
@@ -116,6 +119,12 @@ export class MemoryStorage implements RoomStorage {
     for (const from of checkpoint.removedSegments) this.#segments.delete(from);
     for (const segment of segments) this.#segments.set(segment.from, segment);
     this.#room = room;
+  }
+
+  #assertCheckpoint(checkpoints: number): void {
+    const stored = this.#room?.checkpoints;
+    if (stored !== checkpoints)
+      throw new SupersededError(`another instance has written checkpoint ${stored}`);
   }
 
   #failWhenTold(write: Write): void {

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeChanges, type Changes } from "../../src/core/changes.ts";
-import { wake, type Memory } from "../../src/core/memory.ts";
+import { newRoomRow, wake, type Memory } from "../../src/core/memory.ts";
 import { State } from "../../src/core/state.ts";
 import { SupersededError } from "../../src/core/storage.ts";
 import { deltasOf, factsOf, JournaledRoom, tinyLimits } from "./journaled-room.ts";
@@ -217,7 +217,7 @@ describe("the journal", () => {
   test("may hold rows of an epoch that is no more", () => {
     const room = roomAfter(2, { ...tinyLimits, maxRingFlushes: 10 });
     const [row] = [...room.storage.journal()];
-    room.storage.append({ ...(row as NonNullable<typeof row>), n: 7, epoch: "before the restore" });
+    room.storage.append({ ...(row as NonNullable<typeof row>), n: 7, epoch: "before the restore" }, room.memory.checkpoints);
     expect(factsOf(room.wake())).toEqual(factsOf(room.memory));
   });
 
@@ -373,6 +373,7 @@ describe("the storage that these tests use", () => {
 
   test("takes no row that the platform would refuse", () => {
     const storage = new MemoryStorage(4);
+    storage.create(newRoomRow("e"));
     const row = {
       n: 1,
       epoch: "e",
@@ -382,7 +383,7 @@ describe("the storage that these tests use", () => {
       marks: "[]",
       authors: "",
     };
-    expect(() => storage.append(row)).toThrow("too big");
+    expect(() => storage.append(row, 0)).toThrow("too big");
     expect([...storage.journal()]).toEqual([]);
   });
 });

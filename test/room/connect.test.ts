@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { defaultLimits } from "../../src/core/limits.ts";
+import { codes } from "../../src/protocol/codes.ts";
 import type { Attachment } from "../../src/room/session.ts";
 import { withLoneRoom } from "./lone-room.ts";
 import { newPrivateRoom, newSmallRoom, newTestRoom, put } from "./rooms.ts";
@@ -126,6 +127,23 @@ describe("connecting", () => {
     await room.evict();
     expect(await alice.commit(edit)).toEqual([1]);
     expect((await room.json()).rev).toBe(1);
+  });
+
+  it("in an attempt that is older than the one that is here is refused, and replaces nobody", async () => {
+    const room = newTestRoom();
+    const id = { actor: "actor-alice", secret: "the-same-secret-for-both" };
+    const [newer, older] = [room.client(id), room.client(id)];
+    await newer.open({ attempt: 7 });
+    await newer.caughtUp();
+    for (const attempt of [6, undefined]) {
+      await older.open({ attempt });
+      expect(await older.closed()).toEqual({ closeCode: codes.replaced.closeCode, reason: "replaced" });
+      await room.evict();
+    }
+    expect(await newer.commit(edit)).toEqual([1]);
+    await older.open({ attempt: 7 });
+    expect(await newer.closed()).toMatchObject({ reason: "replaced" });
+    await older.caughtUp();
   });
 
   it("under a client id that another user has used is refused, while that client is here and after it has gone", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { withLoneRoom } from "./lone-room.ts";
-import { newSmallRoom } from "./rooms.ts";
+import { withLoneRoom, type LoneClient, type LoneRoom } from "./lone-room.ts";
+import { newSmallRoom, put } from "./rooms.ts";
 
 const add = (by: number) => ["addUp", { id: "sum", by }] as const;
 const everyMessage = { flushIntervalMs: 0, maxRingFlushes: 8 };
@@ -15,7 +15,9 @@ describe("when a row cannot be written", () => {
       alice.pushAt(2, add(10)); // its outcome is known by now, but not on disk
       room.failing.append = "disk full";
       room.pass(20);
-      expect(alice.take()).toEqual([{ kind: "gap", expected: 2 }]);
+      expect(alice.take()).toMatchObject([
+        { kind: "error", code: "internal", clientReqId: 2, retryAfterMs: 1_000 },
+      ]);
       expect(room.logged).toEqual(["storage-failed"]);
       room.failing.append = undefined;
       alice.send({ kind: "presence", presence: { at: 1 } });
@@ -25,6 +27,26 @@ describe("when a row cannot be written", () => {
       room.pass(20);
       expect(alice.copy.outcomes.get(2)).toBe(2);
       expect(alice.copy.get("shapes", "sum")).toEqual({ x: 11, y: 0 });
+    });
+  });
+
+  it("who had nothing in it hears nothing, and an answer that is on disk is still given", async () => {
+    await withLoneRoom({}, (room) => {
+      const [alice, bob] = [room.join("actor-alice"), room.join("actor-bob")];
+      bob.push(add(1));
+      for (const client of [alice, bob]) client.take();
+      room.failing.append = "disk full";
+      for (let attempt = 0; attempt < 50; attempt++) {
+        alice.pushAt(1, add(10));
+        room.pass(20);
+      }
+      expect(bob.take()).toEqual([]);
+      alice.pushAt(1, add(10));
+      bob.pushAt(1, add(1));
+      room.pass(20);
+      room.failing.append = undefined;
+      room.pass(1_000);
+      expect(bob.take()).toEqual([{ kind: "update", mark: 1, outcomes: [[1, 1]] }]);
     });
   });
 
@@ -52,7 +74,12 @@ describe("when a row cannot be written", () => {
       room.failing.append = "disk full";
       const bob = room.join("actor-bob");
       expect(bob.copy.rev).toBe(1);
-      expect(alice.take().at(-1)).toEqual({ kind: "gap", expected: 2 });
+      expect(alice.take().at(-1)).toMatchObject({
+        kind: "error",
+        code: "internal",
+        clientReqId: 2,
+        retryAfterMs: 1_000,
+      });
     });
   });
 
@@ -192,5 +219,73 @@ describe("an instance that another one has superseded", () => {
     alice.resync(1);
     expect(await alice.closed()).toMatchObject({ closeCode: 1006 });
     expect(alice.texts.at(-1)).not.toContain('"tag":1');
+  });
+
+  describe("although both stand at the same flush,", () => {
+    /** Two instances of a room with 40 flushes, and a client at each. */
+    async function withTwo(
+      story: (one: LoneRoom, other: LoneRoom, alice: LoneClient, bob: LoneClient) => void,
+    ): Promise<void> {
+      await withLoneRoom({ limits: { flushIntervalMs: 0, quietCheckpointMs: 1_000 } }, (one) => {
+        const alice = one.join("actor-alice");
+        for (let call = 1; call <= 40; call++) alice.push(add(1));
+        const other = one.rival();
+        const bob = other.join("actor-bobby");
+        alice.take();
+        story(one, other, alice, bob);
+      });
+    }
+
+    const frames = (client: LoneClient) => client.take().filter(({ kind }) => kind === "update");
+
+    it("writes no row once another has written a checkpoint, and answers nobody", async () => {
+      await withTwo((one, other, _, bob) => {
+        one.pass(2_000);
+        expect(one.checkpointN).toBe(40);
+        bob.push(put("shapes", "late", { x: 1, y: 1 }));
+        expect(other.aborted).toContain("another instance has written");
+        expect(frames(bob)).toEqual([]);
+        expect(() => other.room.read()).toThrow("another instance has written checkpoint 1");
+        other.evict();
+        expect(other.room.read().state.get("shapes", "late")).toBeUndefined();
+        expect(other.room.read().rev).toBe(40);
+      });
+    });
+
+    it("writes no checkpoint once another has written one", async () => {
+      await withTwo((one, other, _, bob) => {
+        one.pass(2_000);
+        const pages = one.sql.exec("SELECT * FROM page").toArray();
+        expect(() => other.room.renewEpoch()).toThrow("another instance has written checkpoint 1");
+        expect(other.aborted).toContain("another instance has written");
+        expect(one.sql.exec("SELECT * FROM page").toArray()).toEqual(pages);
+        expect(bob.closed).toBeUndefined();
+      });
+    });
+
+    it("commits nothing to an epoch that another has ended", async () => {
+      await withTwo((one, other, alice) => {
+        other.room.renewEpoch();
+        alice.push(add(1_000));
+        expect(one.aborted).toContain("another instance has written");
+        expect(frames(alice)).toEqual([]);
+        one.evict();
+        expect(one.room.read().epoch).toBe(other.room.read().epoch);
+        const carol = one.join("actor-carol");
+        carol.push(add(1));
+        expect(carol.copy.get("shapes", "sum")).toEqual({ x: 41, y: 0 });
+      });
+    });
+  });
+
+  it("does not make a room that another has made", async () => {
+    await withLoneRoom({}, (one) => {
+      const other = one.rival();
+      one.join("actor-alice").push(add(1));
+      one.pass(100);
+      expect(() => other.join("actor-bobby")).toThrow("another instance has made the room");
+      expect(other.aborted).toContain("another instance has made the room");
+      expect(one.rival().join("actor-bobby").copy.get("shapes", "sum")).toEqual({ x: 1, y: 0 });
+    });
   });
 });

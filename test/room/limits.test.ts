@@ -90,6 +90,18 @@ const cases: { readonly [L in keyof Limits]: Case } = {
         { kind: "error", code: "rate-limited", clientReqId: 6, retryAfterMs: 10 },
         { kind: "update", mark: 5 },
       ]);
+      // What was executed is not refused when it comes again: that would be to say that it was not.
+      alice.pushAt(1, edit, edit, edit);
+      room.pass(20);
+      expect(alice.take()).toMatchObject([
+        {
+          outcomes: [
+            [1, 1],
+            [2, 2],
+            [3, 3],
+          ],
+        },
+      ]);
     },
   ],
   callsPerSecond: [

@@ -50,6 +50,8 @@ export class LoneRoom {
     room?: string | undefined;
   } = {};
   readonly sql: SqlStorage;
+  /** Another instance over the same storage, with a clock of its own. */
+  readonly rival: () => LoneRoom;
   readonly #storage: RoomStorage;
   readonly #definition: AnyRoomDefinition;
   readonly #limits: Limits;
@@ -58,7 +60,9 @@ export class LoneRoom {
   #timers: Timer[] = [];
   #epochs = 0;
 
-  constructor(storage: DurableObjectStorage, { definition, limits, rules }: LoneRoomOptions) {
+  constructor(storage: DurableObjectStorage, options: LoneRoomOptions) {
+    const { definition, limits, rules } = options;
+    this.rival = () => new LoneRoom(storage, options);
     this.#definition = definition ?? testBoard;
     this.#limits = { ...defaultLimits, ...limits };
     const run = serverMutators as unknown as RoomRules["serverMutators"];

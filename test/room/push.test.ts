@@ -66,8 +66,9 @@ describe("a push", () => {
     await bob.until(({ rev }) => rev === 1);
     await room.sql("CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(FAIL, 'disk full'); END");
     alice.push(add(10));
-    expect(await alice.next("gap")).toEqual({ kind: "gap", expected: 2 });
-    expect(await bob.next("gap")).toEqual({ kind: "gap", expected: 1 });
+    const refusal = { code: "internal", clientReqId: 2, retryAfterMs: 1_000 };
+    expect(await alice.next("error")).toMatchObject(refusal);
+    expect(await bob.quiet()).toEqual([]);
     expect(await room.json()).toMatchObject({ rev: 1, collections: { shapes: { sum: { x: 1 } } } });
 
     await room.sql("DROP TRIGGER full");
