@@ -1,17 +1,36 @@
+import type { Fields } from "../core/json.ts";
 import type { Memory } from "../core/memory.ts";
 
 /** Characters gathered before they are handed on: a state is never one string. */
 const chunkChars = 65_536;
 
-/** `{ "epoch": …, "rev": …, "collections": { <name>: { <id>: <record> } } }`, in pieces, all of one revision. */
-export function* jsonSnapshot(memory: Memory, collections: readonly string[]): Generator<string> {
-  let chunk = `{"epoch":${JSON.stringify(memory.epoch)},"rev":${memory.rev},"collections":{`;
-  for (const [index, collection] of collections.entries()) {
-    chunk += `${index > 0 ? "," : ""}${JSON.stringify(collection)}:{`;
-    let separator = "";
-    for (const id of memory.state.ids(collection)) {
-      chunk += `${separator}${JSON.stringify(id)}:${JSON.stringify(memory.state.get(collection, id))}`;
-      separator = ",";
+interface Section {
+  readonly name: string;
+  readonly ids: readonly string[];
+  readonly records: readonly (Fields | undefined)[];
+}
+
+/**
+ * `{ "epoch": …, "rev": …, "collections": { <name>: { <id>: <record> } } }`, in pieces, all of this very revision
+ * however late they are asked for: the records are held, which are never changed, and not their text.
+ */
+export function jsonSnapshot(
+  { epoch, rev, state }: Memory,
+  collections: readonly string[],
+): Generator<string> {
+  const sections = collections.map((name): Section => {
+    const ids = state.ids(name);
+    return { name, ids, records: ids.map((id) => state.get(name, id)) };
+  });
+  return pieces(`{"epoch":${JSON.stringify(epoch)},"rev":${rev},"collections":{`, sections);
+}
+
+function* pieces(head: string, sections: readonly Section[]): Generator<string> {
+  let chunk = head;
+  for (const [index, { name, ids, records }] of sections.entries()) {
+    chunk += `${index > 0 ? "," : ""}${JSON.stringify(name)}:{`;
+    for (const [position, id] of ids.entries()) {
+      chunk += `${position > 0 ? "," : ""}${JSON.stringify(id)}:${JSON.stringify(records[position])}`;
       if (chunk.length < chunkChars) continue;
       yield chunk;
       chunk = "";

@@ -171,8 +171,7 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
     const headers = { ETag: etag, "Cache-Control": "no-cache", "Content-Type": "application/json" };
     if (isKnown(etag, request)) return new Response(null, { status: 304, headers });
     const names = Object.keys(this.#definition.collections);
-    // All pieces are made now: the state may be another by the time that the last is asked for.
-    return new Response(streamOf([...jsonSnapshot(memory, names)]), { headers });
+    return new Response(streamOf(jsonSnapshot(memory, names)), { headers });
   }
 }
 
@@ -209,14 +208,13 @@ function isKnown(etag: string, request: Request): boolean {
   return known.some((tag) => tag.trim().replace(/^W\//, "") === etag);
 }
 
-function streamOf(pieces: readonly string[]): ReadableStream<Uint8Array> {
+function streamOf(pieces: Iterator<string, void>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
-  let next = 0;
   return new ReadableStream<Uint8Array>({
     pull(controller) {
-      const piece = pieces[next++];
-      if (piece === undefined) controller.close();
-      else controller.enqueue(encoder.encode(piece));
+      const { value } = pieces.next();
+      if (value === undefined) controller.close();
+      else controller.enqueue(encoder.encode(value));
     },
   });
 }
