@@ -22,7 +22,7 @@ import { reportThrown, type Runtime } from "./platform.ts";
 import type { Replica, ViewChanges } from "./replica.ts";
 import type { Transport } from "./transport.ts";
 
-/** A call that has waited this long for its answer means that the connection is not what it seems. */
+/** A call or a catch-up that has waited this long for its answer means that the connection is not what it seems. */
 const overdueMs = 10_000;
 
 /** Of what the room lets be unacknowledged: an acknowledgement is due. */
@@ -83,6 +83,8 @@ export class Sync {
   /** Tag of the catch-up that is on its way; deltas before it are of no use. */
   #awaitedTag: number | undefined = 0;
   #lastTag = 0;
+  /** When the newest frame came, or the hello was said. */
+  #heardAt = 0;
   #unacknowledgedBytes = 0;
   #unacknowledgedFrames = 0;
   /** The base has not taken what the room sent, or is not what the room has: only a snapshot will do. */
@@ -106,7 +108,7 @@ export class Sync {
       message: (data) => this.#receive(data),
       status: (status) => this.#statusChanged(status),
       refused: (code, willRetry) => events.failed(new RoomError(code, codes[code].sentence, willRetry)),
-      isStuck: (now) => queue.isOverdue(now, overdueMs),
+      isStuck: (now) => queue.isOverdue(now, overdueMs) || this.#isLeftWaiting(now),
     });
   }
 
@@ -145,6 +147,7 @@ export class Sync {
     this.#attempt = Math.max(this.#attempt + 1, this.#options.runtime.now());
     this.#awaitedTag = 0;
     this.#isComparing = true;
+    this.#heardAt = this.#options.runtime.now();
     this.#takeUnacknowledged();
     return encodeHello({
       client: clientId,
@@ -180,6 +183,11 @@ export class Sync {
       this.#isMistaken = true;
       this.#askAgain();
     }
+  }
+
+  /** Whether a catch-up is awaited and nothing comes of it. */
+  #isLeftWaiting(now: number): boolean {
+    return this.#awaitedTag !== undefined && Math.abs(now - this.#heardAt) > overdueMs;
   }
 
   #askAgain(): void {
@@ -293,6 +301,7 @@ export class Sync {
   }
 
   #noteReceived(frame: DownFrame, bytes: number): void {
+    this.#heardAt = this.#options.runtime.now();
     const { delta, parts } = frame.kind === "update" ? frame : {};
     this.#tellTraffic({
       direction: "down",

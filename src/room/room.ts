@@ -131,7 +131,7 @@ export class Room {
     memory.marks.see(actor, this.#ports.now());
     memory.marks.confirm(actor, hello.confirmed);
     sendWelcome(session, memory, this.#limits);
-    this.#sender.catchUp(memory, session, hello, 0);
+    if (!this.#serve(session, () => this.#sender.catchUp(memory, session, hello, 0))) return "internal";
     if (session.presence === undefined && this.#definition.presence === undefined) {
       session.presence = {};
       this.#signals.join(actor, client.user, {});
@@ -168,24 +168,42 @@ export class Room {
   }
 
   #handle(session: Session, frame: UpFrame): void {
-    try {
-      handleFrame(this.#inbox, session, frame);
-    } catch (error) {
-      this.#refuse(session, error);
-    }
+    this.#serve(session, () => {
+      try {
+        handleFrame(this.#inbox, session, frame);
+      } catch (error) {
+        this.#refuse(session, frame, error);
+      }
+    });
   }
 
-  /** Answers a frame that was not carried out. What is no refusal is somebody's bug, such as a schema's that throws. */
-  #refuse(session: Session, error: unknown): void {
-    if (error instanceof SupersededError) throw error;
-    if (!(error instanceof Rejection)) {
-      this.#ports.log("frame-failed", { error: nameOf(error) });
-      return sendError(session, { code: "internal", message: codes.internal.sentence });
+  /** Answers a frame that was not carried out. Throws again what leaves the client waiting for more than an error. */
+  #refuse(session: Session, { kind }: UpFrame, error: unknown): void {
+    if (error instanceof Rejection) {
+      const { code, message, data } = error;
+      // Any other data is by field of the app's own schema, and has no place in the frame.
+      const wait = code === "rate-limited" ? (data as { retryAfterMs: number }) : undefined;
+      return sendError(session, { code, message, ...wait });
     }
-    const { code, message, data } = error;
-    // Any other data is by field of the app's own schema, and has no place in the frame.
-    const wait = code === "rate-limited" ? (data as { retryAfterMs: number }) : undefined;
-    sendError(session, { code, message, ...wait });
+    if (kind !== "presence" && kind !== "event") throw error;
+    this.#ports.log("frame-failed", { error: nameOf(error) }); // such as by the app's schema, which throws
+    sendError(session, { code: "internal", message: codes.internal.sentence });
+  }
+
+  /**
+   * Does something for one session. When that fails, by storage that cannot be read, only the session goes: its client
+   * would wait for an answer for ever, and to connect again is to be caught up. False then.
+   */
+  #serve(session: Session, work: () => void): boolean {
+    try {
+      work();
+      return true;
+    } catch (error) {
+      if (error instanceof SupersededError) throw error;
+      this.#ports.log("session-failed", { error: nameOf(error) });
+      this.#dismiss(session, "internal");
+      return false;
+    }
   }
 
   /** It should never happen, so an operator is told each time, and how often since the room woke. */
@@ -285,7 +303,9 @@ export class Room {
       return false;
     }
     for (const { event, payload } of flush?.broadcasts ?? []) this.#signals.event([null, event, payload]);
-    const frames = this.#sender.fanOut(this.#journal.memory, flush, this.#signals.take(), now);
+    const { frames, stale } = this.#sender.fanOut(this.#journal.memory, flush, this.#signals.take(), now);
+    for (const session of stale)
+      this.#serve(session, () => this.#sender.update(this.#journal.memory, session));
     for (const session of this.#sessions.values()) session.save();
     this.#pace.flushed(now, frames, dueAt);
     if (flush !== undefined) this.#afterWrite(flush, now);

@@ -53,13 +53,16 @@ export class Sender {
     this.#hasReplies = true;
   }
 
-  /** Sends a flush to all sessions that are live. Answers how many frames that took. */
+  /**
+   * Sends a flush to all sessions that are live. Answers how many frames that took, and those that were not up to the
+   * revision before it, to which the flush is of no use.
+   */
   fanOut(
     memory: Memory,
     flush: Flush | undefined,
     signals: Pick<Shared, "presence" | "events">,
     now: number,
-  ): number {
+  ): { readonly frames: number; readonly stale: readonly Session[] } {
     const delta = flush?.delta;
     const checksums = delta === undefined ? undefined : this.#checksumsDue(memory, now);
     const shared: Shared = { delta: delta?.body, checksums, ...signals };
@@ -68,12 +71,12 @@ export class Sender {
       : undefined;
     const sharedBytes = sharedText === undefined ? 0 : utf8Bytes(sharedText);
     let frames = 0;
+    const stale: Session[] = [];
     this.#hasReplies = false;
     for (const session of this.#sessions.values()) {
       if (!session.isLive) continue;
       if (session.lastSentRev !== (delta?.from ?? memory.rev)) {
-        this.catchUp(memory, session, { epoch: memory.epoch, rev: session.lastSentRev }, undefined);
-        frames += 1;
+        stale.push(session);
         continue;
       }
       const outcomes = this.#takeOutcomes(session, flush);
@@ -92,7 +95,12 @@ export class Sender {
         session.send(sharedText, sharedBytes);
       }
     }
-    return frames;
+    return { frames: frames + stale.length, stale };
+  }
+
+  /** Brings a session up to date that was sent less than it should have been. */
+  update(memory: Memory, session: Session): void {
+    this.catchUp(memory, session, { epoch: memory.epoch, rev: session.lastSentRev }, undefined);
   }
 
   /** Brings a session from `position` up to date. The reply carries `tag`, and all that the client has not confirmed. */

@@ -63,6 +63,20 @@ describe("silence", () => {
     expect(server.sockets).toHaveLength(2);
   });
 
+  test("in place of a catch-up that was asked for, for 10 s, means the same", async () => {
+    const { server, socket } = await joined({ rev: 5 });
+    socket.delta(9, {});
+    expect(socket.frames("resync")).toHaveLength(1);
+    for (let second = 0; second < 16; second++) {
+      await pass(1_000);
+      socket.say("pong");
+    }
+    expect(server.sockets).toHaveLength(2);
+    server.newest.open(); // and nothing more
+    await pass(16_000);
+    expect(server.sockets).toHaveLength(3);
+  });
+
   test("about a call for 10 s means that the connection is not what it seems", async () => {
     const { room, server, socket } = await joined();
     await pass(3_000);

@@ -156,6 +156,64 @@ describe("when a checkpoint cannot be written", () => {
   });
 });
 
+describe("when a page cannot be read", () => {
+  const small = { flushIntervalMs: 0, maxRingFlushes: 2, pageBytes: 300, maxUnacknowledgedBytes: 1_000 };
+  const fill = (room: LoneRoom) => {
+    const alice = room.join("actor-alice");
+    for (let id = 0; id < 20; id++) {
+      alice.push(put("notes", `n${id}`, { text: "x".repeat(200) }));
+      alice.send({ kind: "ack", bytes: 10_000 });
+    }
+    return alice;
+  };
+
+  it("who comes is sent away, to come again, and leaves no trace", async () => {
+    await withLoneRoom({ limits: small }, (room) => {
+      fill(room);
+      room.failing.pageRecords = "disk error";
+      expect(() => room.join("actor-bobby")).toThrow("internal");
+      room.failing.pageRecords = undefined;
+      expect(room.logged).toEqual(["session-failed"]);
+      expect(room.join("actor-carol").take()).toEqual([]);
+      expect(room.join("actor-bobby").copy.welcome).toBeDefined();
+    });
+  });
+
+  const acknowledge = (client: LoneClient) => client.send({ kind: "ack", bytes: 1_000_000 });
+  const resync = (client: LoneClient) =>
+    client.send({ kind: "resync", tag: 1, epoch: null, rev: 0, confirmed: 0 });
+
+  it.each([
+    ["acknowledges parts of a snapshot", 0, acknowledge],
+    ["asks for a snapshot", 20, resync],
+  ])("a client that %s is sent away, to come again, and nobody else notices", async (_, parts, ask) => {
+    await withLoneRoom({ limits: small }, (room) => {
+      const alice = fill(room);
+      const bob = room.join("actor-bobby"); // its snapshot waits for acknowledgements
+      for (let part = 0; part < parts; part++) acknowledge(bob);
+      room.failing.pageRecords = "disk error";
+      ask(bob);
+      expect(bob.closed?.reason).toBe("internal");
+      alice.push(put("shapes", "s", { x: 1, y: 1 }));
+      expect(alice.copy.get("shapes", "s")).toBeDefined();
+      expect(alice.closed).toBeUndefined();
+    });
+  });
+
+  it("a flush still reaches everybody else", async () => {
+    await withLoneRoom({ limits: { ...small, maxUnacknowledgedBytes: 100_000 } }, (room) => {
+      const [bob, carol] = [room.join("actor-bobby"), room.join("actor-carol")];
+      const alice = fill(room);
+      carol.take();
+      if (bob.session) bob.session.lastSentRev = 99; // as after a failure: only a snapshot will do
+      room.failing.pageRecords = "disk error";
+      alice.push(put("shapes", "s", { x: 1, y: 1 }));
+      expect(bob.closed?.reason).toBe("internal");
+      expect(carol.take()).toMatchObject([{ kind: "update", delta: { to: 21 } }]);
+    });
+  });
+});
+
 describe("an instance that another one has superseded", () => {
   /** A room with one commit, of which storage then knows one more, by somebody that this instance never heard of. */
   async function supersededRoom() {
