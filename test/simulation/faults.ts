@@ -1,0 +1,149 @@
+import type { Clock } from "./clock.ts";
+import { reads, writes, type Backup } from "./disk.ts";
+import type { Page } from "./page.ts";
+import type { FaultName } from "./plan.ts";
+import type { World } from "./world.ts";
+
+const second = 1_000;
+const minute = 60 * second;
+const day = 24 * 60 * minute;
+
+/** Has one of the plan's faults happen. */
+export function breakSomething(world: World): void {
+  const { dice, plan, figures } = world.stage;
+  if (plan.faults.length === 0) return;
+  const name = dice.pick(plan.faults);
+  world.stage.note("fault:", name);
+  figures.count(`fault: ${name}`);
+  faults[name](world, dice.pick(world.pages));
+}
+
+const faults: { readonly [name in FaultName]: (world: World, page: Page) => void } = {
+  stall: ({ stage: { dice } }, { wire }) => {
+    const ms = dice.chance(0.7) ? dice.between(10, second) : dice.between(second, 20 * second);
+    if (dice.chance(0.6)) wire?.up.stall(ms);
+    else wire?.down.stall(ms);
+  },
+
+  cut: ({ stage: { dice } }, { wire }) => wire?.cut(dice.between(0, 100), dice.between(0, 100)),
+
+  // The page is told; the room later, or never, and what was on its way may still arrive there.
+  "half-open": ({ stage: { dice } }, { wire }) => {
+    const roomAfterMs = dice.chance(0.5) ? dice.between(5 * second, 2 * minute) : undefined;
+    const arrivesLate = dice.chance(0.7);
+    if (arrivesLate && dice.chance(0.5)) wire?.up.stall(dice.between(100, 20 * second));
+    wire?.cut(dice.between(0, 100), roomAfterMs, arrivesLate);
+  },
+
+  // The room is told; the page has to find out.
+  unnoticed: ({ stage: { dice } }, { wire }) => wire?.cut(undefined, dice.between(0, 100)),
+
+  outage: ({ stage: { dice, clock } }, page) => {
+    page.isUnreachable = true;
+    page.wire?.cut(dice.between(0, 100), dice.between(0, 100));
+    clock.after(dice.between(second, 40 * second), () => void (page.isUnreachable = false));
+  },
+
+  // It gives up, tries again, and then both come.
+  "slow-handshake": ({ stage: { dice } }, page) => {
+    page.handshakeDelayMs = dice.between(second, 30 * second);
+    page.wire?.cut(dice.between(0, 100), dice.between(0, 100));
+  },
+
+  "re-send": ({ stage: { dice } }, { wire }) => {
+    if (wire === undefined || wire.pushes.length === 0 || !wire.isOpenAtPage) return;
+    // What it acknowledged was acknowledged once.
+    const { received: _, ...push } = JSON.parse(dice.pick(wire.pushes)) as { received?: number };
+    wire.carryUp(JSON.stringify(push));
+  },
+
+  // At times while somebody lags behind.
+  evict: ({ stage: { dice, clock }, server }, page) => {
+    if (dice.chance(0.6)) return server.evict();
+    mute(page, clock, dice.between(second, 10 * second));
+    for (let left = 3; left > 0; left--) clock.after(dice.between(50, 2 * second), () => server.evict());
+  },
+
+  crash: ({ server }) => server.crash(),
+
+  "crash-in-write": ({ stage: { dice }, server: { disk } }) => {
+    const write = dice.chance(0.7) ? "append" : "checkpoint";
+    disk.crash = { write, when: dice.chance(0.5) ? "before" : "after" };
+  },
+
+  disk: (world) => failDisk(world, writes),
+  "disk-reads": (world) => failDisk(world, reads),
+
+  restore: (world) => {
+    const { stage, server, backups } = world;
+    if (backups.length === 0 || stage.dice.chance(0.6)) {
+      backups.push(server.disk.backUp());
+      return;
+    }
+    if (stage.dice.chance(0.4)) server.evict(); // its sockets sleep through it
+    // What came after it is another history.
+    backups.length = stage.dice.between(1, backups.length);
+    world.restore(backups.at(-1) as Backup);
+  },
+
+  "renew-epoch": ({ stage, server: { instance } }) => {
+    if (stage.dice.chance(0.6)) return; // all start over
+    instance?.guard("renewEpoch", () => instance.room.renewEpoch());
+  },
+
+  supersede: ({ server }) => server.supersede(),
+
+  clock: ({ stage: { dice }, server }, page) => {
+    const jump = dice.pick([second, minute, day, 2 * day]) * (dice.chance(0.5) ? 1 : -1);
+    if (dice.chance(0.5)) server.skewMs += jump;
+    else page.skewMs += jump;
+  },
+
+  reload: (world, page) => {
+    const saved = world.stage.dice.chance(0.7) ? page.client.save() : undefined;
+    page.vanish(world.stage.dice.chance(0.5));
+    if (saved === undefined) world.forgetCallsOf(page.clientId);
+    world.forgetClosed();
+    const next = world.openPage(saved, page.identity.role);
+    next.isShared = saved !== undefined && page.isShared;
+    next.skewMs = page.skewMs;
+  },
+
+  "copy-tab": (world, page) => {
+    if (world.pages.length >= 6) return;
+    world.share(page, world.openPage(page.client.save(), page.identity.role));
+  },
+
+  mute: ({ stage: { dice, clock } }, page) => mute(page, clock, dice.between(100, 20 * second)),
+
+  offline: ({ stage: { dice } }, page) => {
+    if (dice.chance(0.4)) page.client.disconnect();
+    else page.client.reconnect();
+  },
+
+  close: (world, page) => {
+    if (world.pages.length > 1 && world.stage.dice.chance(0.5)) {
+      page.close();
+      world.forgetCallsOf(page.clientId);
+      world.forgetClosed();
+    }
+    if (world.pages.length < 6) world.openPage();
+  },
+};
+
+/** The page reads, and does not say so. */
+function mute(page: Page, clock: Clock, ms: number): void {
+  page.isMute = true;
+  clock.after(ms, () => page.speak());
+}
+
+function failDisk(
+  { stage: { dice, clock }, server: { disk } }: World,
+  accesses: readonly ((typeof reads)[number] | (typeof writes)[number])[],
+): void {
+  // Most reads are those of a wake, others are seldom.
+  const rare = ["pageRecords", "assertNewest"] as const;
+  const access = accesses === reads && dice.chance(0.5) ? dice.pick(rare) : dice.pick(accesses);
+  disk.failing.set(access, dice.pick([0.3, 1]));
+  clock.after(dice.between(0, 2 * second), () => void disk.failing.delete(access));
+}

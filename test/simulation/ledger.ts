@@ -1,0 +1,165 @@
+import type { Checkpoint, JournalRow, RoomRow } from "../../src/core/storage.ts";
+import type { PlainRecord, PlainState } from "./board.ts";
+import { applyPlainly, type PlainChanges } from "./plain-state.ts";
+
+/** What became of a call: the text of its revision or refusal, as frames carry it, and where its row ends. */
+interface DurableOutcome {
+  readonly text: string;
+  readonly isAccepted: boolean;
+  readonly to: number;
+}
+
+/** A client's calls that are on disk. */
+interface DurableMark {
+  mark: number;
+  readonly outcomes: Map<number, DurableOutcome>;
+}
+
+type StoredOutcome = readonly [clientReqId: number, outcome: { kind: string; rev?: number }, ...unknown[]];
+
+/** One history as disk has it: what was written, by whichever instance, and nothing that any instance says of it. */
+export class Ledger {
+  epoch = "";
+  /** The last flush and the revision that it led to. */
+  n = 0;
+  rev = 0;
+  /** By the revisions at which a flush ended. */
+  readonly states: Map<number, PlainState>;
+  /** By actor. */
+  readonly marks: Map<string, DurableMark>;
+  /** Every text ever written for a call, by `actor#id`: more than one only when the client was forgotten between. */
+  readonly texts: Map<string, Set<string>>;
+  /** By token: the flush in which the call was executed. */
+  readonly tokens: Map<string, { readonly from: number; readonly to: number }>;
+  /** Who committed a revision. */
+  readonly actors: Map<number, string>;
+  /** Calls of a backend whose mark was forgotten: made again, they are executed again. */
+  readonly repeatable: Set<string>;
+
+  constructor(other?: Ledger) {
+    this.epoch = other?.epoch ?? "";
+    this.n = other?.n ?? 0;
+    this.rev = other?.rev ?? 0;
+    this.states = new Map<number, PlainState>(other?.states ?? new Map([[0, new Map()]]));
+    this.marks = new Map(
+      Array.from(other?.marks ?? [], ([actor, { mark, outcomes }]) => {
+        return [actor, { mark, outcomes: new Map(outcomes) }];
+      }),
+    );
+    this.texts = new Map(Array.from(other?.texts ?? [], ([key, texts]) => [key, new Set(texts)]));
+    this.tokens = new Map(other?.tokens);
+    this.actors = new Map(other?.actors);
+    this.repeatable = new Set(other?.repeatable);
+  }
+
+  get state(): PlainState {
+    return this.states.get(this.rev) as PlainState;
+  }
+
+  created({ epoch }: RoomRow): void {
+    this.epoch = epoch;
+  }
+
+  /** Takes in a row that was written. Answers what is wrong with it. */
+  appended(row: JournalRow): string | undefined {
+    if (row.n !== this.n + 1) return `row ${row.n} follows row ${this.n}`;
+    if (row.from !== this.rev || row.to < row.from)
+      return `row ${row.n} goes from ${row.from} to ${row.to}, disk was at ${this.rev}`;
+    if (row.epoch !== this.epoch) return `row ${row.n} is of epoch ${row.epoch}, disk is at ${this.epoch}`;
+    this.n = row.n;
+    this.rev = row.to;
+    return this.#takeMarks(row) ?? this.#takeChanges(row);
+  }
+
+  checkpointed({ room, forgottenMarks }: Checkpoint): string | undefined {
+    this.epoch = room.epoch;
+    for (const actor of forgottenMarks) {
+      this.marks.delete(actor);
+      if (actor.startsWith("rpc:")) this.repeatable.add(actor.slice("rpc:".length));
+    }
+    if (room.n === this.n && room.rev === this.rev) return undefined;
+    return `a checkpoint of flush ${room.n} at ${room.rev}, disk is at ${this.n} and ${this.rev}`;
+  }
+
+  #takeMarks(row: JournalRow): string | undefined {
+    const committed = new Set<number>();
+    for (const { actor, outcomes } of JSON.parse(row.marks) as {
+      actor: string;
+      outcomes: StoredOutcome[];
+    }[]) {
+      let known = this.marks.get(actor);
+      if (known === undefined) this.marks.set(actor, (known = { mark: 0, outcomes: new Map() }));
+      for (const [id, { kind, ...outcome }] of outcomes) {
+        if (id !== known.mark + 1) return `call ${id} of ${actor} was executed, its mark was ${known.mark}`;
+        known.mark = id;
+        const text = JSON.stringify(outcome.rev ?? outcome);
+        known.outcomes.set(id, { text, isAccepted: kind === "accepted", to: row.to });
+        this.#noteText(`${actor}#${id}`, text);
+        const { rev } = outcome;
+        if (rev === undefined) continue;
+        if (rev <= row.from || rev > row.to || committed.has(rev))
+          return `call ${id} of ${actor} came to ${rev}, in a row from ${row.from} to ${row.to}`;
+        committed.add(rev);
+        this.actors.set(rev, actor);
+      }
+    }
+    return undefined;
+  }
+
+  #noteText(key: string, text: string): void {
+    const texts = this.texts.get(key);
+    if (texts === undefined) this.texts.set(key, new Set([text]));
+    else texts.add(text);
+  }
+
+  #takeChanges(row: JournalRow): string | undefined {
+    const before = this.states.get(row.from) as PlainState;
+    const state = new Map(before);
+    const { from, to, changes } = JSON.parse(row.body) as {
+      from: number;
+      to: number;
+      changes: PlainChanges;
+    };
+    if (from !== row.from || to !== row.to) return `the body of row ${row.n} goes from ${from} to ${to}`;
+    const problem = applyPlainly(state, changes);
+    this.states.set(row.to, state);
+    if (problem !== undefined) return `in row ${row.n} ${problem}`;
+    for (const [, key] of changes["tallies"] ?? []) {
+      const newProblem = this.#takeTokens(
+        row,
+        before.get(`tallies/${key}`),
+        state.get(`tallies/${key}`) as PlainRecord,
+      );
+      if (newProblem !== undefined) return newProblem;
+    }
+    return undefined;
+  }
+
+  #takeTokens(row: JournalRow, before: PlainRecord | undefined, after: PlainRecord): string | undefined {
+    const old = (before?.["tokens"] as string | undefined)?.split(" ") ?? [];
+    const tokens = (after["tokens"] as string).split(" ");
+    if (old.some((token, index) => token !== tokens[index]))
+      return `row ${row.n} forgets tokens: ${old.join(" ")} became ${tokens.join(" ")}`;
+    for (const token of tokens.slice(old.length)) {
+      if (this.tokens.has(token) && !this.repeatable.has(token))
+        return `call ${token} was executed in row ${row.n} once more`;
+      this.tokens.set(token, { from: row.from, to: row.to });
+    }
+    return undefined;
+  }
+}
+
+/** The one history that disk has now, and those that a restore has ended. */
+export class Histories {
+  current = new Ledger();
+  readonly #ofEpochs = new Map<string, Ledger>();
+
+  /** Call it whenever the current one may have got another epoch. */
+  noteEpoch(): void {
+    this.#ofEpochs.set(this.current.epoch, this.current);
+  }
+
+  of(epoch: string): Ledger | undefined {
+    return this.#ofEpochs.get(epoch);
+  }
+}

@@ -1,0 +1,104 @@
+import type { Memory } from "../../src/core/memory.ts";
+import type { PlainRecord, PlainState } from "./board.ts";
+import type { Ledger } from "./ledger.ts";
+import { applyPlainly, differenceOf, type PlainChanges } from "./plain-state.ts";
+
+export type DiskMemory = Memory;
+
+const collections = ["shapes", "tallies"];
+
+/** Where a memory does not say what the ledger says of everything that was ever written. */
+export function memoryProblems(memory: Memory, ledger: Ledger): string[] {
+  const problems: string[] = [];
+  if (memory.stored && memory.epoch !== ledger.epoch)
+    problems.push(`the epoch is ${memory.epoch}, not ${ledger.epoch}`);
+  if (memory.n !== ledger.n || memory.rev !== ledger.rev)
+    problems.push(`flush ${memory.n} led to ${memory.rev}, not ${ledger.n} to ${ledger.rev}`);
+  const difference = differenceOf(contentOf(memory), ledger.state);
+  if (difference !== undefined) problems.push(`revision ${memory.rev} differs: ${difference}`);
+  if (memory.marks.size !== ledger.marks.size)
+    problems.push(`${memory.marks.size} marks are known, not ${ledger.marks.size}`);
+  for (const [actor, { mark, outcomes }] of ledger.marks) {
+    const known = memory.marks.get(actor);
+    if (known?.mark !== mark) {
+      problems.push(`${actor}'s mark is ${known?.mark}, not ${mark}`);
+      continue;
+    }
+    for (let id = known.confirmed + 1; id <= mark; id++) {
+      if (!known.answers.has(id)) problems.push(`the outcome of call ${id} of ${actor} is lost`);
+      else if (JSON.stringify(resultOf(known.answers.get(id)?.outcome)) !== outcomes.get(id)?.text)
+        problems.push(`the outcome of call ${id} of ${actor} is another`);
+    }
+  }
+  return [...problems, ...historyProblems(memory, ledger)];
+}
+
+function resultOf(outcome: { readonly kind: string; readonly rev?: number } | undefined): unknown {
+  const { kind: _, ...result } = outcome ?? { kind: "" };
+  return result.rev ?? result;
+}
+
+/** Where a delta does not lead from the state at its revision to the newest. */
+function historyProblems(memory: Memory, ledger: Ledger): string[] {
+  const problems: string[] = [];
+  for (const [rev, state] of ledger.states) {
+    if (rev >= memory.rev) continue;
+    const delta = memory.history.since(rev);
+    if (delta === undefined) {
+      if (rev >= memory.checkpointRev)
+        problems.push(`there is no delta from ${rev}, though no page holds it`);
+      continue;
+    }
+    const { from, to, changes } = JSON.parse(delta.body) as {
+      from: number;
+      to: number;
+      changes: PlainChanges;
+    };
+    const reached = new Map(state);
+    const problem =
+      from > rev || to !== memory.rev
+        ? `it goes from ${from} to ${to}`
+        : (applyPlainly(reached, changes) ?? differenceOf(reached, ledger.state));
+    if (problem !== undefined) problems.push(`the delta from ${rev} leads elsewhere: ${problem}`);
+  }
+  return problems;
+}
+
+/** Where a room's memory is not what another instance would read from disk. */
+export function reloadProblems(memory: Memory, reloaded: Memory): string[] {
+  const before = factsOf(memory);
+  const after = factsOf(reloaded);
+  return Object.keys(before)
+    .filter((fact) => JSON.stringify(before[fact]) !== JSON.stringify(after[fact]))
+    .map(
+      (fact) => `${fact}: ${JSON.stringify(before[fact])} in memory, ${JSON.stringify(after[fact])} on disk`,
+    );
+}
+
+/** All of a memory but its history and marks, for comparing. */
+function factsOf(memory: Memory): { readonly [fact: string]: unknown } {
+  const { epoch, stored, rev, n, checkpoints, checkpointN, checkpointRev, journalBytes, horizon } = memory;
+  const ids = ["a", "b", "c", "d", "e", "f", "g", "h"];
+  return {
+    numbers: { epoch, stored, rev, n, checkpoints, checkpointN, checkpointRev, journalBytes, horizon },
+    content: collections.map((name) => memory.state.ids(name).map((id) => [id, memory.state.get(name, id)])),
+    checksums: collections.map((name) => memory.state.checksum(name)),
+    authors: collections.map((name) =>
+      (name === "shapes" ? ids : memory.state.ids(name)).map((id) => {
+        const author = memory.authorship.get(name, id);
+        return author && [id, author.rev, author.actor, author.othersRev];
+      }),
+    ),
+    tombstones: Array.from(memory.authorship.tombstones(), ([name, id]) => `${name}/${id}`).toSorted(),
+    pages: { bytes: memory.pages.bytes, ranges: [...memory.pages.ranges()] },
+  };
+}
+
+function contentOf(memory: Memory): PlainState {
+  const content = new Map<string, PlainRecord>();
+  for (const name of collections) {
+    for (const id of memory.state.ids(name))
+      content.set(`${name}/${id}`, memory.state.get(name, id) as PlainRecord);
+  }
+  return content;
+}

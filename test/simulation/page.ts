@@ -1,0 +1,253 @@
+import { ClientRoom, type SavedClient } from "../../client/client-room.ts";
+import type { RejectedError, RoomError } from "../../client/errors.ts";
+import type { Call } from "../../client/room.ts";
+import { codes } from "../../src/protocol/codes.ts";
+import { board, stateOf, type MutatorName, type PlainRecord } from "./board.ts";
+import type { Disk } from "./disk.ts";
+import type { Ledger } from "./ledger.ts";
+import { Mirror } from "./mirror.ts";
+import { differenceOf } from "./plain-state.ts";
+import { predict } from "./prediction.ts";
+import type { Stage } from "./stage.ts";
+import { Wire, type PageEnd, type RoomEnd } from "./wire.ts";
+import type { PlainFrame } from "./witness.ts";
+
+/** Where a page is, and what it starts with. */
+export interface PageOptions {
+  readonly stage: Stage;
+  readonly disk: Disk;
+  readonly room: RoomEnd;
+  readonly name: string;
+  readonly clientId: string;
+  readonly role: string;
+  readonly saved?: SavedClient;
+  /** Tells of every call that is settled, `rev` undefined for a rejected one. */
+  readonly settled: (page: Page, token: string, rev: number | undefined, code: string) => void;
+}
+
+interface PushFrame {
+  readonly first: number;
+  readonly calls: readonly unknown[];
+}
+
+/** What a client may complain of, and still be right; a shared one of `replaced` as well. */
+const bearable = new Set(["epoch-changed", "rate-limited", "too-old", "room-full"]);
+
+/** One page load: a client, its network and clock, and what is known of it from outside. */
+export class Page implements PageEnd {
+  readonly name: string;
+  readonly actor: string;
+  readonly clientId: string;
+  readonly identity: PageEnd["identity"];
+  readonly client: ClientRoom;
+  handshakeDelayMs = 0;
+  isUnreachable = false;
+  isMute = false;
+  /** Another page has the same client id. */
+  isShared = false;
+  /** How wrong the page's clock is, in milliseconds. */
+  skewMs = 0;
+  /** Something has happened in it since it was judged. */
+  isTouched = false;
+  wire: Wire | undefined;
+  wake: () => void = () => {};
+  presence: number;
+  readonly #options: PageOptions;
+  readonly #mirror: Mirror;
+  /** Looking at what waits gives it ids, so that only some pages are looked at while something waits. */
+  readonly #isLookedInto: boolean;
+  #newestSentId = 0;
+  /** The events that it was told of. */
+  readonly #waves = new Set<string>();
+  /** The shapes, as an observer has them. */
+  readonly #observed = new Map<string, PlainRecord>();
+  #isGone = false;
+  #wires = 0;
+
+  constructor(options: PageOptions) {
+    const { stage, clientId, saved } = options;
+    this.#options = options;
+    this.name = options.name;
+    this.clientId = clientId;
+    this.actor = clientId.slice(0, clientId.indexOf("."));
+    this.identity = { user: { name: `user of ${this.actor}` }, role: options.role };
+    this.#isLookedInto = stage.dice.chance(0.3);
+    this.presence = stage.dice.between(1, 1_000_000);
+    this.#mirror = new Mirror(stage, options.disk.histories, this.actor);
+    this.client = new ClientRoom({
+      url: "ws://room",
+      definition: board,
+      schemaVersion: board.version,
+      clientId,
+      transport: (_, protocols) => this.#connect(protocols),
+      runtime: {
+        now: () => stage.clock.now + this.skewMs,
+        startTimer: (run, delayMs) =>
+          stage.clock.after(delayMs, () => {
+            if (!this.#isGone) run();
+          }),
+        random: () => stage.dice.next(),
+        onWake: (wake) => {
+          this.wake = wake;
+          return () => void (this.wake = () => {});
+        },
+      },
+      token: undefined,
+      onTraffic: ({ direction, kind }) => {
+        if (direction === "up") stage.figures.count(`frames up: ${kind}`);
+      },
+      presence: { at: this.presence },
+      ...(saved && { saved }),
+    });
+    this.#watchShapes();
+    this.client.onEvent("wave", (payload) => this.#waved((payload as { token: string }).token));
+    this.client.on("error", (error) => this.#complained(error));
+    this.client.on("reject", (error) => this.#rejected(error));
+  }
+
+  /** Whether it is the page that it was: not closed, reloaded or crashed. */
+  get isHere(): boolean {
+    return !this.#isGone;
+  }
+
+  get isReady(): boolean {
+    return this.#mirror.epoch !== null;
+  }
+
+  /** The history that it has seen. */
+  get ledger(): Ledger | undefined {
+    return this.#options.disk.histories.of(this.#mirror.epoch ?? "");
+  }
+
+  // ── what its user does ─────────────────────────────────────────────────────────────────────────────────────
+
+  call(type: MutatorName, payload: { token: string; key: string; id?: string }): void {
+    this.#watch(payload.token, this.client.mutate[type]?.(payload));
+  }
+
+  /** A direct edit. It may be empty: then nothing is sent. */
+  edit(token: string, edit: Parameters<ClientRoom["transact"]>[0]): void {
+    this.#watch(token, this.client.transact(edit));
+  }
+
+  /** Acknowledges again, and what it has kept. */
+  speak(): void {
+    this.isMute = false;
+    this.wire?.acknowledgeWithheld();
+  }
+
+  /** The page is left without a word; `save` first to go on in another. */
+  vanish(roomHears: boolean): void {
+    this.#isGone = true;
+    this.wire?.abandon();
+    this.wire?.cut(undefined, roomHears ? this.#options.stage.dice.between(0, 500) : undefined, true);
+  }
+
+  close(): void {
+    this.client.close();
+    this.#isGone = true;
+  }
+
+  #watch(token: string, call: Call | undefined): void {
+    const { stage, settled } = this.#options;
+    this.isTouched = true;
+    stage.figures.count("calls");
+    const told = (rev: number | undefined, code: string) => {
+      if (this.#isGone) return;
+      stage.note(this.name, token, rev ?? code);
+      settled(this, token, rev, code);
+    };
+    call?.committed.then(
+      ({ rev }) => told(rev, ""),
+      (error: RejectedError) => told(undefined, error.code),
+    );
+  }
+
+  // ── what it hears ──────────────────────────────────────────────────────────────────────────────────────────
+
+  #connect(protocols: readonly string[]): Wire {
+    const { stage, room } = this.#options;
+    if (this.#isGone) throw new Error("the page is gone");
+    this.#mirror.reconnect();
+    this.wire = new Wire(stage, room, this, `${this.name}.${++this.#wires}`, protocols);
+    return this.wire;
+  }
+
+  says(text: string): void {
+    if (text.startsWith('{"kind":"push"')) this.#countCalls(JSON.parse(text) as PushFrame);
+    if (text.startsWith('{"kind":"resync"')) this.#mirror.resync((JSON.parse(text) as { tag: number }).tag);
+  }
+
+  #countCalls({ first, calls }: PushFrame): void {
+    const last = first + calls.length - 1;
+    const again = Math.min(this.#newestSentId, last) - first + 1;
+    if (again > 0) this.#options.stage.figures.count("calls sent again", again);
+    this.#newestSentId = Math.max(this.#newestSentId, last);
+  }
+
+  hears(wire: Wire, text: string): void {
+    if (this.#isGone || wire !== this.wire || text === "pong") return;
+    this.isTouched = true;
+    this.#mirror.take(JSON.parse(text) as PlainFrame);
+  }
+
+  #complained({ code, message }: RoomError): void {
+    const { stage } = this.#options;
+    stage.note(this.name, "complains", code, message);
+    stage.figures.count(`complaints: ${code}`);
+    if (bearable.has(code) || (code === "replaced" && this.isShared)) return;
+    // So says the room, which failed; a client that fails has other words.
+    if (message === codes.internal.sentence && this.#options.disk.hasFailed) return;
+    stage.fail(`${this.name} complains: ${code}, ${message}`);
+  }
+
+  /** Also of calls that an earlier page has made. */
+  #rejected({ code, operation }: RejectedError): void {
+    const { token } = (operation?.payload ?? {}) as { token?: string };
+    if (token !== undefined) this.#options.settled(this, token, undefined, code);
+    this.#options.stage.note(this.name, "has a call rejected", code, operation?.type);
+    this.#options.stage.figures.count(`rejected: ${code}`);
+  }
+
+  /** Nobody is told of an event twice. */
+  #waved(token: string): void {
+    const wave = `${token} of ${this.#mirror.epoch}`;
+    if (this.#waves.has(wave)) this.#options.stage.fail(`${this.name} is told of event ${wave} twice`);
+    this.#waves.add(wave);
+  }
+
+  /** Follows the changes that an observer is told of: each has to begin where the last one ended. */
+  #watchShapes(): void {
+    this.client.observe("shapes", (changes) => {
+      for (const { id, before, after } of changes) {
+        const known = this.#observed.get(`shapes/${id}`);
+        if (JSON.stringify(before) !== JSON.stringify(known))
+          this.#options.stage.fail(`${this.name} observes ${id} change from ${JSON.stringify(before)}`);
+        if (after === undefined) this.#observed.delete(`shapes/${id}`);
+        else this.#observed.set(`shapes/${id}`, after);
+      }
+    });
+  }
+
+  // ── what is to be seen in it ───────────────────────────────────────────────────────────────────────────────
+
+  /** Judges what the client shows. Call it when everything that was caused has happened. */
+  judge(): void {
+    if (!this.isTouched) return;
+    this.isTouched = false;
+    if (this.#isGone || !this.isReady) return;
+    const { stage } = this.#options;
+    const { client } = this;
+    if (client.rev !== this.#mirror.rev)
+      return stage.fail(`${this.name} is at ${client.rev}, by its frames at ${this.#mirror.rev}`);
+    if (client.pending > 0 && !this.#isLookedInto) return;
+    const shown = stateOf(client.state);
+    const shapes = new Map([...shown].filter(([key]) => key.startsWith("shapes/")));
+    const unobserved = differenceOf(this.#observed, shapes);
+    if (unobserved !== undefined) stage.fail(`${this.name} observes another state: ${unobserved}`);
+    const view = predict(this.#mirror.state, client.pending === 0 ? [] : client.save().calls);
+    const difference = differenceOf(shown, view);
+    if (difference !== undefined)
+      stage.fail(`${this.name} at ${client.rev} shows a wrong view: ${difference}`);
+  }
+}

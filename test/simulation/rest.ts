@@ -1,0 +1,68 @@
+import { readState } from "./deeds.ts";
+import { differenceOf } from "./plain-state.ts";
+import { stateOf } from "./board.ts";
+import type { Page } from "./page.ts";
+import type { World } from "./world.ts";
+
+/** Milliseconds within which everybody has to be where the room is. */
+const restMs = 180_000;
+
+/** Lets all faults stop, and judges what everybody comes to. `pass` lets a time pass and answers false when something failed. */
+export async function comeToRest(world: World, pass: (ms: number) => Promise<boolean>): Promise<void> {
+  const { stage } = world;
+  stage.note("all faults stop");
+  for (const page of world.pages) {
+    page.isUnreachable = false;
+    page.speak();
+    // Of several pages with one client id only one can be connected.
+    const isLast = world.pages.findLast(({ clientId }) => clientId === page.clientId) === page;
+    if (!isLast) page.close();
+  }
+  world.forgetClosed();
+  for (let passedMs = 0; ; passedMs += 500) {
+    world.server.mend();
+    for (const { client } of world.pages)
+      if (client.status === "closed" || client.status === "offline") client.reconnect();
+    if (!(await pass(500))) return;
+    const unrest = unrestOf(world);
+    if (unrest === undefined) break;
+    if (passedMs >= restMs) return stage.failForGood(`no rest after ${restMs / 1_000} s: ${unrest}`);
+  }
+  readState(world);
+  if (stage.isLawless) return;
+  for (const [token, { clientId, isEdit, isInDoubt }] of world.openCalls) {
+    if (isEdit || isInDoubt || world.sharedIds.has(clientId)) continue;
+    if (!world.server.disk.ledger.tokens.has(token)) stage.fail(`${token} of ${clientId} came to nothing`);
+  }
+}
+
+/** What keeps the world from being at rest. */
+function unrestOf(world: World): string | undefined {
+  const { ledger } = world.server.disk;
+  for (const page of world.pages) {
+    const { client, name } = page;
+    if (client.status !== "online") return `${name} is ${client.status}`;
+    if (client.pending > 0)
+      return `${name} waits for ${client.pending} calls: ${JSON.stringify(client.save())}`;
+    if (client.rev !== ledger.rev) return `${name} is at ${client.rev}, disk at ${ledger.rev}`;
+    const difference = differenceOf(stateOf(client.state), ledger.state);
+    if (difference !== undefined) return `${name}: ${difference}`;
+    const others = othersProblem(page, world.pages);
+    if (others !== undefined) return `${name} ${others}`;
+  }
+  return undefined;
+}
+
+/** Everybody who is here, and nobody else, with what each shows. */
+function othersProblem({ client, actor }: Page, pages: readonly Page[]): string | undefined {
+  const shown = new Map(
+    client.others.map(({ actor: other, presence }) => [other, (presence as { at: number }).at]),
+  );
+  for (const page of pages) {
+    if (page.actor === actor) continue;
+    if (shown.get(page.actor) !== page.presence)
+      return `sees ${page.actor} at ${shown.get(page.actor)}, it is at ${page.presence}`;
+    shown.delete(page.actor);
+  }
+  return shown.size === 0 ? undefined : `sees ${[...shown.keys()].join(", ")}, who is not here`;
+}

@@ -1,0 +1,64 @@
+import { Clock } from "./clock.ts";
+import { Dice } from "./dice.ts";
+import { drawPlan, type FaultName, type Plan } from "./plan.ts";
+
+/** What happened in a run, in numbers. */
+class Figures {
+  readonly counts = new Map<string, number>();
+
+  count(what: string, times = 1): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + times);
+  }
+}
+
+export interface StageOptions {
+  /** Whether every step is kept. */
+  readonly isTraced?: boolean;
+  /** Faults to be left out. */
+  readonly without?: readonly FaultName[];
+  /** What is not left to chance. */
+  readonly plan?: Partial<Plan>;
+}
+
+/** What everything in a simulated world shares: its time, its chance, and where it tells what happens. */
+export class Stage {
+  readonly clock = new Clock();
+  readonly dice: Dice;
+  readonly plan: Plan;
+  readonly figures = new Figures();
+  /** All that happened, when it is asked for. */
+  readonly trace: string[] = [];
+  readonly #isTraced: boolean;
+  /**
+   * The disk was put back and nobody told the room, which then breaks promises that it does not know of. All that is
+   * left to judge is what everybody comes to in the end.
+   */
+  isLawless = false;
+  #failure: string | undefined;
+
+  constructor(seed: number, { isTraced = false, without = [], plan }: StageOptions = {}) {
+    this.dice = new Dice(seed);
+    this.plan = { ...drawPlan(this.dice, without), ...plan };
+    this.#isTraced = isTraced;
+  }
+
+  /** The first thing that must not have happened. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  /** Notes what must not happen. It does not throw: whoever called may catch what is thrown. */
+  fail(what: string): void {
+    if (!this.isLawless) this.failForGood(what);
+  }
+
+  /** Notes what must not happen, whatever was done to the disk. */
+  failForGood(what: string): void {
+    this.note("FAILED", what);
+    this.#failure ??= what;
+  }
+
+  note(...words: readonly unknown[]): void {
+    if (this.#isTraced) this.trace.push(`${this.clock.now - 1_800_000_000_000} ${words.join(" ")}`);
+  }
+}
