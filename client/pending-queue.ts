@@ -32,7 +32,7 @@ export interface QueuedCall extends PendingCall {
 export type ToldOutcome = readonly [clientReqId: number, outcome: Outcome, callHash: number | undefined];
 
 /** A call as it is saved. */
-export interface SavedCall extends PendingCall {
+interface SavedCall extends PendingCall {
   readonly clientReqId: number;
   readonly baseRev: number;
 }

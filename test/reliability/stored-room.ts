@@ -1,0 +1,142 @@
+import { DatabaseSync } from "node:sqlite";
+import { defaultLimits } from "../../src/core/limits.ts";
+import { wake } from "../../src/core/memory.ts";
+import type { WireChanges } from "../../src/core/changes.ts";
+import { journalSlots } from "../../src/room/journal.ts";
+import { jsonSnapshot } from "../../src/room/json-snapshot.ts";
+import { SqliteStorage } from "../../src/room/sqlite-storage.ts";
+import { ledger, ledgerLimits, type LedgerJson } from "./ledger.ts";
+import type { Outcome } from "./testimony.ts";
+
+/** A room as its database has it. */
+export interface StoredRoom {
+  readonly ledger: LedgerJson;
+  /** Revision that the pages hold. */
+  readonly checkpointRev: number;
+  /** By actor: its newest executed call, which outcomes it has, and all others. */
+  readonly marks: ReadonlyMap<string, StoredMark>;
+}
+
+export interface StoredMark {
+  mark: number;
+  confirmed: number;
+  readonly outcomes: Map<number, Outcome>;
+}
+
+type Marked = {
+  readonly actor: string;
+  readonly confirmed: number;
+  readonly outcomes: readonly (readonly [number, StoredOutcome])[];
+};
+type StoredOutcome =
+  | { readonly kind: "accepted"; readonly rev: number }
+  | { readonly kind: "rejected"; readonly code: string; readonly message: string; readonly data?: unknown };
+
+/** Opens a database as SQLite does after a crash. */
+export function openDatabase<T>(path: string, read: (database: DatabaseSync) => T): T {
+  const database = new DatabaseSync(path);
+  try {
+    return read(database);
+  } finally {
+    database.close();
+  }
+}
+
+/** Throws when SQLite finds the file damaged, used or not. */
+export function assertIntact(database: DatabaseSync): void {
+  const [row] = database.prepare("PRAGMA integrity_check").all();
+  if (row?.["integrity_check"] !== "ok")
+    throw new Error(`the database is damaged: ${String(row?.["integrity_check"])}`);
+}
+
+/** Wakes the room with the product's own code. Of its marks, those of `actors` are answered; it must have no others. */
+export function wakeRoom(database: DatabaseSync, actors: Iterable<string>): StoredRoom {
+  const limits = { ...defaultLimits, ...ledgerLimits };
+  const storage = new SqliteStorage(durableObjectStorage(database), journalSlots(limits));
+  const memory = wake(storage, limits, () => "never-stored");
+  const json = [...jsonSnapshot(memory, Object.keys(ledger.collections))].join("");
+  const marks = new Map<string, StoredMark>();
+  for (const actor of actors) {
+    const known = memory.marks.get(actor);
+    if (known === undefined) continue;
+    const outcomes = new Map([...known.answers].map(([id, { outcome }]) => [id, wireOutcome(outcome)]));
+    marks.set(actor, { mark: known.mark, confirmed: known.confirmed, outcomes });
+  }
+  if (marks.size !== memory.marks.size)
+    throw new Error(`the room remembers ${memory.marks.size} clients, not ${marks.size}`);
+  return { ledger: JSON.parse(json) as LedgerJson, checkpointRev: memory.checkpointRev, marks };
+}
+
+/** Reads the tables with nothing of the product's code: pages and marks of the checkpoint, and the journal above it. */
+export function readTables(database: DatabaseSync): StoredRoom {
+  const [room] = database.prepare("SELECT epoch, n, rev FROM room").all() as {
+    epoch: string;
+    n: number;
+    rev: number;
+  }[];
+  if (room === undefined) throw new Error("the room has no row");
+  const collections: { [name: string]: { [id: string]: object } } = { entries: {}, totals: {}, texts: {} };
+  for (const page of database.prepare("SELECT collection, records FROM page").all()) {
+    const records = JSON.parse(String(page["records"])) as [string, object][];
+    for (const [id, record] of records) (collections[String(page["collection"])] ??= {})[id] = record;
+  }
+  const marks = new Map<string, StoredMark>();
+  for (const row of database.prepare("SELECT actor, mark, confirmed, outcomes FROM mark").all()) {
+    const outcomes = JSON.parse(String(row["outcomes"])) as Marked["outcomes"];
+    const wire = outcomes.map(([id, outcome]) => [id, wireOutcome(outcome)] as const);
+    const mark = { mark: Number(row["mark"]), confirmed: Number(row["confirmed"]), outcomes: new Map(wire) };
+    marks.set(String(row["actor"]), mark);
+  }
+  let { n, rev } = room;
+  const journal = database.prepare(`SELECT n, "from", "to", body, marks FROM journal WHERE n > ? ORDER BY n`);
+  for (const row of journal.all(n)) {
+    if (row["n"] !== n + 1 || row["from"] !== rev)
+      throw new Error(`flush ${n} at ${rev} is followed by ${row["n"]} from ${row["from"]}`);
+    const { changes } = JSON.parse(String(row["body"])) as { changes: WireChanges };
+    applyChanges(collections, changes);
+    for (const marked of JSON.parse(String(row["marks"])) as Marked[]) addOutcomes(marks, marked);
+    n = Number(row["n"]);
+    rev = Number(row["to"]);
+  }
+  const found: unknown = { epoch: room.epoch, rev, collections };
+  return { ledger: found as LedgerJson, checkpointRev: room.rev, marks };
+}
+
+function applyChanges(collections: { [name: string]: { [id: string]: object } }, changes: WireChanges): void {
+  for (const [name, section] of Object.entries(changes)) {
+    const records = (collections[name] ??= {});
+    for (const change of section) {
+      if (change[0] !== "put") throw new Error(`the ledger knows no ${change[0]}`);
+      records[change[1]] = change[2];
+    }
+  }
+}
+
+function addOutcomes(marks: Map<string, StoredMark>, { actor, confirmed, outcomes }: Marked): void {
+  const known = marks.get(actor) ?? { mark: 0, confirmed: 0, outcomes: new Map() };
+  marks.set(actor, known);
+  for (const [id, outcome] of outcomes) {
+    known.mark = id;
+    known.outcomes.set(id, wireOutcome(outcome));
+  }
+  known.confirmed = Math.max(known.confirmed, confirmed);
+  for (const id of known.outcomes.keys()) if (id <= known.confirmed) known.outcomes.delete(id);
+}
+
+function wireOutcome(outcome: StoredOutcome): Outcome {
+  if (outcome.kind === "accepted") return outcome.rev;
+  const { kind: _, ...refusal } = outcome;
+  return refusal;
+}
+
+/** As much of an object's storage as waking takes. */
+function durableObjectStorage(database: DatabaseSync): DurableObjectStorage {
+  const exec = (query: string, ...bindings: never[]): unknown => {
+    const rows = database.prepare(query).all(...bindings);
+    return Object.assign(rows, { toArray: () => rows, rowsWritten: 0 });
+  };
+  const transactionSync = (): never => {
+    throw new Error("nothing is written here");
+  };
+  return { sql: { exec }, transactionSync } as DurableObjectStorage;
+}
