@@ -142,7 +142,7 @@ function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
 
 /** Ends the group as soon as this process is gone, whatever became of it: an aborted test would leave its server behind. */
 function watchOver(group: number): ChildProcess {
-  const watchdog = spawn("sh", ["-c", 'read _; kill -KILL -- "-$1" 2> /dev/null', "sh", String(group)], {
+  const watchdog = spawn("sh", ["-c", 'read _; kill -s KILL -- "-$1" 2> /dev/null', "sh", String(group)], {
     detached: true,
     stdio: ["pipe", "ignore", "ignore"],
   });
