@@ -46,7 +46,7 @@ export class Replica {
   #base = new State();
   #view: Overlay;
   /** A snapshot that is arriving: nothing of it is shown before it is whole. */
-  #arriving: { readonly state: State; parts: number } | undefined;
+  #arriving: Arriving | undefined;
 
   constructor(definition: AnyRoomDefinition, caller: Caller) {
     this.#definition = definition;
@@ -125,14 +125,20 @@ export class Replica {
 
   /** Takes in a part of a snapshot. Throws when one is missing before it. */
   receivePart({ part, collection, from, until, records }: SnapshotPart): void {
-    if (part === 0) this.#arriving = { state: new State(), parts: 0 };
+    if (part === 0) this.#arriving = newArriving();
     const arriving = this.#arriving;
     if (arriving === undefined || arriving.parts !== part)
       throw new Error(`snapshot part ${part} is out of place`);
-    for (const id of arriving.state.ids(collection)) {
-      if (id >= from && (until === null || id < until)) arriving.state.set(collection, id, undefined);
+    const { state, reached } = arriving;
+    // Parts come in order, so that only one that begins before the end of the last can replace anything.
+    const end = reached.get(collection);
+    if (end !== undefined && (end === null || from < end)) {
+      for (const id of state.ids(collection)) {
+        if (id >= from && (until === null || id < until)) state.set(collection, id, undefined);
+      }
     }
-    for (const [id, record] of records) arriving.state.set(collection, id, freeze(record));
+    for (const [id, record] of records) state.set(collection, id, freeze(record));
+    reached.set(collection, until);
     arriving.parts += 1;
   }
 
@@ -143,7 +149,7 @@ export class Replica {
     delta: WireDelta,
     pending: readonly PendingCall[],
   ): ViewChanges {
-    const arriving = parts === 0 ? { state: new State(), parts: 0 } : this.#arriving;
+    const arriving = parts === 0 ? newArriving() : this.#arriving;
     if (arriving?.parts !== parts) throw new Error(`snapshot has ${arriving?.parts ?? 0} parts of ${parts}`);
     arriving.state.apply(decodeChanges(delta.changes));
     this.#arriving = undefined;
@@ -238,6 +244,18 @@ export class Replica {
   #options(): Omit<CallOptions, "location" | "now"> {
     return { definition: this.#definition, limits: defaultLimits, caller: this.#caller };
   }
+}
+
+/** A snapshot of which some parts are here. */
+interface Arriving {
+  readonly state: State;
+  parts: number;
+  /** Where the last part of each collection ended; null: at its end. */
+  readonly reached: Map<string, string | null>;
+}
+
+function newArriving(): Arriving {
+  return { state: new State(), parts: 0, reached: new Map() };
 }
 
 function* recordsOf(

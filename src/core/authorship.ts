@@ -27,11 +27,14 @@ export class AuthorshipIndex {
 
   /** Notes that `actor` changed these records at `rev`. */
   note(changes: Changes, rev: number, actor: string): void {
+    // One for all records that nobody else has changed: an operation may make thousands.
+    const sole: Authorship = { rev, actor, othersRev: 0 };
     for (const [collection, records] of changes) {
       for (const [id, change] of records) {
         const before = this.get(collection, id);
         const othersRev = before === undefined ? 0 : before.actor === actor ? before.othersRev : before.rev;
-        this.set(collection, id, { rev, actor, othersRev }, change.kind === "delete");
+        const authorship = othersRev === 0 ? sole : { rev, actor, othersRev };
+        this.set(collection, id, authorship, change.kind === "delete");
       }
     }
   }
@@ -85,9 +88,16 @@ export function decodeAuthors(text: string): Authorship[] {
   const authors: Authorship[] = [];
   for (let index = 0; index < records.length; index += 3) {
     const actor = actors[records[index + 1] as number] as string;
-    authors.push({ rev: records[index] as number, actor, othersRev: records[index + 2] as number });
+    const author = { rev: records[index] as number, actor, othersRev: records[index + 2] as number };
+    const before = authors.at(-1);
+    // Neighbours were often made together, and then share one.
+    authors.push(before !== undefined && isSame(before, author) ? before : author);
   }
   return authors;
+}
+
+function isSame(a: Authorship, b: Authorship): boolean {
+  return a.rev === b.rev && a.actor === b.actor && a.othersRev === b.othersRev;
 }
 
 const unknownAuthor: Authorship = { rev: 0, actor: "", othersRev: 0 };

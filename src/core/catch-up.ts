@@ -1,4 +1,4 @@
-import type { Delta } from "./history.ts";
+import type { EncodedDelta } from "./history.ts";
 
 /** The last thing that a client knows: a revision within an epoch. `epoch` is null before its first snapshot. */
 export interface Position {
@@ -11,14 +11,14 @@ export interface CatchUpSource {
   readonly epoch: string;
   readonly rev: number;
   /** A delta from at or below `rev` to the room's revision, undefined when history does not reach back that far. */
-  deltaSince(rev: number): Delta | undefined;
+  deltaSince(rev: number): EncodedDelta | undefined;
   /** Bytes of a snapshot sent now. */
   snapshotBytes(): number;
 }
 
 export type CatchUp =
   | { readonly kind: "current" }
-  | { readonly kind: "delta"; readonly delta: Delta }
+  | { readonly kind: "delta"; readonly delta: EncodedDelta }
   | { readonly kind: "snapshot"; readonly reason: "other-epoch" | "ahead" | "history-too-short" | "cheaper" };
 
 /**

@@ -1,14 +1,17 @@
-import { absorb, encodeChanges, type Changes } from "./changes.ts";
+import { absorb, decodeChanges, encodeChanges, type Changes, type WireChanges } from "./changes.ts";
 import { utf8Bytes } from "./json.ts";
 import type { Limits } from "./limits.ts";
 import { RingBuffer, type Span } from "./ring-buffer.ts";
 
-/** Changes that take a state from revision `from` to `to`, with the text that every frame and journal row share. */
-export interface Delta extends Span {
-  readonly changes: Changes;
+/** What takes a state from revision `from` to `to`, as the text that frames and rows share. */
+export interface EncodedDelta extends Span {
   /** `{"from":…,"to":…,"changes":{…}}` */
   readonly body: string;
   readonly bytes: number;
+}
+
+export interface Delta extends EncodedDelta {
+  readonly changes: Changes;
 }
 
 /** The delta of one flush; `n` is the number of its journal row. */
@@ -16,8 +19,11 @@ export interface FlushedDelta extends Delta {
   readonly n: number;
 }
 
-/** Older flushes folded into one. Four of a level become one of the next, so their number grows with log(n). */
-export interface Segment extends Delta {
+/**
+ * Older flushes folded into one. Four of a level become one of the next, so their number grows with log(n). It is
+ * kept as text alone, which takes a third of the memory that its records would: few clients ever come from so far back.
+ */
+export interface Segment extends EncodedDelta {
   readonly level: number;
 }
 
@@ -33,6 +39,12 @@ export function encodeDelta(from: number, to: number, changes: Changes): Delta {
   return { from, to, changes, body, bytes: utf8Bytes(body) };
 }
 
+/** Reads the text of a delta back. */
+export function decodeDelta(body: string): Delta {
+  const { from, to, changes } = JSON.parse(body) as { from: number; to: number; changes: WireChanges };
+  return { from, to, changes: decodeChanges(changes), body, bytes: utf8Bytes(body) };
+}
+
 /** Everything that a delta can be made from: the newest flushes one by one, and what came before them merged. */
 export class History {
   readonly #ring: RingBuffer<FlushedDelta>;
@@ -44,7 +56,7 @@ export class History {
   #segments: Segment[];
   #segmentBytes: number;
   /** Deltas up to the newest revision, by where they begin: a crowd that comes back asks for few different ones. */
-  readonly #squashed = new Map<number, Delta>();
+  readonly #squashed = new Map<number, EncodedDelta>();
 
   constructor(
     limits: Pick<Limits, "maxRingFlushes" | "maxRingBytes" | "maxRowBytes">,
@@ -94,20 +106,20 @@ export class History {
    * One delta from `rev`, or from somewhat below it, to the newest revision. Undefined when history does not
    * reach that far back. `rev` is below the newest revision.
    */
-  since(rev: number): Delta | undefined {
+  since(rev: number): EncodedDelta | undefined {
     const first = this.#segments.findIndex((segment) => segment.to > rev);
     const segments = first === -1 ? [] : this.#segments.slice(first);
     const ringFrom = segments.at(-1)?.to ?? rev;
     const newest = this.#ring.newest?.to ?? ringFrom;
     const flushes = this.#ring.range(ringFrom, newest);
     if (flushes === undefined) return undefined;
-    const spans: Delta[] = [...segments, ...flushes];
+    const spans: (Segment | FlushedDelta)[] = [...segments, ...flushes];
     const oldest = spans[0];
     if (oldest === undefined || oldest.from > rev) return undefined;
     return spans.length === 1 ? oldest : this.#squash(oldest.from, spans);
   }
 
-  #squash(from: number, spans: readonly Delta[]): Delta {
+  #squash(from: number, spans: readonly (Segment | FlushedDelta)[]): EncodedDelta {
     const known = this.#squashed.get(from);
     if (known !== undefined) return known;
     const delta = squashDeltas(spans);
@@ -162,12 +174,14 @@ export class History {
   }
 }
 
-function bytesOf(deltas: readonly Delta[]): number {
+function bytesOf(deltas: readonly EncodedDelta[]): number {
   return deltas.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-function squashDeltas(spans: readonly Delta[]): Delta {
+function squashDeltas(spans: readonly (EncodedDelta | Delta)[]): EncodedDelta {
   const changes: Changes = new Map();
-  for (const span of spans) absorb(changes, span.changes);
-  return encodeDelta((spans[0] as Delta).from, (spans.at(-1) as Delta).to, changes);
+  for (const span of spans)
+    absorb(changes, "changes" in span ? span.changes : decodeDelta(span.body).changes);
+  const { from, to, body, bytes } = encodeDelta((spans[0] as Span).from, (spans.at(-1) as Span).to, changes);
+  return { from, to, body, bytes };
 }

@@ -40,6 +40,8 @@ export interface Limits {
   readonly maxRingFlushes: number;
   /** Bytes of the flushes that the ring buffer holds, and of journal that one checkpoint covers. */
   readonly maxRingBytes: number;
+  /** Bytes of all history, the ring buffer included; nor more than a snapshot, which would be sent in its place. */
+  readonly maxHistoryBytes: number;
   /** Where a page is split: small enough to write often, large enough to be few. */
   readonly pageBytes: number;
   /** Time between two checksums in the updates of a busy room: each takes some 20 bytes a collection. */
@@ -90,6 +92,7 @@ export const defaultLimits: Limits = Object.freeze({
   maxRowBytes: 1_900_000,
   maxRingFlushes: 1_024,
   maxRingBytes: 4 * MB,
+  maxHistoryBytes: 8 * MB,
   pageBytes: 64 * KB,
   checksumIntervalMs: 5_000,
   quietCheckpointMs: 3_000,

@@ -1,11 +1,11 @@
 import { AuthorshipIndex, decodeAuthors, type Authorship } from "./authorship.ts";
-import { decodeChanges, type Changes, type WireChanges } from "./changes.ts";
+import type { Changes } from "./changes.ts";
 import type { Checksums } from "./checksum.ts";
-import { History, type Delta, type FlushedDelta, type Segment } from "./history.ts";
+import { decodeDelta, History, type Delta, type FlushedDelta, type Segment } from "./history.ts";
 import { utf8Bytes } from "./json.ts";
 import type { Limits } from "./limits.ts";
 import { Marks, type ForgottenMarks, type MarkEntry } from "./marks.ts";
-import { PageTable, type PageWrites } from "./page.ts";
+import { PageTable } from "./page.ts";
 import { State } from "./state.ts";
 import type { Checkpoint, JournalRow, RoomRow, RoomStorage, StoredSegment } from "./storage.ts";
 
@@ -40,7 +40,7 @@ export interface Memory {
 export function wake(storage: RoomStorage, limits: Limits, newEpoch: () => string): Memory {
   const room = storage.room();
   if (room === undefined) return emptyMemory(newRoomRow(newEpoch()), false, limits, []);
-  const segments = Array.from(storage.segments(), decodeSegment);
+  const segments = Array.from(storage.segments(), loadSegment);
   const memory = emptyMemory(room, true, limits, segments);
   for (const page of storage.pages()) memory.pages.load(page, memory.state, memory.authorship);
   memory.pages.sort();
@@ -101,7 +101,7 @@ function restoreHistory(
 }
 
 /** What the next checkpoint writes; afterwards call {@link settleCheckpoint}. */
-export function makeCheckpoint(memory: Memory, pages: PageWrites, forgotten: ForgottenMarks): Checkpoint {
+export function makeCheckpoint(memory: Memory, forgotten: ForgottenMarks): Checkpoint {
   const { segments } = memory.history;
   return {
     room: {
@@ -114,7 +114,7 @@ export function makeCheckpoint(memory: Memory, pages: PageWrites, forgotten: For
       tombstones: JSON.stringify(Array.from(memory.authorship.tombstones(), encodeTombstone)),
       checksums: JSON.stringify(memory.state.checksums),
     },
-    pages,
+    pages: memory.pages.encodeChanged(memory.state, memory.authorship),
     marks: memory.marks.takeChanged(),
     forgottenMarks: forgotten.actors,
     writtenSegments: segments.filter((segment) => !memory.storedSegments.has(segment)),
@@ -140,14 +140,8 @@ function encodeTombstone([collection, id, author]: readonly [string, string, Aut
   return [collection, id, author.rev, author.actor, author.othersRev];
 }
 
-function decodeSegment({ from, to, level, body }: StoredSegment): Segment {
-  return { ...decodeDelta(body), from, to, level };
-}
-
-/** Reads the text of a delta back. */
-export function decodeDelta(body: string): Delta {
-  const { from, to, changes } = JSON.parse(body) as { from: number; to: number; changes: WireChanges };
-  return { from, to, changes: decodeChanges(changes), body, bytes: utf8Bytes(body) };
+function loadSegment({ from, to, level, body }: StoredSegment): Segment {
+  return { from, to, level, body, bytes: utf8Bytes(body) };
 }
 
 /** Takes in a row that the pages do not have yet. */

@@ -15,11 +15,10 @@ export interface StoredPage {
   readonly authorship: string;
 }
 
-/** What a checkpoint writes of the pages. */
-export interface PageWrites {
-  readonly written: readonly StoredPage[];
-  readonly removed: readonly number[];
-}
+/** One thing that a checkpoint does to the stored pages. */
+export type PageWrite =
+  | { readonly kind: "put"; readonly page: StoredPage }
+  | { readonly kind: "delete"; readonly number: number };
 
 /** The range of a stored page, for a snapshot part. */
 export interface PageRange {
@@ -33,7 +32,8 @@ export interface PageRange {
 interface Page {
   readonly number: number;
   readonly firstId: string;
-  readonly ids: Set<string>;
+  /** Sorted. A list takes a fraction of a set's memory, and of one page it is short. */
+  readonly ids: string[];
   /** Of its records when last encoded. */
   bytes: number;
   changed: boolean;
@@ -65,9 +65,9 @@ export class PageTable {
   load(page: StoredPage, state: State, authorship: AuthorshipIndex): void {
     const records = JSON.parse(page.records) as [id: string, record: Fields][];
     const authors = decodeAuthors(page.authorship);
-    const ids = new Set<string>();
+    const ids: string[] = [];
     records.forEach(([id, record], index) => {
-      ids.add(id);
+      ids.push(id);
       state.loadRecord(page.collection, id, freeze(record));
       const author = authors[index];
       if (author !== undefined) authorship.set(page.collection, id, author, false);
@@ -95,8 +95,10 @@ export class PageTable {
       for (const [id, change] of records) {
         const page = this.#pageOf(collection, id);
         page.changed = true;
-        if (change.kind === "delete") page.ids.delete(id);
-        else page.ids.add(id);
+        const index = indexOf(page.ids, id);
+        const isThere = page.ids[index] === id;
+        if (change.kind === "delete" && isThere) page.ids.splice(index, 1);
+        else if (change.kind !== "delete" && !isThere) page.ids.splice(index, 0, id);
       }
     }
   }
@@ -112,34 +114,35 @@ export class PageTable {
     }
   }
 
-  /** Encodes the changed pages, splits those that grew too large and drops those that ran empty. */
-  encodeChanged(state: State, authorship: AuthorshipIndex): PageWrites {
-    const written: StoredPage[] = [];
-    const removed: number[] = [];
+  /**
+   * Encodes the changed pages, splits those that grew too large, and joins those that ran low to the one before them.
+   * One at a time, each to be written before the next is asked for: together they may be the whole state.
+   */
+  *encodeChanged(state: State, authorship: AuthorshipIndex): Generator<PageWrite> {
     for (const [collection, pages] of this.#pages) {
+      if (!pages.some(({ changed }) => changed)) continue;
       const next: Page[] = [];
-      for (const page of pages) {
-        if (!page.changed) {
+      for (const { page, lines, absorbed } of this.#drafts(collection, pages, state)) {
+        for (const { number, bytes, stored } of absorbed) {
+          this.#bytes -= bytes;
+          if (stored) yield { kind: "delete", number };
+        }
+        if (lines === undefined) {
           next.push(page);
           continue;
         }
         this.#bytes -= page.bytes;
-        for (const chunk of this.#split(collection, page, state)) {
-          if (chunk.ids.size === 0 && chunk.firstId !== "") {
-            if (page.stored) removed.push(chunk.number);
-            continue;
-          }
-          const stored = encodePage(collection, chunk, state, authorship);
+        for (const [chunk, chunkLines] of this.#split(page, lines)) {
+          const stored = encodePage(collection, chunk, chunkLines, authorship);
           chunk.bytes = utf8Bytes(stored.records);
           chunk.stored = true;
           this.#bytes += chunk.bytes;
-          written.push(stored);
           next.push(chunk);
+          yield { kind: "put", page: stored };
         }
       }
       this.#pages.set(collection, next);
     }
-    return { written, removed };
   }
 
   #of(collection: string): Page[] {
@@ -165,35 +168,114 @@ export class PageTable {
     return {
       number: this.#nextNumber++,
       firstId,
-      ids: new Set(ids),
+      ids: [...ids],
       bytes: 0,
       changed: false,
       stored: false,
     };
   }
 
-  /** The page itself, with the ids that fit, and new pages for the rest. */
-  #split(collection: string, page: Page, state: State): Page[] {
-    const chunks: string[][] = [[]];
+  /** What becomes of the pages. A small one goes into the one before it when both together are at most half of a page. */
+  *#drafts(collection: string, pages: readonly Page[], state: State): Generator<Draft> {
+    let before: Draft | undefined;
+    for (const page of pages) {
+      const draft: Draft = {
+        page,
+        lines: page.changed ? linesOf(collection, page, state) : undefined,
+        absorbed: [],
+      };
+      if (before !== undefined && this.#belongsTo(before, draft)) {
+        before.absorbed.push(page);
+        if (page.ids.length === 0) continue;
+        before.lines = [
+          ...(before.lines ?? linesOf(collection, before.page, state)),
+          ...(draft.lines ?? linesOf(collection, page, state)),
+        ];
+        continue;
+      }
+      if (before !== undefined) yield before;
+      before = draft;
+    }
+    if (before !== undefined) yield before;
+  }
+
+  #belongsTo(before: Draft, draft: Draft): boolean {
+    if (draft.page.ids.length === 0) return true;
+    if (before.lines === undefined && draft.lines === undefined) return false; // neither is to be written anyway
+    return bytesOf(before) + bytesOf(draft) <= this.#pageBytes / 2;
+  }
+
+  /** The page itself, or as many of about the same size as its records need. A record larger than a page has its own. */
+  #split(page: Page, lines: readonly Line[]): [Page, readonly Line[]][] {
+    const total = sumOf(lines);
+    const chunkBytes = total / Math.ceil(total / this.#pageBytes);
+    const chunks: Line[][] = [[]];
     let bytes = 0;
-    for (const id of [...page.ids].toSorted()) {
-      const size = utf8Bytes(JSON.stringify([id, state.get(collection, id)])) + 1;
-      if (bytes > 0 && bytes + size > this.#pageBytes) {
+    for (const line of lines) {
+      const isFull = bytes + line.bytes / 2 > chunkBytes || bytes + line.bytes > this.#pageBytes;
+      if (bytes > 0 && isFull) {
         chunks.push([]);
         bytes = 0;
       }
-      (chunks.at(-1) as string[]).push(id);
-      bytes += size;
+      (chunks.at(-1) as Line[]).push(line);
+      bytes += line.bytes;
     }
-    const [first = [], ...rest] = chunks;
-    const kept: Page = { ...page, ids: new Set(first), changed: false };
-    return [kept, ...rest.map((ids) => this.#newPage(ids[0] as string, ids))];
+    return chunks.map((chunk, index) => {
+      const ids = chunk.map(({ id }) => id);
+      return [index === 0 ? { ...page, ids, changed: false } : this.#newPage(ids[0] as string, ids), chunk];
+    });
   }
 }
 
-function encodePage(collection: string, page: Page, state: State, authorship: AuthorshipIndex): StoredPage {
-  const ids = [...page.ids].toSorted();
-  const records = JSON.stringify(ids.map((id) => [id, state.get(collection, id)]));
+/** A record as its page holds it. */
+interface Line {
+  readonly id: string;
+  readonly text: string;
+  /** With its comma. */
+  readonly bytes: number;
+}
+
+/** A page, what it will hold (undefined: it stays as it is), and the pages that are no more since it holds theirs. */
+interface Draft {
+  readonly page: Page;
+  lines: readonly Line[] | undefined;
+  readonly absorbed: Page[];
+}
+
+function linesOf(collection: string, { ids }: Page, state: State): Line[] {
+  return ids.map((id) => {
+    const text = JSON.stringify([id, state.get(collection, id)]);
+    return { id, text, bytes: utf8Bytes(text) + 1 };
+  });
+}
+
+function bytesOf({ page, lines }: Draft): number {
+  return lines === undefined ? page.bytes : sumOf(lines);
+}
+
+function sumOf(lines: readonly Line[]): number {
+  return lines.reduce((total, { bytes }) => total + bytes, 0);
+}
+
+/** Where `id` is in a sorted list, or belongs. */
+function indexOf(ids: readonly string[], id: string): number {
+  let low = 0;
+  let high = ids.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ids[middle] as string) < id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function encodePage(
+  collection: string,
+  { number, firstId, ids }: Page,
+  lines: readonly Line[],
+  authorship: AuthorshipIndex,
+): StoredPage {
+  const records = `[${lines.map(({ text }) => text).join()}]`;
   const authors = encodeAuthors(ids.map((id) => authorship.get(collection, id)));
-  return { number: page.number, collection, firstId: page.firstId, records, authorship: authors };
+  return { number, collection, firstId, records, authorship: authors };
 }

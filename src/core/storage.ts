@@ -1,5 +1,5 @@
 import type { StoredMark } from "./marks.ts";
-import type { PageWrites, StoredPage } from "./page.ts";
+import type { PageWrite, StoredPage } from "./page.ts";
 
 /** One flush on disk. Rows are never sent as they are: `marks` and `authors` are the room's own. */
 export interface JournalRow {
@@ -47,7 +47,8 @@ export interface RoomRow {
 /** What one checkpoint writes, in one transaction. */
 export interface Checkpoint {
   readonly room: RoomRow;
-  readonly pages: PageWrites;
+  /** Encoded as they are asked for, once: together they may be the whole state. */
+  readonly pages: Iterable<PageWrite>;
   readonly marks: readonly StoredMark[];
   readonly forgottenMarks: readonly string[];
   readonly writtenSegments: readonly StoredSegment[];

@@ -82,10 +82,8 @@ export class Journal {
     this.assertNewest(); // in a quiet moment no flush has just made sure of it
     const { memory } = this;
     const forgotten = memory.marks.evict(this.#options.limits, now, isPresent);
-    const pages = memory.pages.encodeChanged(memory.state, memory.authorship);
-    // Older history than a snapshot's worth of bytes would never be sent.
-    memory.history.trim(memory.pages.bytes, memory.rev);
-    const checkpoint = makeCheckpoint(memory, pages, forgotten);
+    memory.history.trim(Math.min(this.#options.limits.maxHistoryBytes, memory.pages.bytes), memory.rev);
+    const checkpoint = makeCheckpoint(memory, forgotten);
     this.#storage.checkpoint(checkpoint);
     settleCheckpoint(memory, checkpoint);
   }

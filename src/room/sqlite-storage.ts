@@ -1,5 +1,5 @@
 import type { MarkEntry, StoredMark } from "../core/marks.ts";
-import type { StoredPage } from "../core/page.ts";
+import type { PageWrite, StoredPage } from "../core/page.ts";
 import {
   SupersededError,
   type Checkpoint,
@@ -123,17 +123,7 @@ export class SqliteStorage implements RoomStorage {
     const { sql } = this.#storage;
     this.#storage.transactionSync(() => {
       this.#assertCheckpoint(room.checkpoints - 1);
-      for (const { number, collection, firstId, records, authorship } of pages.written) {
-        sql.exec(
-          "REPLACE INTO page VALUES (?, ?, ?, ?, ?)",
-          number,
-          collection,
-          firstId,
-          records,
-          authorship,
-        );
-      }
-      for (const number of pages.removed) sql.exec("DELETE FROM page WHERE number = ?", number);
+      for (const write of pages) this.#writePage(write);
       for (const { actor, secret, owner, mark, confirmed, seenAt, outcomes } of marks) {
         const values = [actor, secret, owner, mark, confirmed, seenAt, JSON.stringify(outcomes)];
         sql.exec("REPLACE INTO mark VALUES (?, ?, ?, ?, ?, ?, ?)", ...values);
@@ -145,6 +135,13 @@ export class SqliteStorage implements RoomStorage {
       }
       this.#writeRoom(room);
     });
+  }
+
+  #writePage(write: PageWrite): void {
+    const { sql } = this.#storage;
+    if (write.kind === "delete") return void sql.exec("DELETE FROM page WHERE number = ?", write.number);
+    const { number, collection, firstId, records, authorship } = write.page;
+    sql.exec("REPLACE INTO page VALUES (?, ?, ?, ?, ?)", number, collection, firstId, records, authorship);
   }
 
   #hasRoomTable(): boolean {

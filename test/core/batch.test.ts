@@ -2,7 +2,8 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Call } from "../../src/core/engine.ts";
 import { ownerOf } from "../../src/core/marks.ts";
-import { decodeDelta, rowBytes } from "../../src/core/memory.ts";
+import { decodeDelta } from "../../src/core/history.ts";
+import { rowBytes } from "../../src/core/memory.ts";
 import { ann, ben, Desk, now } from "./desk.ts";
 import { writer } from "./sheet.ts";
 

@@ -291,7 +291,7 @@ describe("limits", () => {
     desk.outcome(ann, "clear", {});
     desk.flush();
     const { memory } = desk;
-    memory.pages.encodeChanged(memory.state, memory.authorship);
+    expect([...memory.pages.encodeChanged(memory.state, memory.authorship)]).not.toEqual([]);
     memory.journalBytes = 0;
     expect(desk.put(ann, "b", "x".repeat(600))).toMatchObject({ kind: "accepted" });
   });

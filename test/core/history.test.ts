@@ -1,8 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { absorb, type Changes } from "../../src/core/changes.ts";
-import { encodeDelta, History, type FlushedDelta, type Segment } from "../../src/core/history.ts";
-import { decodeDelta } from "../../src/core/memory.ts";
+import {
+  decodeDelta,
+  encodeDelta,
+  History,
+  type FlushedDelta,
+  type Segment,
+} from "../../src/core/history.ts";
 import { State } from "../../src/core/state.ts";
 import { anyEdit, copyOfState, haveSameContent, operationOf, type Edit } from "./random-edits.ts";
 

@@ -1,4 +1,5 @@
 import type { Call, Client } from "../../src/core/engine.ts";
+import { decodeDelta } from "../../src/core/history.ts";
 import { defaultLimits, type Limits } from "../../src/core/limits.ts";
 import type { Memory } from "../../src/core/memory.ts";
 import { wake } from "../../src/core/memory.ts";
@@ -109,7 +110,7 @@ export class JournaledRoom {
       if (delta === undefined || state === undefined) continue;
       if (delta.from > rev || delta.to !== memory.rev) problems.push(`${rev}: ${delta.from}..${delta.to}`);
       const reached = copyOfState(state);
-      reached.apply(delta.changes);
+      reached.apply(decodeDelta(delta.body).changes);
       if (!haveSameContent(reached, newest)) problems.push(`${rev}: ${delta.body} leads elsewhere`);
     }
     return problems;

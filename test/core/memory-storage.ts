@@ -107,13 +107,17 @@ export class MemoryStorage implements RoomStorage {
     this.#assertCheckpoint(checkpoint.room.checkpoints - 1);
     // Everything that may throw comes first: a transaction writes all of it or nothing.
     const room = storable(checkpoint.room);
-    const pages = checkpoint.pages.written.map(storable);
+    const pages = Array.from(checkpoint.pages, (write) =>
+      write.kind === "put" ? { ...write, page: storable(write.page) } : write,
+    );
     const marks = checkpoint.marks.map(storable);
     const segments = checkpoint.writtenSegments.map(({ from, to, level, body }) =>
       storable({ from, to, level, body }),
     );
-    for (const page of pages) this.#pages.set(page.number, page);
-    for (const number of checkpoint.pages.removed) this.#pages.delete(number);
+    for (const write of pages) {
+      if (write.kind === "put") this.#pages.set(write.page.number, write.page);
+      else this.#pages.delete(write.number);
+    }
     for (const mark of marks) this.#marks.set(mark.actor, mark);
     for (const actor of checkpoint.forgottenMarks) this.#marks.delete(actor);
     for (const from of checkpoint.removedSegments) this.#segments.delete(from);

@@ -217,7 +217,10 @@ describe("the journal", () => {
   test("may hold rows of an epoch that is no more", () => {
     const room = roomAfter(2, { ...tinyLimits, maxRingFlushes: 10 });
     const [row] = [...room.storage.journal()];
-    room.storage.append({ ...(row as NonNullable<typeof row>), n: 7, epoch: "before the restore" }, room.memory.checkpoints);
+    room.storage.append(
+      { ...(row as NonNullable<typeof row>), n: 7, epoch: "before the restore" },
+      room.memory.checkpoints,
+    );
     expect(factsOf(room.wake())).toEqual(factsOf(room.memory));
   });
 

@@ -44,12 +44,18 @@ class Pages {
 
   /** Writes what has changed; answers the numbers of the pages written and removed. */
   checkpoint(): { written: number[]; removed: readonly number[] } {
-    const { written, removed } = this.table.encodeChanged(this.state, this.authorship);
-    for (const page of written) this.storage.set(page.number, page);
-    for (const number of removed) {
-      if (!this.storage.delete(number)) throw new Error(`page ${number} was never stored`);
+    const written: number[] = [];
+    const removed: number[] = [];
+    for (const write of this.table.encodeChanged(this.state, this.authorship)) {
+      if (write.kind === "put") {
+        this.storage.set(write.page.number, write.page);
+        written.push(write.page.number);
+      } else {
+        if (!this.storage.delete(write.number)) throw new Error(`page ${write.number} was never stored`);
+        removed.push(write.number);
+      }
     }
-    return { written: written.map(({ number }) => number), removed };
+    return { written, removed };
   }
 
   /** Another one, from storage alone, read in the opposite order. */
@@ -133,6 +139,43 @@ describe("splitting", () => {
     pages.put("a", "b");
     pages.checkpoint();
     expect(pages.layout()).toEqual(["…b: a", "b…: b"]);
+  });
+});
+
+test("pages that grow anywhere are split into halves, so that on average they are well filled", () => {
+  const pages = new Pages(1_000);
+  const ids = Array.from({ length: 600 }, (_, index) => String((index * 7_919) % 10_007).padStart(5, "0"));
+  for (let from = 0; from < ids.length; from += 5) {
+    pages.put(...ids.slice(from, from + 5));
+    pages.checkpoint();
+  }
+  const sizes = [...pages.storage.values()].map(({ records }) => records.length);
+  expect(sizes.reduce((sum, bytes) => sum + bytes, 0) / sizes.length).toBeGreaterThan(550);
+});
+
+describe("a page that ran low", () => {
+  const ids = Array.from({ length: 30 }, (_, index) => String(index).padStart(2, "0"));
+
+  test("joins the one before it when both are small, in place of which it is stored", () => {
+    const pages = new Pages(400);
+    pages.put(...ids);
+    const { written } = pages.checkpoint();
+    expect(written.length).toBeGreaterThan(2);
+    pages.delete(...ids.filter((id) => Number(id) % 10 !== 0));
+    const after = pages.checkpoint();
+    expect(pages.layout()).toEqual(["…: 00 10 20"]);
+    expect([after.written, after.removed]).toEqual([[written[0]], written.slice(1)]);
+    expect(contentOf(pages.wake().state)).toEqual(contentOf(pages.state));
+  });
+
+  test("does not draw in a large one, nor pages that nobody has changed", () => {
+    const pages = new Pages(400);
+    pages.put(...ids);
+    const { written } = pages.checkpoint();
+    pages.delete("00", "01", "02");
+    expect(pages.checkpoint()).toEqual({ written: [written[0]], removed: [] });
+    pages.put("29");
+    expect(pages.checkpoint()).toEqual({ written: [written.at(-1)], removed: [] });
   });
 });
 

@@ -2,9 +2,9 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Run } from "../../src/core/call.ts";
 import { encodeChanges } from "../../src/core/changes.ts";
-import type { Delta } from "../../src/core/history.ts";
+import type { EncodedDelta } from "../../src/core/history.ts";
 import { defaultLimits } from "../../src/core/limits.ts";
-import { decodeDelta } from "../../src/core/memory.ts";
+import { decodeDelta } from "../../src/core/history.ts";
 import { Overlay, rebase, type PendingCall } from "../../src/core/rebase.ts";
 import { State } from "../../src/core/state.ts";
 import type { Json } from "../../src/index.ts";
@@ -196,7 +196,7 @@ class Trio {
     this.#tell(this.room.memory.history.since(before));
   }
 
-  #tell(delta: Delta | undefined): void {
+  #tell(delta: EncodedDelta | undefined): void {
     for (const client of this.clients) client.down.push({ body: delta?.body, mark: this.#markOf(client) });
   }
 

@@ -279,6 +279,21 @@ const cases: { readonly [L in keyof Limits]: Case } = {
       expect(history.since(rev - 1)?.to).toBe(rev);
     },
   ],
+  maxHistoryBytes: [
+    "clients from further back than so many bytes of history are sent a snapshot",
+    { maxHistoryBytes: 2_000, maxRingFlushes: 4, flushIntervalMs: 0 },
+    (room) => {
+      const alice = room.join("actor-alice");
+      for (let n = 0; n < 80; n++) {
+        alice.push(note(`n${n % 40}`, 100));
+        alice.send({ kind: "ack", bytes: 10_000 });
+      }
+      const { history, pages } = room.room.read();
+      expect(history.bytes).toBeLessThan(2_500);
+      expect(pages.bytes).toBeGreaterThan(4_000);
+      expect([history.since(79)?.to, history.since(1)?.to]).toEqual([80, undefined]);
+    },
+  ],
   pageBytes: [
     "no page holds more, unless it is a single record",
     { pageBytes: 1_000, maxRingFlushes: 4, flushIntervalMs: 0 },

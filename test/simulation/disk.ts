@@ -122,8 +122,8 @@ export class Disk {
   #checkpoint(storage: MemoryStorage, holder: Holder, checkpoint: Checkpoint): void {
     this.#crashWhenTold("checkpoint", "before", holder);
     storage.checkpoint(checkpoint);
-    const { room, pages, forgottenMarks } = checkpoint;
-    this.#stage.note("checkpoint", room.n, room.epoch, room.rev, pages.written.length, ...forgottenMarks);
+    const { room, forgottenMarks } = checkpoint;
+    this.#stage.note("checkpoint", room.n, room.epoch, room.rev, ...forgottenMarks);
     this.#report(this.ledger.checkpointed(checkpoint));
     this.histories.noteEpoch();
     this.#stage.figures.count("checkpoints");
