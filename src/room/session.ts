@@ -73,6 +73,8 @@ export class Session {
   /** Acknowledged of a frame that was not acknowledged whole. */
   #surplusBytes = 0;
   #changed: boolean;
+  /** Tokens as they were last saved. */
+  #savedTokens: { readonly calls: number; readonly signals: number };
 
   private constructor(
     socket: Socket,
@@ -92,6 +94,7 @@ export class Session {
     this.#feed = attachment.feed;
     this.lastSentRev = attachment.feed.kind === "behind" ? attachment.feed.rev : lastSentRev;
     this.#changed = changed;
+    this.#savedTokens = { calls: attachment.calls.tokens, signals: attachment.signals.tokens };
   }
 
   static open(
@@ -179,16 +182,30 @@ export class Session {
 
   /** Saves what has changed since the last time. */
   save(): void {
-    if (!this.#changed) return;
+    const { callsBurst, signalsBurst } = this.#limits;
+    const [calls, signals] = [this.calls.state, this.signals.state];
+    const hasSpent =
+      isSpent(calls.tokens, this.#savedTokens.calls, callsBurst) ||
+      isSpent(signals.tokens, this.#savedTokens.signals, signalsBurst);
+    if (!this.#changed && !hasSpent) return;
     this.#changed = false;
+    this.#savedTokens = { calls: calls.tokens, signals: signals.tokens };
     this.socket.save({
       client: this.client,
       epoch: this.epoch,
       attempt: this.attempt,
       ...(this.#presence !== undefined && { presence: this.#presence }),
-      calls: this.calls.state,
-      signals: this.signals.state,
+      calls,
+      signals,
       feed: this.#feed,
     });
   }
+}
+
+/** Of a burst: to save every token that is used would cost more than using it. */
+const unsavedShare = 0.25;
+
+/** Whether so much was used since it was saved that hibernation must not give it back. */
+function isSpent(tokens: number, savedTokens: number, burst: number): boolean {
+  return savedTokens - tokens > burst * unsavedShare || (tokens < 1 && savedTokens >= 1);
 }

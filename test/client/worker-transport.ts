@@ -77,6 +77,11 @@ export class Link {
     else arrive();
   }
 
+  /** Has a frame arrive once more, as a network may that repeats what it has carried. */
+  repeat(frame: UpFrame): void {
+    [...this.#sockets].at(-1)?.repeat(JSON.stringify(frame));
+  }
+
   /** Leaves nothing open. */
   dispose(): void {
     this.cut();
@@ -113,6 +118,10 @@ class LinkSocket implements TransportSocket {
     this.#link.carry("up", () => {
       if (!this.#isOver) socket.send(text);
     });
+  }
+
+  repeat(text: string): void {
+    this.#socket?.send(text);
   }
 
   close(code?: number, reason?: string): void {

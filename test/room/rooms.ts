@@ -82,9 +82,12 @@ class RoomUnderTest<Room extends AnyTestRoom> {
     return this.#stub;
   }
 
-  /** Hibernates the sockets and drops the memory. */
-  async evict(): Promise<void> {
-    await evictDurableObject(this.#stub);
+  /**
+   * Hibernates the sockets, or closes them, and drops the memory, once nothing runs and no timer waits. Throws when
+   * the room is not awake.
+   */
+  async evict(webSockets: "hibernate" | "close" = "hibernate"): Promise<void> {
+    await evictDurableObject(this.#stub, { webSockets });
   }
 }
 

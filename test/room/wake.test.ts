@@ -86,17 +86,4 @@ describe("a room that wakes", () => {
     await room.evict();
     await expect(room.get()).rejects.toThrow("storage has layout 3, known is 2");
   });
-
-  it("answers heartbeats without being woken at all", async () => {
-    const room = newTestRoom();
-    const alice = await room.join();
-    await room.evict();
-    const before = alice.texts.length;
-    await alice.ping();
-    expect(alice.texts.length).toBe(before);
-    const answered = await room.inside((_, ctx) =>
-      ctx.getWebSockets().map((socket) => ctx.getWebSocketAutoResponseTimestamp(socket)),
-    );
-    expect(answered).toEqual([expect.any(Date)]);
-  });
 });
