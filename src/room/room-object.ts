@@ -138,6 +138,7 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
     // A socket whose closing has woken the object is not among `getWebSockets()` any more.
     const session = this.#sessions.get(webSocket) ?? this.#restore(webSocket);
     this.#sessions.delete(webSocket);
+    webSocket.serializeAttachment(null); // whatever event still follows, this session is gone
     if (session !== undefined) this.#room.leave(session);
   }
 

@@ -74,7 +74,7 @@ export class Session {
   #surplusBytes = 0;
   #changed: boolean;
   /** Tokens as they were last saved. */
-  #savedTokens: { readonly calls: number; readonly signals: number };
+  #saved: { readonly calls: BucketState; readonly signals: BucketState };
 
   private constructor(
     socket: Socket,
@@ -94,7 +94,7 @@ export class Session {
     this.#feed = attachment.feed;
     this.lastSentRev = attachment.feed.kind === "behind" ? attachment.feed.rev : lastSentRev;
     this.#changed = changed;
-    this.#savedTokens = { calls: attachment.calls.tokens, signals: attachment.signals.tokens };
+    this.#saved = { calls: attachment.calls, signals: attachment.signals };
   }
 
   static open(
@@ -182,14 +182,14 @@ export class Session {
 
   /** Saves what has changed since the last time. */
   save(): void {
-    const { callsBurst, signalsBurst } = this.#limits;
+    const { callsPerSecond, callsBurst, signalsPerSecond, signalsBurst } = this.#limits;
     const [calls, signals] = [this.calls.state, this.signals.state];
     const hasSpent =
-      isSpent(calls.tokens, this.#savedTokens.calls, callsBurst) ||
-      isSpent(signals.tokens, this.#savedTokens.signals, signalsBurst);
+      isSpent(calls, this.#saved.calls, callsPerSecond, callsBurst) ||
+      isSpent(signals, this.#saved.signals, signalsPerSecond, signalsBurst);
     if (!this.#changed && !hasSpent) return;
     this.#changed = false;
-    this.#savedTokens = { calls: calls.tokens, signals: signals.tokens };
+    this.#saved = { calls, signals };
     this.socket.save({
       client: this.client,
       epoch: this.epoch,
@@ -205,7 +205,8 @@ export class Session {
 /** Of a burst: to save every token that is used would cost more than using it. */
 const unsavedShare = 0.25;
 
-/** Whether so much was used since it was saved that hibernation must not give it back. */
-function isSpent(tokens: number, savedTokens: number, burst: number): boolean {
-  return savedTokens - tokens > burst * unsavedShare || (tokens < 1 && savedTokens >= 1);
+/** Whether hibernation would give back too much of what was used since `saved`. */
+function isSpent({ tokens, at }: BucketState, saved: BucketState, perSecond: number, burst: number): boolean {
+  const restored = Math.min(burst, saved.tokens + (Math.max(0, at - saved.at) * perSecond) / 1_000);
+  return restored - tokens > burst * unsavedShare || (tokens < 1 && restored >= 1);
 }

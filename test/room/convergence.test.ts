@@ -57,7 +57,7 @@ class Editor {
     }
   }
 
-  /** Until every call has been answered. What went with an eviction is asked for by connecting again. */
+  /** Until every call has been answered. What went with a cut is asked for by connecting again. */
   async settle(): Promise<void> {
     for (let attempt = 0; attempt < 20 && this.unanswered.length > 0; attempt++) {
       await this.#connect();

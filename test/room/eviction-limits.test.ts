@@ -50,4 +50,13 @@ describe.each(kinds)("who has sent as many %s as a session may", (_, send) => {
       expect(sendAll(client, () => send(client))).toBe(5);
     });
   });
+
+  it("may send none right after the room has slept, when the same has happened before", async () => {
+    await spent((room, client) => {
+      room.pass(60_000);
+      expect(sendAll(client, () => send(client))).toBe(20);
+      room.evict();
+      expect(sendAll(client, () => send(client))).toBe(0);
+    });
+  });
 });
