@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { connect, type ConnectOptions } from "../../client/index.ts";
 import { board } from "../../demo/board.ts";
+import { get } from "./request.ts";
 
 export type BoardOptions = ConnectOptions<typeof board>;
 export type BoardRoom = ReturnType<typeof openBoard>;
@@ -19,7 +20,7 @@ export function openBoard(url: string, options: BoardOptions) {
 }
 
 export async function readBoard(url: string): Promise<BoardJson> {
-  const response = await fetch(url, { headers: { Connection: "close" } });
+  const response = await get(url);
   if (!response.ok) throw new Error(`GET: ${response.status} ${await response.text()}`);
   return (await response.json()) as BoardJson;
 }

@@ -1,3 +1,5 @@
+import { get } from "./request.ts";
+
 /** The heap that production gives an isolate of 128 MB, less what that holds beside it: buffers, sockets, caches. */
 export const productionHeapMb = 112;
 
@@ -20,7 +22,7 @@ export function limitHeap(maxHeapMb: number): readonly string[] {
 
 /** Megabytes of the isolate's heap that are in use, garbage that was not yet collected included. */
 export async function readHeapMb(): Promise<number> {
-  const response = await fetch(`http://127.0.0.1:${inspectorPort}/json/list`);
+  const response = await get(`http://127.0.0.1:${inspectorPort}/json/list`);
   const [isolate] = (await response.json()) as { webSocketDebuggerUrl: string }[];
   if (isolate === undefined) throw new Error("the inspector knows no isolate");
   const inspector = new WebSocket(isolate.webSocketDebuggerUrl);

@@ -12,6 +12,7 @@ import { Findings } from "./findings.ts";
 import { limitHeap, productionHeapMb, readHeapMb } from "./isolate.ts";
 import { comesTrue } from "./patience.ts";
 import { readMemory } from "./process-memory.ts";
+import { get } from "./request.ts";
 import { RoomFile } from "./room-file.ts";
 import { watch } from "./vigil.ts";
 import { Workerd } from "./workerd.ts";
@@ -181,7 +182,7 @@ async function checkSlowReaders(server: Workerd, url: string, editor: Visitor): 
   const { rev } = editor.room;
   const bodies = [];
   for (let reader = 0; reader < slowReaders; reader++) {
-    const response = await fetch(url);
+    const response = await get(url);
     findings.check(!response.headers.has("content-length"), "GET is answered in one piece, with its length");
     bodies.push(response);
   }
@@ -243,7 +244,7 @@ async function run(server: Workerd): Promise<void> {
   await server.start();
   await figure(server, "started again");
   startedAt = Date.now();
-  const response = await fetch(url);
+  const response = await get(url);
   const wakeMs = Date.now() - startedAt;
   let [pieces, bytes] = [0, 0];
   for await (const piece of response.body ?? []) {
@@ -304,6 +305,7 @@ const server = await Workerd.start({ under: limitHeap(Number(options["heap-mb"])
 try {
   await Promise.race([run(server), watch(server)]);
 } catch (error) {
+  console.error(error);
   findings.check(false, `the run ended early: ${error instanceof Error ? error.message : String(error)}`);
   console.error(server.log.slice(-2_000));
 }
