@@ -124,6 +124,21 @@ describe("when a checkpoint cannot be written", () => {
     });
   });
 
+  it("to its end, nothing of it is, and the room wakes as it was", async () => {
+    await withLoneRoom({ limits: { flushIntervalMs: 0, quietCheckpointMs: 1_000 } }, (room) => {
+      const alice = room.join("actor-alice");
+      for (let call = 1; call <= 40; call++) alice.push(add(1));
+      room.sql.exec("CREATE TRIGGER full BEFORE INSERT ON room BEGIN SELECT RAISE(FAIL, 'disk full'); END");
+      room.pass(2_000);
+      expect(room.logged).toContain("storage-failed");
+      const rows = (table: string) => room.sql.exec(`SELECT * FROM ${table}`).toArray().length;
+      expect([rows("page"), rows("mark"), room.checkpointN]).toEqual([0, 0, 0]);
+      room.sql.exec("DROP TRIGGER full");
+      room.evict();
+      expect(room.room.read().state.get("shapes", "sum")).toEqual({ x: 40, y: 0 });
+    });
+  });
+
   it("that was to begin another history, the room keeps the one it has, and what is committed to it", async () => {
     await withLoneRoom({ limits: everyMessage }, (room) => {
       const alice = room.join("actor-alice");
