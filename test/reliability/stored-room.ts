@@ -90,12 +90,14 @@ export function readTables(database: DatabaseSync): StoredRoom {
   let { n, rev } = room;
   const journal = database.prepare(`SELECT n, "from", "to", body, marks FROM journal WHERE n > ? ORDER BY n`);
   for (const row of journal.all(n)) {
-    if (row["n"] !== n + 1 || row["from"] !== rev)
-      throw new Error(`flush ${n} at ${rev} is followed by ${row["n"]} from ${row["from"]}`);
+    const next = Number(row["n"]);
+    const from = Number(row["from"]);
+    if (next !== n + 1 || from !== rev)
+      throw new Error(`flush ${n} at ${rev} is followed by ${next} from ${from}`);
     const { changes } = JSON.parse(String(row["body"])) as { changes: WireChanges };
     applyChanges(collections, changes);
     for (const marked of JSON.parse(String(row["marks"])) as Marked[]) addOutcomes(marks, marked);
-    n = Number(row["n"]);
+    n = next;
     rev = Number(row["to"]);
   }
   const found: unknown = { epoch: room.epoch, rev, collections };
