@@ -25,9 +25,7 @@ export class TokenBucket {
 
   /** Uses one token. Answers 0, or the milliseconds until there will be `wanted` of them (or as many as ever wait). */
   take(now: number, wanted = 1): number {
-    // A clock that was set back gives nothing and takes nothing.
-    const passedMs = Math.max(0, now - this.#at);
-    this.#tokens = Math.min(this.#burst, this.#tokens + (passedMs * this.#perSecond) / 1_000);
+    this.#tokens = this.#refilled(this.#tokens, this.#at, now);
     this.#at = now;
     if (this.#tokens >= 1) {
       this.#tokens -= 1;
@@ -36,4 +34,19 @@ export class TokenBucket {
     const missing = Math.min(wanted, this.#burst) - this.#tokens;
     return Math.max(1, Math.ceil((missing * 1_000) / this.#perSecond));
   }
+
+  /** Whether a bucket that is restored from `saved` would have too much more than this one. */
+  isLessThan(saved: BucketState): boolean {
+    const restored = this.#refilled(saved.tokens, saved.at, this.#at);
+    return restored - this.#tokens > this.#burst * unsavedShare || (this.#tokens < 1 && restored >= 1);
+  }
+
+  #refilled(tokens: number, at: number, now: number): number {
+    // A clock that was set back gives nothing and takes nothing.
+    const passedMs = Math.max(0, now - at);
+    return Math.min(this.#burst, tokens + (passedMs * this.#perSecond) / 1_000);
+  }
 }
+
+/** Of a burst: to save every token that is used would cost more than using it. */
+const unsavedShare = 0.25;

@@ -92,7 +92,7 @@ export class Session {
     this.signals = new TokenBucket(limits.signalsPerSecond, limits.signalsBurst, attachment.signals);
     this.#presence = attachment.presence;
     this.#feed = attachment.feed;
-    this.lastSentRev = attachment.feed.kind === "behind" ? attachment.feed.rev : lastSentRev;
+    this.lastSentRev = lastSentRev;
     this.#changed = changed;
     this.#saved = { calls: attachment.calls, signals: attachment.signals };
   }
@@ -182,31 +182,17 @@ export class Session {
 
   /** Saves what has changed since the last time. */
   save(): void {
-    const { callsPerSecond, callsBurst, signalsPerSecond, signalsBurst } = this.#limits;
-    const [calls, signals] = [this.calls.state, this.signals.state];
-    const hasSpent =
-      isSpent(calls, this.#saved.calls, callsPerSecond, callsBurst) ||
-      isSpent(signals, this.#saved.signals, signalsPerSecond, signalsBurst);
+    const hasSpent = this.calls.isLessThan(this.#saved.calls) || this.signals.isLessThan(this.#saved.signals);
     if (!this.#changed && !hasSpent) return;
     this.#changed = false;
-    this.#saved = { calls, signals };
+    this.#saved = { calls: this.calls.state, signals: this.signals.state };
     this.socket.save({
       client: this.client,
       epoch: this.epoch,
       attempt: this.attempt,
       ...(this.#presence !== undefined && { presence: this.#presence }),
-      calls,
-      signals,
+      ...this.#saved,
       feed: this.#feed,
     });
   }
-}
-
-/** Of a burst: to save every token that is used would cost more than using it. */
-const unsavedShare = 0.25;
-
-/** Whether hibernation would give back too much of what was used since `saved`. */
-function isSpent({ tokens, at }: BucketState, saved: BucketState, perSecond: number, burst: number): boolean {
-  const restored = Math.min(burst, saved.tokens + (Math.max(0, at - saved.at) * perSecond) / 1_000);
-  return restored - tokens > burst * unsavedShare || (tokens < 1 && restored >= 1);
 }
