@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Claim, Shape } from "../../demo/board.ts";
+import { freePort, watchOver } from "../reliability/server-process.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const startTimeoutMs = 60_000;
@@ -140,16 +140,6 @@ function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** Ends the group as soon as this process is gone, whatever became of it: an aborted test would leave its server behind. */
-function watchOver(group: number): ChildProcess {
-  const watchdog = spawn("sh", ["-c", 'read _; kill -s KILL -- "-$1" 2> /dev/null', "sh", String(group)], {
-    detached: true,
-    stdio: ["pipe", "ignore", "ignore"],
-  });
-  watchdog.unref();
-  return watchdog;
-}
-
 async function isAnswering(url: string): Promise<boolean> {
   return await fetch(url, { signal: AbortSignal.timeout(1_000) }).then(
     () => true,
@@ -161,14 +151,4 @@ async function isAnswering(url: string): Promise<boolean> {
 function withoutTestRunner(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const own = /^(VITEST|NODE_ENV$|TEST$|DEV$|PROD$|MODE$|SSR$|BASE_URL$)/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !own.test(name)));
-}
-
-/** A port that nobody listens on. Another process could take it until it is used; then the start fails and says so. */
-async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const { port } = listener.address() as AddressInfo;
-  listener.close();
-  await once(listener, "close");
-  return port;
 }

@@ -14,8 +14,8 @@ import { comesTrue } from "./patience.ts";
 import { readMemory } from "./process-memory.ts";
 import { get } from "./request.ts";
 import { RoomFile } from "./room-file.ts";
-import { watch } from "./vigil.ts";
-import { Workerd } from "./workerd.ts";
+import { runOn } from "./vigil.ts";
+import type { Workerd } from "./workerd.ts";
 
 /** As a JSON text of 134 bytes with its id, 250,000 of them come to the 32 MB. */
 const note = { kind: "note", x: 100, y: 100, color: "sun", text: "x".repeat(53) } as const;
@@ -301,13 +301,4 @@ async function run(server: Workerd): Promise<void> {
   }
 }
 
-const server = await Workerd.start({ under: limitHeap(Number(options["heap-mb"])) });
-try {
-  await Promise.race([run(server), watch(server)]);
-} catch (error) {
-  console.error(error);
-  findings.check(false, `the run ended early: ${error instanceof Error ? error.message : String(error)}`);
-  console.error(server.log.slice(-2_000));
-}
-await server.stop().catch(() => {});
-process.exit(findings.conclude());
+await runOn(limitHeap(Number(options["heap-mb"])), findings, run);

@@ -17,8 +17,8 @@ import { readMemory } from "./process-memory.ts";
 import { RestCheck } from "./rest-check.ts";
 import { RoomFile } from "./room-file.ts";
 import { Series } from "./series.ts";
-import { watch } from "./vigil.ts";
-import { Workerd } from "./workerd.ts";
+import { runOn } from "./vigil.ts";
+import type { Workerd } from "./workerd.ts";
 
 /** Between two moments of rest. */
 const leastStretchMs = 15_000;
@@ -133,13 +133,4 @@ async function run(server: Workerd): Promise<void> {
 }
 
 console.log(`${options.minutes} minutes, ${options.clients} clients, seed ${options.seed}`);
-const server = await Workerd.start({ under: limitHeap(maxHeapMb) });
-try {
-  await Promise.race([run(server), watch(server)]);
-} catch (error) {
-  console.error(error);
-  findings.check(false, `the run ended early: ${error instanceof Error ? error.message : String(error)}`);
-  console.error(server.log.slice(-2_000));
-}
-await server.stop().catch(() => {});
-process.exit(findings.conclude());
+await runOn(limitHeap(maxHeapMb), findings, run);

@@ -2,13 +2,13 @@ import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { wranglerBin, wranglerEnv } from "../../scripts/wrangler-process.ts";
+import { freePort, watchOver } from "./server-process.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 /** The pinned workerd itself: what stands in `.bin` may be a script that starts it. */
@@ -168,16 +168,6 @@ function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 
-/** Ends the group as soon as this process is gone, whatever became of it: an aborted run would leave its server behind. */
-function watchOver(group: number): ChildProcess {
-  const watchdog = spawn("sh", ["-c", 'read _; kill -s KILL -- "-$1" 2> /dev/null', "sh", String(group)], {
-    detached: true,
-    stdio: ["pipe", "ignore", "ignore"],
-  });
-  watchdog.unref();
-  return watchdog;
-}
-
 async function isAnswering(url: string): Promise<boolean> {
   return await fetch(url, { signal: AbortSignal.timeout(2_000) }).then(
     async (response) => {
@@ -186,14 +176,4 @@ async function isAnswering(url: string): Promise<boolean> {
     },
     () => false,
   );
-}
-
-/** A port that nobody listens on. Another process could take it until it is used; then the start fails and says so. */
-async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const { port } = listener.address() as AddressInfo;
-  listener.close();
-  await once(listener, "close");
-  return port;
 }
