@@ -1,0 +1,57 @@
+import { randomBytes } from "node:crypto";
+import { decodeDown, encodeUp } from "../../src/protocol/codec.ts";
+import { encodeHello } from "../../src/protocol/hello.ts";
+import { subprotocol } from "../../src/protocol/version.ts";
+import type { Json } from "../../src/schema/json.ts";
+
+/** What a client has that comes back and has missed nothing. */
+export interface UpToDate {
+  readonly epoch: string;
+  readonly rev: number;
+}
+
+/** When things happened, in milliseconds since the socket was opened. */
+export interface FirstAck {
+  readonly caughtUpMs: number;
+  readonly ackMs: number;
+  /** Revision at which the call was committed. */
+  readonly rev: number;
+}
+
+/**
+ * Comes back to the room at `url` and makes one call as soon as it is caught up. It does nothing else, so that the time is the
+ * room's: a client with a view would count its own work.
+ */
+export async function firstAck(
+  url: string,
+  { epoch, rev }: UpToDate,
+  type: string,
+  payload: Json,
+): Promise<FirstAck> {
+  const client = `${randomBytes(9).toString("base64url")}.${randomBytes(18).toString("base64url")}`;
+  const hello = encodeHello({ client, schema: 1, epoch, rev, confirmed: 0, birth: null });
+  const { promise, resolve, reject } = Promise.withResolvers<FirstAck>();
+  const startedAt = performance.now();
+  let caughtUpMs = 0;
+  const socket = new WebSocket(url.replace(/^http/, "ws"), [subprotocol, hello]);
+  socket.addEventListener("close", ({ code, reason }) => reject(new Error(`closed: ${code} ${reason}`)));
+  socket.addEventListener("message", ({ data }) => {
+    const frame = decodeDown(data as string);
+    if (frame.kind === "error") reject(new Error(`${frame.code}: ${frame.message}`));
+    if (frame.kind === "snapshot") reject(new Error("it was sent a snapshot, though it has everything"));
+    if (frame.kind !== "update") return;
+    if (frame.tag === 0) {
+      caughtUpMs = performance.now() - startedAt;
+      socket.send(encodeUp({ kind: "push", first: 1, calls: [[rev, type, payload]], confirmed: 0 }));
+    }
+    const [, outcome] = frame.outcomes?.[0] ?? [];
+    if (typeof outcome === "number")
+      resolve({ caughtUpMs, ackMs: performance.now() - startedAt, rev: outcome });
+    else if (outcome !== undefined) reject(new Error(`the call came to ${JSON.stringify(outcome)}`));
+  });
+  try {
+    return await promise;
+  } finally {
+    socket.close();
+  }
+}
