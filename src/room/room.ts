@@ -162,8 +162,9 @@ export class Room {
     if (session.unacknowledgedFrames > maxAnswersShare * this.#limits.maxUnacknowledgedFrames) {
       return this.#dismiss(session, "rate-limited");
     }
-    // An acknowledgement may have changed what the session is sent, and perhaps no flush follows to save that.
-    session.save();
+    // An acknowledgement may have changed what the session is sent, and perhaps no flush follows to save that. One that was
+    // sent away must not be saved: it would come back from hibernation.
+    if (this.#sessions.get(session.client.actor) === session) session.save();
     this.#schedule();
   }
 

@@ -172,7 +172,10 @@ export class LoneClient {
       this.#frames.push(frame);
       this.lastText = text;
     },
-    close: (closeCode: number, reason: string) => void (this.closed = { closeCode, reason }),
+    close: (closeCode: number, reason: string) => {
+      this.attachment = undefined;
+      this.closed = { closeCode, reason };
+    },
     save: (attachment: Attachment) => void (this.attachment = structuredClone(attachment)),
   };
   readonly #lone: LoneRoom;
