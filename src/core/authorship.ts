@@ -1,4 +1,5 @@
 import { sectionOf, type Changes } from "./changes.ts";
+import type { Unread } from "./paged-state.ts";
 
 /** Who changed a record last, at which revision, and when anybody else last did (0: never). */
 export interface Authorship {
@@ -16,12 +17,17 @@ export class AuthorshipIndex {
   /** Deleted records, oldest first, as [collection, id]. */
   readonly #tombstones = new Map<string, readonly [collection: string, id: string]>();
   readonly #maxTombstones: number;
+  readonly #unread: Pick<Unread, "load"> | undefined;
 
-  constructor(maxTombstones: number) {
+  /** `unread`: where authors are that memory has not taken in yet. */
+  constructor(maxTombstones: number, unread?: Pick<Unread, "load">) {
     this.#maxTombstones = maxTombstones;
+    this.#unread = unread;
   }
 
   get(collection: string, id: string): Authorship | undefined {
+    const known = this.#records.get(collection)?.get(id);
+    if (known !== undefined || !this.#unread?.load(collection, id)) return known;
     return this.#records.get(collection)?.get(id);
   }
 
@@ -46,6 +52,12 @@ export class AuthorshipIndex {
     if (!deleted) return;
     this.#tombstones.set(key, [collection, id]);
     if (this.#tombstones.size > this.#maxTombstones) this.#forgetOldest();
+  }
+
+  /** Takes in the authors of records that storage has, hence of none that was deleted. */
+  load(collection: string, ids: readonly string[], authors: readonly Authorship[]): void {
+    const records = sectionOf(this.#records, collection);
+    for (const [index, id] of ids.entries()) records.set(id, authors[index] ?? unknownAuthor);
   }
 
   /** Whether somebody other than `actor` changed the record after `baseRev`. */

@@ -8,6 +8,7 @@ import {
   transactType,
   type Broadcast,
   type Caller,
+  type CallOptions,
   type Outcome,
   type Run,
 } from "./call.ts";
@@ -91,7 +92,7 @@ export class Engine {
     return this.#batch !== undefined;
   }
 
-  /** Executes the call if it is the client's next one. */
+  /** Executes the call if it is the client's next one. Throws what storage throws; then nothing has happened. */
   submit(client: Client, call: Call, now: number): Submission {
     const known = this.memory.marks.get(client.actor);
     const mark = known?.mark ?? 0;
@@ -110,14 +111,14 @@ export class Engine {
 
   /**
    * Commits what `edit` does as one operation of the room itself. Any collection may be written.
-   * Throws what `edit` throws, and `too-large` for one that changes too much; then nothing has changed.
+   * Throws what `edit` throws, or storage, and `too-large` for one that changes too much; then nothing has changed.
    * False: the batch has to be flushed first.
    */
   transact(edit: (tx: Tx) => void): boolean {
     const { definition, limits } = this.#options;
     const transaction = new Transaction(this.memory.state, { definition, limits });
     try {
-      edit(transaction.tx);
+      this.memory.pageReader.guard(() => edit(transaction.tx));
     } finally {
       transaction.close();
     }
@@ -149,7 +150,8 @@ export class Engine {
     const { definition, limits, serverMutators } = this.#options;
     if (client.role === "reader")
       return rejectedOutcome(new Rejection("forbidden", "a reader may not change the room"));
-    const result = runCall(this.memory.state, call.type, call.payload, {
+    const { state, authorship, pageReader } = this.memory;
+    const options: CallOptions = {
       definition,
       limits,
       location: "server",
@@ -157,8 +159,9 @@ export class Engine {
       caller: client,
       serverMutators,
       changedByOthers: (collection, id) =>
-        this.memory.authorship.changedByOthers(collection, id, client.actor, call.baseRev),
-    });
+        authorship.changedByOthers(collection, id, client.actor, call.baseRev),
+    };
+    const result = pageReader.guard(() => runCall(state, call.type, call.payload, options));
     switch (result.kind) {
       case "rejected":
         return rejectedOutcome(result.rejection);
@@ -170,7 +173,7 @@ export class Engine {
       default:
         return result satisfies never;
     }
-    const refusal = this.#refusal(client, call, result.changes);
+    const refusal = pageReader.guard(() => this.#refusal(client, call, result.changes));
     if (refusal !== undefined) return rejectedOutcome(refusal);
     const bytes = operationBytes(result.changes);
     const excess = this.#excess(bytes);

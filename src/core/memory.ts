@@ -5,8 +5,10 @@ import { decodeDelta, History, type Delta, type FlushedDelta, type Segment } fro
 import { utf8Bytes } from "./json.ts";
 import type { Limits } from "./limits.ts";
 import { Marks, type ForgottenMarks, type MarkEntry } from "./marks.ts";
-import { PageTable } from "./page.ts";
-import { State } from "./state.ts";
+import { loadPage, PageTable } from "./page.ts";
+import { PageReader } from "./page-reader.ts";
+import { PagedState } from "./paged-state.ts";
+import type { State } from "./state.ts";
 import type { Checkpoint, JournalRow, RoomRow, RoomStorage, StoredSegment } from "./storage.ts";
 
 /** Everything that a room knows, and nothing that storage could not tell again. */
@@ -19,6 +21,8 @@ export interface Memory {
   readonly state: State;
   readonly authorship: AuthorshipIndex;
   readonly pages: PageTable;
+  /** Through which `state`, `authorship` and `pages` take in what only storage has. */
+  readonly pageReader: PageReader;
   readonly marks: Marks;
   history: History;
   /** Revision of the newest commit, flushed or not. */
@@ -36,23 +40,27 @@ export interface Memory {
   storedSegments: ReadonlySet<Segment>;
 }
 
-/** Reads a room from storage: its pages, then the journal above them. A room never stored gets `newEpoch`. */
+/**
+ * Reads a room from storage: the list of its pages, and the journal above them. A page is read when something in its
+ * range is first needed, here by the journal. A room never stored gets `newEpoch`.
+ */
 export function wake(storage: RoomStorage, limits: Limits, newEpoch: () => string): Memory {
   const room = storage.room();
-  if (room === undefined) return emptyMemory(newRoomRow(newEpoch()), false, limits, []);
+  const readPage = (number: number) =>
+    loadPage(storage.page(number, memory.checkpoints), memory.state, memory.authorship);
+  if (room === undefined) return emptyMemory(newRoomRow(newEpoch()), false, limits, [], readPage);
   const segments = Array.from(storage.segments(), loadSegment);
-  const memory = emptyMemory(room, true, limits, segments);
-  for (const page of storage.pages()) memory.pages.load(page, memory.state, memory.authorship);
-  memory.pages.sort();
+  const memory: Memory = emptyMemory(room, true, limits, segments, readPage);
+  memory.pages.list(storage.pages());
   memory.state.loadChecksums(JSON.parse(room.checksums) as Checksums);
   for (const [collection, id, rev, actor, othersRev] of JSON.parse(room.tombstones) as TombstoneRow[]) {
     memory.authorship.set(collection, id, { rev, actor, othersRev }, true);
   }
   for (const mark of storage.marks()) memory.marks.load(mark);
   const flushes: FlushedDelta[] = [];
-  for (const row of storage.journal()) {
+  for (const row of storage.journal(room.n, room.ringFrom)) {
     if (row.epoch !== memory.epoch) continue; // left over from before a restore
-    const delta = row.to > row.from ? { ...decodeDelta(row.body), n: row.n } : undefined;
+    const delta = row.to > row.from ? loadDelta(row) : undefined;
     if (row.n > memory.checkpointN) replay(memory, row, delta);
     if (delta !== undefined && delta.from >= room.ringFrom) flushes.push(delta);
   }
@@ -65,14 +73,23 @@ export function newRoomRow(epoch: string): RoomRow {
   return { epoch, checkpoints: 0, n: 0, rev: 0, ringFrom: 0, horizon: 0, tombstones: "[]", checksums: "{}" };
 }
 
-function emptyMemory(room: RoomRow, stored: boolean, limits: Limits, segments: readonly Segment[]): Memory {
+function emptyMemory(
+  room: RoomRow,
+  stored: boolean,
+  limits: Limits,
+  segments: readonly Segment[],
+  readPage: (number: number) => string[],
+): Memory {
+  const pageReader = new PageReader(readPage);
+  const pages = new PageTable(limits.pageBytes, pageReader);
   return {
     epoch: room.epoch,
     checkpoints: room.checkpoints,
     stored,
-    state: new State(),
-    authorship: new AuthorshipIndex(limits.maxTombstones),
-    pages: new PageTable(limits.pageBytes),
+    state: new PagedState(pages),
+    authorship: new AuthorshipIndex(limits.maxTombstones, pages),
+    pages,
+    pageReader,
     marks: new Marks(),
     history: new History(limits),
     rev: room.rev,
@@ -142,6 +159,21 @@ function encodeTombstone([collection, id, author]: readonly [string, string, Aut
 
 function loadSegment({ from, to, level, body }: StoredSegment): Segment {
   return { from, to, level, body, bytes: utf8Bytes(body) };
+}
+
+/** A row's delta as history has it. Its records are read when they are merged or replayed, which few ever are. */
+function loadDelta({ n, from, to, body }: JournalRow): FlushedDelta {
+  let changes: Changes | undefined;
+  return {
+    n,
+    from,
+    to,
+    body,
+    bytes: utf8Bytes(body),
+    get changes() {
+      return (changes ??= decodeDelta(body).changes);
+    },
+  };
 }
 
 /** Takes in a row that the pages do not have yet. */

@@ -1,6 +1,8 @@
 import { decodeAuthors, encodeAuthors, type AuthorshipIndex } from "./authorship.ts";
 import { freeze, type Changes } from "./changes.ts";
 import { utf8Bytes, type Fields } from "./json.ts";
+import type { PageReader } from "./page-reader.ts";
+import type { Unread } from "./paged-state.ts";
 import type { State } from "./state.ts";
 
 /** A page as storage holds it: a contiguous range of ids of one collection. */
@@ -13,6 +15,12 @@ export interface StoredPage {
   readonly records: string;
   /** Who changed them last, in the same order; never sent. */
   readonly authorship: string;
+}
+
+/** What a wake needs to know of a stored page before anybody needs its records. */
+export interface PageHead extends Pick<StoredPage, "number" | "collection" | "firstId"> {
+  /** Of `records`. */
+  readonly bytes: number;
 }
 
 /** One thing that a checkpoint does to the stored pages. */
@@ -32,8 +40,8 @@ export interface PageRange {
 interface Page {
   readonly number: number;
   readonly firstId: string;
-  /** Sorted. A list takes a fraction of a set's memory, and of one page it is short. */
-  readonly ids: string[];
+  /** Sorted; undefined while the page is in storage only. A list takes a fraction of a set's memory, and of one page it is short. */
+  ids: string[] | undefined;
   /** Of its records when last encoded. */
   bytes: number;
   changed: boolean;
@@ -42,18 +50,22 @@ interface Page {
 }
 
 /**
- * How the records of a state are divided into pages, and which pages have changed since they were last encoded.
- * Ids sort as JavaScript strings do, here and in snapshots.
+ * How the records of a state are divided into pages, which of them memory has taken in, and which have changed since they
+ * were last encoded. Ids sort as JavaScript strings do, here and in snapshots.
  */
-export class PageTable {
+export class PageTable implements Unread {
   /** Per collection, in order of `firstId`; the first page begins at "" and is never removed. */
   readonly #pages = new Map<string, Page[]>();
   readonly #pageBytes: number;
+  readonly #reader: PageReader;
+  /** Pages that are in storage only. */
+  #unread = 0;
   #nextNumber = 1;
   #bytes = 0;
 
-  constructor(pageBytes: number) {
+  constructor(pageBytes: number, reader: PageReader) {
     this.#pageBytes = pageBytes;
+    this.#reader = reader;
   }
 
   /** Bytes of all pages as they were last encoded. */
@@ -61,32 +73,32 @@ export class PageTable {
     return this.#bytes;
   }
 
-  /** Takes a stored page in, with its records and their authors. Any order will do; `sort` follows the last. */
-  load(page: StoredPage, state: State, authorship: AuthorshipIndex): void {
-    const records = JSON.parse(page.records) as [id: string, record: Fields][];
-    const authors = decodeAuthors(page.authorship);
-    const ids: string[] = [];
-    records.forEach(([id, record], index) => {
-      ids.push(id);
-      state.loadRecord(page.collection, id, freeze(record));
-      const author = authors[index];
-      if (author !== undefined) authorship.set(page.collection, id, author, false);
-    });
-    const bytes = utf8Bytes(page.records);
-    this.#of(page.collection).push({
-      number: page.number,
-      firstId: page.firstId,
-      ids,
-      bytes,
-      changed: false,
-      stored: true,
-    });
-    this.#bytes += bytes;
-    this.#nextNumber = Math.max(this.#nextNumber, page.number + 1);
+  /** Notes all stored pages, in any order. Nothing of them is read until it is needed. */
+  list(heads: Iterable<PageHead>): void {
+    for (const { number, collection, firstId, bytes } of heads) {
+      this.#of(collection).push({ number, firstId, ids: undefined, bytes, changed: false, stored: true });
+      this.#unread += 1;
+      this.#bytes += bytes;
+      this.#nextNumber = Math.max(this.#nextNumber, number + 1);
+    }
+    for (const pages of this.#pages.values()) pages.sort((a, b) => (a.firstId < b.firstId ? -1 : 1));
   }
 
-  sort(): void {
-    for (const pages of this.#pages.values()) pages.sort((a, b) => (a.firstId < b.firstId ? -1 : 1));
+  load(collection: string, id: string): boolean {
+    if (this.#unread === 0) return false;
+    const page = this.#find(collection, id);
+    if (page === undefined || page.ids !== undefined) return false;
+    this.#idsOf(page);
+    return true;
+  }
+
+  loadAll(collection: string): void {
+    if (this.#unread === 0) return;
+    for (const page of this.#pages.get(collection) ?? []) this.#idsOf(page);
+  }
+
+  collections(): Iterable<string> {
+    return this.#pages.keys();
   }
 
   /** Notes which pages `changes` touch. */
@@ -94,11 +106,12 @@ export class PageTable {
     for (const [collection, records] of changes) {
       for (const [id, change] of records) {
         const page = this.#pageOf(collection, id);
+        const ids = this.#idsOf(page);
         page.changed = true;
-        const index = indexOf(page.ids, id);
-        const isThere = page.ids[index] === id;
-        if (change.kind === "delete" && isThere) page.ids.splice(index, 1);
-        else if (change.kind !== "delete" && !isThere) page.ids.splice(index, 0, id);
+        const index = indexOf(ids, id);
+        const isThere = ids[index] === id;
+        if (change.kind === "delete" && isThere) ids.splice(index, 1);
+        else if (change.kind !== "delete" && !isThere) ids.splice(index, 0, id);
       }
     }
   }
@@ -152,8 +165,15 @@ export class PageTable {
   }
 
   #pageOf(collection: string, id: string): Page {
-    const pages = this.#of(collection);
-    if (pages.length === 0) pages.push(this.#newPage("", []));
+    const found = this.#find(collection, id);
+    if (found !== undefined) return found;
+    const first = this.#newPage("", []);
+    this.#of(collection).push(first);
+    return first;
+  }
+
+  #find(collection: string, id: string): Page | undefined {
+    const pages = this.#pages.get(collection) ?? [];
     let low = 0;
     let high = pages.length - 1;
     while (low < high) {
@@ -161,7 +181,16 @@ export class PageTable {
       if ((pages[middle] as Page).firstId <= id) low = middle;
       else high = middle - 1;
     }
-    return pages[low] as Page;
+    return pages[low];
+  }
+
+  /** Of a page that is in storage only, they are read with all that it holds. */
+  #idsOf(page: Page): string[] {
+    if (page.ids === undefined) {
+      page.ids = this.#reader.read(page.number);
+      this.#unread -= 1;
+    }
+    return page.ids;
   }
 
   #newPage(firstId: string, ids: readonly string[]): Page {
@@ -181,15 +210,15 @@ export class PageTable {
     for (const page of pages) {
       const draft: Draft = {
         page,
-        lines: page.changed ? linesOf(collection, page, state) : undefined,
+        lines: page.changed ? this.#linesOf(collection, page, state) : undefined,
         absorbed: [],
       };
       if (before !== undefined && this.#belongsTo(before, draft)) {
         before.absorbed.push(page);
-        if (page.ids.length === 0) continue;
+        if (isEmpty(page)) continue;
         before.lines = [
-          ...(before.lines ?? linesOf(collection, before.page, state)),
-          ...(draft.lines ?? linesOf(collection, page, state)),
+          ...(before.lines ?? this.#linesOf(collection, before.page, state)),
+          ...(draft.lines ?? this.#linesOf(collection, page, state)),
         ];
         continue;
       }
@@ -199,8 +228,15 @@ export class PageTable {
     if (before !== undefined) yield before;
   }
 
+  #linesOf(collection: string, page: Page, state: State): Line[] {
+    return this.#idsOf(page).map((id) => {
+      const text = JSON.stringify([id, state.get(collection, id)]);
+      return { id, text, bytes: utf8Bytes(text) + 1 };
+    });
+  }
+
   #belongsTo(before: Draft, draft: Draft): boolean {
-    if (draft.page.ids.length === 0) return true;
+    if (isEmpty(draft.page)) return true;
     if (before.lines === undefined && draft.lines === undefined) return false; // neither is to be written anyway
     return bytesOf(before) + bytesOf(draft) <= this.#pageBytes / 2;
   }
@@ -242,11 +278,9 @@ interface Draft {
   readonly absorbed: Page[];
 }
 
-function linesOf(collection: string, { ids }: Page, state: State): Line[] {
-  return ids.map((id) => {
-    const text = JSON.stringify([id, state.get(collection, id)]);
-    return { id, text, bytes: utf8Bytes(text) + 1 };
-  });
+/** Whether its last record has gone: a page that storage has and nobody has read had one, or is a collection's first. */
+function isEmpty({ ids }: Page): boolean {
+  return ids?.length === 0;
 }
 
 function bytesOf({ page, lines }: Draft): number {
@@ -269,13 +303,28 @@ function indexOf(ids: readonly string[], id: string): number {
   return low;
 }
 
+/** Takes in all that a page holds, and answers its ids. The reverse of `encodePage`. */
+export function loadPage(
+  { collection, ...page }: StoredPage,
+  state: State,
+  authorship: AuthorshipIndex,
+): string[] {
+  const records = JSON.parse(page.records) as [id: string, record: Fields][];
+  for (const [, record] of records) freeze(record);
+  const ids = records.map(([id]) => id);
+  const authors = decodeAuthors(page.authorship);
+  state.loadRecords(collection, records);
+  authorship.load(collection, ids, authors);
+  return ids;
+}
+
 function encodePage(
   collection: string,
-  { number, firstId, ids }: Page,
+  { number, firstId }: Page,
   lines: readonly Line[],
   authorship: AuthorshipIndex,
 ): StoredPage {
   const records = `[${lines.map(({ text }) => text).join()}]`;
-  const authors = encodeAuthors(ids.map((id) => authorship.get(collection, id)));
+  const authors = encodeAuthors(lines.map(({ id }) => authorship.get(collection, id)));
   return { number, collection, firstId, records, authorship: authors };
 }

@@ -1,4 +1,4 @@
-import { applyChange, type Change, type Changes } from "./changes.ts";
+import { applyChange, sectionOf, type Change, type Changes } from "./changes.ts";
 import { checksumDifference, type Checksums } from "./checksum.ts";
 import type { Fields } from "./json.ts";
 
@@ -68,9 +68,11 @@ export class State implements Source {
     this.#place(collection, id, record);
   }
 
-  /** Puts a record in place whose hashes are part of the checksums that `load` is given in the end. */
-  loadRecord(collection: string, id: string, record: Fields): void {
-    this.#place(collection, id, record);
+  /** Puts records in place whose hashes are part of the checksums that `loadChecksums` is given. */
+  loadRecords(collection: string, loaded: Iterable<readonly [id: string, record: Fields]>): void {
+    const records = sectionOf(this.#collections, collection);
+    for (const [id, record] of loaded) records.set(id, record);
+    this.#sortedIds.delete(collection);
   }
 
   /** Takes checksums over from where the loaded records were stored. */
@@ -89,8 +91,7 @@ export class State implements Source {
   }
 
   #place(collection: string, id: string, record: Fields | undefined): void {
-    let records = this.#collections.get(collection);
-    if (records === undefined) this.#collections.set(collection, (records = new Map()));
+    const records = sectionOf(this.#collections, collection);
     const sizeBefore = records.size;
     if (record === undefined) records.delete(id);
     else records.set(id, record);

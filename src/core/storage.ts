@@ -1,5 +1,5 @@
 import type { StoredMark } from "./marks.ts";
-import type { PageWrite, StoredPage } from "./page.ts";
+import type { PageHead, PageWrite, StoredPage } from "./page.ts";
 
 /** One flush on disk. Rows are never sent as they are: `marks` and `authors` are the room's own. */
 export interface JournalRow {
@@ -65,14 +65,20 @@ export interface RoomStorage {
   room(): RoomRow | undefined;
   /** Notes a new room's epoch before anything is served. Throws {@link SupersededError} when another instance has done so. */
   create(room: RoomRow): void;
-  pages(): Iterable<StoredPage>;
-  /** The records of one page, undefined when there is no such page. */
-  pageRecords(number: number): string | undefined;
+  /** All pages, without what they hold. */
+  pages(): Iterable<PageHead>;
+  /** One page as checkpoint `checkpoints` left it. Throws {@link SupersededError} when there has been another since. */
+  page(number: number, checkpoints: number): StoredPage;
+  /** Its records alone. Throws as `page` does. */
+  pageRecords(number: number, checkpoints: number): string;
   marks(): Iterable<StoredMark>;
   /** Oldest first. */
   segments(): Iterable<StoredSegment>;
-  /** All rows still there, in order of `n`. */
-  journal(): Iterable<JournalRow>;
+  /**
+   * In order of `n`, the rows that are still there of those above flush `n`, and of those that have a delta from
+   * `ringFrom` on.
+   */
+  journal(n: number, ringFrom: number): Iterable<JournalRow>;
   /** Throws {@link SupersededError} when another instance has written `row.n` or more, or another than checkpoint `checkpoints`. */
   append(row: JournalRow, checkpoints: number): void;
   /** Throws {@link SupersededError} when another instance has written beyond flush `n` or another checkpoint. */

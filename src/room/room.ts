@@ -197,7 +197,7 @@ export class Room {
    */
   #serve(session: Session, work: () => void): boolean {
     try {
-      work();
+      this.#asNewest(work);
       return true;
     } catch (error) {
       if (error instanceof SupersededError) throw error;
@@ -242,7 +242,8 @@ export class Room {
   /** Commits an edit of the room's own as one operation, and answers its revision once it is on disk. */
   transact(edit: (tx: Tx) => void): number {
     this.flush();
-    if (!this.#journal.engine.transact(edit)) throw new Error("the edit does not fit an empty batch");
+    if (!this.#asNewest(() => this.#journal.engine.transact(edit)))
+      throw new Error("the edit does not fit an empty batch");
     const { rev } = this.#journal.memory;
     if (!this.flush()) throw new Error("storage failed: the edit was not made");
     return rev;
@@ -258,7 +259,8 @@ export class Room {
     if (owner !== ownerOf(user))
       return { kind: "rejected", code: "id-conflict", message: "another user has made this call" };
     const call = { clientReqId: 1, baseRev: this.#journal.memory.rev, type, payload };
-    const submission = this.#journal.engine.submit({ ...client, user }, call, this.#ports.now());
+    const now = this.#ports.now();
+    const submission = this.#asNewest(() => this.#journal.engine.submit({ ...client, user }, call, now));
     this.#settle();
     if (submission.kind === "duplicate") return submission.outcome;
     const answer = this.#journal.memory.marks.get(client.actor)?.answers.get(1);
@@ -392,10 +394,10 @@ export class Room {
     this.#asNewest(() => this.#journal.assertNewest());
   }
 
-  /** Touches storage, which ends this instance when another has taken over. */
-  #asNewest(touch: () => void): void {
+  /** Does what may touch storage, which ends this instance when another has taken over. */
+  #asNewest<T>(work: () => T): T {
     try {
-      touch();
+      return work();
     } catch (error) {
       if (error instanceof SupersededError) this.#ports.abort(error.message);
       throw error;

@@ -25,8 +25,7 @@ export function sendParts(
 ): boolean {
   for (const range of rangesFrom(memory, progress.cursor)) {
     if (session.owesMoreThan(partsShare)) return false;
-    const records = storage.pageRecords(range.number);
-    if (records === undefined) throw new Error(`page ${range.number} is missing`);
+    const records = storage.pageRecords(range.number, memory.checkpoints);
     session.send(encodeSnapshotPart(progress.parts, range, records));
     progress.parts += 1;
     progress.cursor = { collection: range.collection, untilId: range.untilId };

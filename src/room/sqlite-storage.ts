@@ -1,5 +1,5 @@
 import type { MarkEntry, StoredMark } from "../core/marks.ts";
-import type { PageWrite, StoredPage } from "../core/page.ts";
+import type { PageHead, PageWrite, StoredPage } from "../core/page.ts";
 import {
   SupersededError,
   type Checkpoint,
@@ -68,12 +68,19 @@ export class SqliteStorage implements RoomStorage {
     this.#hasTables = true;
   }
 
-  pages(): Iterable<StoredPage> {
-    return this.#storage.sql.exec<StoredPage & Row>("SELECT * FROM page");
+  pages(): Iterable<PageHead> {
+    // The length is in the row's header: what is behind it is not read.
+    return this.#rows<PageHead>(
+      "SELECT number, collection, firstId, octet_length(records) AS bytes FROM page",
+    );
   }
 
-  pageRecords(number: number): string | undefined {
-    return this.#rows<{ records: string }>("SELECT records FROM page WHERE number = ?", number)[0]?.records;
+  page(number: number, checkpoints: number): StoredPage {
+    return this.#page<StoredPage>("page.*", number, checkpoints);
+  }
+
+  pageRecords(number: number, checkpoints: number): string {
+    return this.#page<Pick<StoredPage, "records">>("records", number, checkpoints).records;
   }
 
   *marks(): Generator<StoredMark> {
@@ -86,8 +93,10 @@ export class SqliteStorage implements RoomStorage {
     return this.#storage.sql.exec<StoredSegment & Row>('SELECT * FROM segment ORDER BY "from"');
   }
 
-  journal(): Iterable<JournalRow> {
-    return this.#storage.sql.exec<JournalRow & Row>("SELECT * FROM journal ORDER BY n");
+  journal(n: number, ringFrom: number): Iterable<JournalRow> {
+    const query = 'SELECT * FROM journal WHERE n > ? OR ("from" >= ? AND "to" > "from")';
+    // To have SQLite sort them would be to copy them all once more.
+    return this.#rows<JournalRow>(query, n, ringFrom).toSorted((a, b) => a.n - b.n);
   }
 
   append(row: JournalRow, checkpoints: number): void {
@@ -135,6 +144,14 @@ export class SqliteStorage implements RoomStorage {
       }
       this.#writeRoom(room);
     });
+  }
+
+  #page<T extends object>(columns: string, number: number, checkpoints: number): T {
+    const query = `SELECT ${columns} FROM page, room WHERE number = ? AND checkpoints = ?`;
+    const [page] = this.#rows<T>(query, number, checkpoints);
+    if (page !== undefined) return page;
+    this.#assertCheckpoint(checkpoints);
+    throw new Error(`page ${number} is missing`);
   }
 
   #writePage(write: PageWrite): void {

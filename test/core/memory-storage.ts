@@ -1,6 +1,6 @@
 import { utf8Bytes } from "../../src/core/json.ts";
 import type { StoredMark } from "../../src/core/marks.ts";
-import type { StoredPage } from "../../src/core/page.ts";
+import type { PageHead, StoredPage } from "../../src/core/page.ts";
 import {
   SupersededError,
   type Checkpoint,
@@ -10,8 +10,10 @@ import {
   type StoredSegment,
 } from "../../src/core/storage.ts";
 
-/** What writes, and can be told to fail. */
+/** What writes. */
 export type Write = "create" | "append" | "checkpoint";
+/** What can be told to fail. */
+export type Access = Write | "page";
 
 /** Bytes that a row, and a text in it, may have: the platform's limit, which local workerd does not keep. */
 export const maxStoredRowBytes = 2_000_000;
@@ -22,7 +24,9 @@ export const maxStoredRowBytes = 2_000_000;
  */
 export class MemoryStorage implements RoomStorage {
   readonly #slots: number;
-  readonly #failing = new Map<Write, Error>();
+  readonly #failing = new Map<Access, Error>();
+  /** Numbers of the pages read so far. */
+  readonly pagesRead: number[] = [];
   #room: RoomRow | undefined;
   #pages = new Map<number, StoredPage>();
   #marks = new Map<string, StoredMark>();
@@ -34,9 +38,9 @@ export class MemoryStorage implements RoomStorage {
     this.#slots = slots;
   }
 
-  /** The next `write` throws `error` and writes nothing. */
-  failNext(write: Write, error: Error = new Error(`${write} failed`)): void {
-    this.#failing.set(write, error);
+  /** The next `access` throws `error`, and writes nothing. */
+  failNext(access: Access, error: Error = new Error(`${access} failed`)): void {
+    this.#failing.set(access, error);
   }
 
   /** Another storage with the same rows: what a crash at this moment would leave. */
@@ -48,6 +52,14 @@ export class MemoryStorage implements RoomStorage {
     other.#segments = new Map(this.#segments);
     other.#journal = new Map(this.#journal);
     return other;
+  }
+
+  /** All rows, for comparing. */
+  get rows(): { readonly [table: string]: unknown } {
+    const [pages, marks, segments] = [this.#pages, this.#marks, this.#segments].map((table) => [
+      ...table.values(),
+    ]);
+    return { room: this.#room, pages, marks, segments, journal: [...this.#journal.values()] };
   }
 
   /** Takes a journal row out, as no write of a room ever does. */
@@ -65,12 +77,21 @@ export class MemoryStorage implements RoomStorage {
     this.#room = storable(room);
   }
 
-  pages(): Iterable<StoredPage> {
-    return copyOf([...this.#pages.values()]);
+  pages(): Iterable<PageHead> {
+    return Array.from(this.#pages.values(), ({ number, collection, firstId, records }) => {
+      return { number, collection, firstId, bytes: utf8Bytes(records) };
+    });
   }
 
-  pageRecords(number: number): string | undefined {
-    return this.#pages.get(number)?.records;
+  page(number: number, checkpoints: number): StoredPage {
+    this.#failWhenTold("page");
+    const page = this.#page(number, checkpoints);
+    this.pagesRead.push(number);
+    return copyOf(page);
+  }
+
+  pageRecords(number: number, checkpoints: number): string {
+    return this.#page(number, checkpoints).records;
   }
 
   marks(): Iterable<StoredMark> {
@@ -81,8 +102,11 @@ export class MemoryStorage implements RoomStorage {
     return copyOf([...this.#segments.values()].toSorted((a, b) => a.from - b.from));
   }
 
-  journal(): Iterable<JournalRow> {
-    return copyOf([...this.#journal.values()].toSorted((a, b) => a.n - b.n));
+  journal(n: number, ringFrom: number): Iterable<JournalRow> {
+    const rows = [...this.#journal.values()].filter(
+      (row) => row.n > n || (row.from >= ringFrom && row.to > row.from),
+    );
+    return copyOf(rows.toSorted((a, b) => a.n - b.n));
   }
 
   append(row: JournalRow, checkpoints: number): void {
@@ -125,15 +149,22 @@ export class MemoryStorage implements RoomStorage {
     this.#room = room;
   }
 
+  #page(number: number, checkpoints: number): StoredPage {
+    this.#assertCheckpoint(checkpoints);
+    const page = this.#pages.get(number);
+    if (page === undefined) throw new Error(`page ${number} is missing`);
+    return page;
+  }
+
   #assertCheckpoint(checkpoints: number): void {
     const stored = this.#room?.checkpoints;
     if (stored !== checkpoints)
       throw new SupersededError(`another instance has written checkpoint ${stored}`);
   }
 
-  #failWhenTold(write: Write): void {
-    const error = this.#failing.get(write);
-    this.#failing.delete(write);
+  #failWhenTold(access: Access): void {
+    const error = this.#failing.get(access);
+    this.#failing.delete(access);
     if (error !== undefined) throw error;
   }
 }

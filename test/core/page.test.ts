@@ -3,14 +3,16 @@ import { describe, expect, test } from "vitest";
 import { AuthorshipIndex } from "../../src/core/authorship.ts";
 import { deletion, type Change, type Changes } from "../../src/core/changes.ts";
 import type { Fields } from "../../src/core/json.ts";
-import { PageTable, type StoredPage } from "../../src/core/page.ts";
-import { State } from "../../src/core/state.ts";
+import { loadPage, PageTable, type StoredPage } from "../../src/core/page.ts";
+import { PagedState } from "../../src/core/paged-state.ts";
+import { PageReader } from "../../src/core/page-reader.ts";
+import { utf8Bytes } from "../../src/core/json.ts";
 import { anyEdit, contentOf, operationOf } from "./random-edits.ts";
 
 /** A state, its pages and what storage has of them. */
 class Pages {
-  readonly state = new State();
-  readonly authorship = new AuthorshipIndex(100);
+  readonly state: PagedState;
+  readonly authorship: AuthorshipIndex;
   readonly table: PageTable;
   readonly storage = new Map<number, StoredPage>();
   readonly pageBytes: number;
@@ -18,7 +20,11 @@ class Pages {
 
   constructor(pageBytes: number) {
     this.pageBytes = pageBytes;
-    this.table = new PageTable(pageBytes);
+    const read = (number: number) =>
+      loadPage(this.storage.get(number) as StoredPage, this.state, this.authorship);
+    this.table = new PageTable(pageBytes, new PageReader(read));
+    this.state = new PagedState(this.table);
+    this.authorship = new AuthorshipIndex(100, this.table);
   }
 
   /** Notes changes that are in the state. */
@@ -61,11 +67,9 @@ class Pages {
   /** Another one, from storage alone, read in the opposite order. */
   wake(): Pages {
     const woken = new Pages(this.pageBytes);
-    for (const page of [...this.storage.values()].toReversed()) {
-      woken.storage.set(page.number, page);
-      woken.table.load(page, woken.state, woken.authorship);
-    }
-    woken.table.sort();
+    const pages = [...this.storage.values()].toReversed();
+    for (const page of pages) woken.storage.set(page.number, page);
+    woken.table.list(pages.map((page) => ({ ...page, bytes: utf8Bytes(page.records) })));
     return woken;
   }
 

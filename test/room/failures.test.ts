@@ -229,6 +229,114 @@ describe("when a page cannot be read", () => {
   });
 });
 
+describe("an instance whose pages another one has written anew", () => {
+  it("sends nobody a snapshot of them, but ends", async () => {
+    await withLoneRoom({ limits: { flushIntervalMs: 0, maxRingFlushes: 2 } }, (room) => {
+      const [alice, bob] = [room.join("actor-alice"), room.join("actor-bobby")];
+      for (const x of [1, 2]) alice.push(put("shapes", "s", { x, y: 0 }));
+      bob.take();
+      const carol = room.rival().join("actor-carol");
+      for (const x of [3, 4]) carol.push(put("shapes", "s", { x, y: 0 }));
+      if (bob.session) bob.session.lastSentRev = 99; // as after a failure: only a snapshot will do
+      expect(() => alice.send({ kind: "presence", presence: { at: 1 } })).toThrow("another instance");
+      expect([room.aborted?.slice(0, 16), bob.take()]).toEqual(["another instance", []]);
+    });
+  });
+});
+
+describe("when a page cannot be read that a call needs", () => {
+  /** Nineteen notes in pages, and none of them in memory; alice is there. */
+  const sleeping = (room: LoneRoom) => {
+    const alice = room.join("actor-alice");
+    for (let id = 1; id < 20; id++) alice.push(put("notes", `n${id}`, { text: "x".repeat(200) }));
+    alice.push(add(1));
+    room.pass(100);
+    room.evict();
+    alice.take();
+    return alice;
+  };
+  const limits = { flushIntervalMs: 0, maxRingFlushes: 2, pageBytes: 300 };
+  const again = { text: "again" };
+
+  it("its client is told no outcome but sent away, and makes it again", async () => {
+    await withLoneRoom({ limits }, (room) => {
+      const alice = sleeping(room);
+      const bob = room.join("actor-bobby");
+      room.failing.page = "disk error";
+      alice.push(put("notes", "n3", again));
+      expect([alice.take(), alice.closed?.reason]).toEqual([[], "internal"]);
+      expect(room.logged).toEqual(["session-failed"]);
+      room.failing.page = undefined;
+      const back = room.join("actor-alice", { confirmed: 20 });
+      back.pushAt(21, put("notes", "n3", again));
+      expect(back.copy.outcomes.get(21)).toBe(21);
+      expect(bob.copy.get("notes", "n3")).toEqual(again);
+    });
+  });
+
+  it("what came with it and was executed is kept", async () => {
+    await withLoneRoom({ limits: { ...limits, flushIntervalMs: 16 } }, (room) => {
+      const alice = sleeping(room);
+      alice.push(put("notes", "n3", again)); // whose page is in memory now
+      alice.take();
+      room.failing.page = "disk error";
+      alice.push(put("notes", "n3", { text: "once more" }), put("notes", "n9", again));
+      room.failing.page = undefined;
+      room.pass(100);
+      expect(alice.closed?.reason).toBe("internal");
+      const back = room.join("actor-alice");
+      expect([back.copy.mark, back.copy.get("notes", "n3")]).toEqual([22, { text: "once more" }]);
+      expect(back.copy.get("notes", "n9")).not.toEqual(again);
+    });
+  });
+
+  it("its session does not come back from hibernation", async () => {
+    await withLoneRoom({ limits }, (room) => {
+      const alice = sleeping(room);
+      room.failing.page = "disk error";
+      alice.push(put("notes", "n3", again));
+      expect(alice.attachment).toBeUndefined();
+    });
+  });
+
+  it("an RPC caller is told by an exception, and may call again", async () => {
+    await withLoneRoom({ limits }, (room) => {
+      sleeping(room);
+      const cron = { actor: "rpc:1", secret: "", user: null, role: "writer" };
+      room.failing.page = "disk error";
+      expect(() => room.room.call(cron, ...add(1))).toThrow("disk error");
+      expect(() => room.room.transact((tx) => tx["notes"]?.delete("n3"))).toThrow("disk error");
+      room.failing.page = undefined;
+      expect(room.room.call(cron, ...add(1))).toEqual({ kind: "accepted", rev: 21 });
+      expect(room.room.read().state.get("shapes", "sum")).toEqual({ x: 2, y: 0 });
+    });
+  });
+
+  it("since another instance has written it, this one ends", async () => {
+    const write = (room: LoneRoom) => {
+      const rival = room.rival();
+      const bob = rival.join("actor-bobby");
+      for (let call = 0; call < 2; call++) bob.push(put("notes", "n3", { text: `theirs ${call}` }));
+      return rival;
+    };
+    const asked = [
+      (_: LoneRoom, alice: LoneClient) => alice.push(put("notes", "n3", again)),
+      ({ room }: LoneRoom) => room.transact((tx) => tx["notes"]?.delete("n3")),
+      ({ room }: LoneRoom) =>
+        room.call({ actor: "rpc:1", secret: "", user: null, role: "writer" }, ...add(1)),
+    ];
+    for (const ask of asked) {
+      await withLoneRoom({ limits }, (room) => {
+        const alice = sleeping(room);
+        const rival = write(room);
+        expect(() => ask(room, alice)).toThrow("another instance has written checkpoint");
+        expect([room.aborted?.slice(0, 16), alice.take()]).toEqual(["another instance", []]);
+        expect(rival.room.read().state.get("notes", "n3")).toEqual({ text: "theirs 1" });
+      });
+    }
+  });
+});
+
 describe("an instance that another one has superseded", () => {
   /** A room with one commit, of which storage then knows one more, by somebody that this instance never heard of. */
   async function supersededRoom() {

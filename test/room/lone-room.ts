@@ -48,6 +48,7 @@ export class LoneRoom {
     append?: string | undefined;
     checkpoint?: string | undefined;
     room?: string | undefined;
+    page?: string | undefined;
     pageRecords?: string | undefined;
   } = {};
   readonly sql: SqlStorage;

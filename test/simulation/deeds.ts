@@ -150,7 +150,10 @@ export function readState({ stage, server }: World): void {
   stage.figures.count("memories compared");
   const reloaded = server.readDisk();
   if (reloaded === undefined) return;
-  for (const problem of reloadProblems(memory, reloaded)) stage.fail(`memory is not disk: ${problem}`);
+  // To compare its records is to have it read them all, and then none would ever be missing when a call comes.
+  const withRecords = stage.dice.chance(0.3);
+  const problems = instance.guard("compare", () => reloadProblems(memory, reloaded, withRecords));
+  for (const problem of problems ?? []) stage.fail(`memory is not disk: ${problem}`);
 }
 
 /** Somebody looks at a page again, and it looks after its connection. */

@@ -64,10 +64,12 @@ function historyProblems(memory: Memory, ledger: Ledger): string[] {
   return problems;
 }
 
-/** Where a room's memory is not what another instance would read from disk. */
-export function reloadProblems(memory: Memory, reloaded: Memory): string[] {
-  const before = factsOf(memory);
-  const after = factsOf(reloaded);
+/** Where a room's memory is not what another instance would read from disk, of its records only if they are to be read. */
+export function reloadProblems(memory: Memory, reloaded: Memory, withRecords: boolean): string[] {
+  const [before, after] = [memory, reloaded].map((one) => ({
+    ...factsOf(one),
+    ...(withRecords && recordsOf(one)),
+  })) as [Facts, Facts];
   return Object.keys(before)
     .filter((fact) => JSON.stringify(before[fact]) !== JSON.stringify(after[fact]))
     .map(
@@ -75,22 +77,29 @@ export function reloadProblems(memory: Memory, reloaded: Memory): string[] {
     );
 }
 
-/** All of a memory but its history and marks, for comparing. */
-function factsOf(memory: Memory): { readonly [fact: string]: unknown } {
+type Facts = { readonly [fact: string]: unknown };
+
+/** All of a memory but its records, history and marks, for comparing. */
+function factsOf(memory: Memory): Facts {
   const { epoch, stored, rev, n, checkpoints, checkpointN, checkpointRev, journalBytes, horizon } = memory;
-  const ids = ["a", "b", "c", "d", "e", "f", "g", "h"];
   return {
     numbers: { epoch, stored, rev, n, checkpoints, checkpointN, checkpointRev, journalBytes, horizon },
-    content: collections.map((name) => memory.state.ids(name).map((id) => [id, memory.state.get(name, id)])),
     checksums: collections.map((name) => memory.state.checksum(name)),
+    tombstones: Array.from(memory.authorship.tombstones(), ([name, id]) => `${name}/${id}`).toSorted(),
+    pages: { bytes: memory.pages.bytes, ranges: [...memory.pages.ranges()] },
+  };
+}
+
+function recordsOf({ state, authorship }: Memory): Facts {
+  const ids = ["a", "b", "c", "d", "e", "f", "g", "h"];
+  return {
+    content: collections.map((name) => state.ids(name).map((id) => [id, state.get(name, id)])),
     authors: collections.map((name) =>
-      (name === "shapes" ? ids : memory.state.ids(name)).map((id) => {
-        const author = memory.authorship.get(name, id);
+      (name === "shapes" ? ids : state.ids(name)).map((id) => {
+        const author = authorship.get(name, id);
         return author && [id, author.rev, author.actor, author.othersRev];
       }),
     ),
-    tombstones: Array.from(memory.authorship.tombstones(), ([name, id]) => `${name}/${id}`).toSorted(),
-    pages: { bytes: memory.pages.bytes, ranges: [...memory.pages.ranges()] },
   };
 }
 
