@@ -1,8 +1,9 @@
 import { AuthorshipIndex, decodeAuthors, type Authorship } from "./authorship.ts";
 import type { Changes } from "./changes.ts";
 import type { Checksums } from "./checksum.ts";
-import { decodeDelta, History, type Delta, type FlushedDelta, type Segment } from "./history.ts";
+import { decodeDelta, History, type FlushedDelta, type Segment } from "./history.ts";
 import { utf8Bytes } from "./json.ts";
+import { LazyHistory } from "./lazy-history.ts";
 import type { Limits } from "./limits.ts";
 import { Marks, type ForgottenMarks, type MarkEntry } from "./marks.ts";
 import { loadPage, PageTable } from "./page.ts";
@@ -24,7 +25,7 @@ export interface Memory {
   /** Through which `state`, `authorship` and `pages` take in what only storage has. */
   readonly pageReader: PageReader;
   readonly marks: Marks;
-  history: History;
+  readonly history: LazyHistory;
   /** Revision of the newest commit, flushed or not. */
   rev: number;
   /** Number of the last flush. */
@@ -36,35 +37,33 @@ export interface Memory {
   journalBytes: number;
   /** Number of the flush at which a mark was last forgotten. */
   horizon: number;
-  /** Segments in storage, by `from`. */
+  /** Segments in storage, once `history` was read. */
   storedSegments: ReadonlySet<Segment>;
 }
 
 /**
  * Reads a room from storage: the list of its pages, and the journal above them. A page is read when something in its
- * range is first needed, here by the journal. A room never stored gets `newEpoch`.
+ * range is first needed, here by the journal, and history when a client needs it. A room never stored gets `newEpoch`.
  */
 export function wake(storage: RoomStorage, limits: Limits, newEpoch: () => string): Memory {
   const room = storage.room();
-  const readPage = (number: number) =>
-    loadPage(storage.page(number, memory.checkpoints), memory.state, memory.authorship);
-  if (room === undefined) return emptyMemory(newRoomRow(newEpoch()), false, limits, [], readPage);
-  const segments = Array.from(storage.segments(), loadSegment);
-  const memory: Memory = emptyMemory(room, true, limits, segments, readPage);
+  if (room === undefined) {
+    const nothing = { page: () => [], history: () => new History(limits) };
+    return emptyMemory(newRoomRow(newEpoch()), false, limits, nothing);
+  }
+  const memory: Memory = emptyMemory(room, true, limits, {
+    page: (number) => loadPage(storage.page(number, memory.checkpoints), memory.state, memory.authorship),
+    history: () => readHistory(storage, memory, room, limits),
+  });
   memory.pages.list(storage.pages());
   memory.state.loadChecksums(JSON.parse(room.checksums) as Checksums);
   for (const [collection, id, rev, actor, othersRev] of JSON.parse(room.tombstones) as TombstoneRow[]) {
     memory.authorship.set(collection, id, { rev, actor, othersRev }, true);
   }
   for (const mark of storage.marks()) memory.marks.load(mark);
-  const flushes: FlushedDelta[] = [];
-  for (const row of storage.journal(room.n, room.ringFrom)) {
-    if (row.epoch !== memory.epoch) continue; // left over from before a restore
-    const delta = row.to > row.from ? loadDelta(row) : undefined;
-    if (row.n > memory.checkpointN) replay(memory, row, delta);
-    if (delta !== undefined && delta.from >= room.ringFrom) flushes.push(delta);
+  for (const row of storage.journal(room.n)) {
+    if (row.epoch === memory.epoch) replay(memory, row); // others are left over from before a restore
   }
-  memory.history = restoreHistory(limits, memory.rev, segments, flushes);
   return memory;
 }
 
@@ -73,14 +72,14 @@ export function newRoomRow(epoch: string): RoomRow {
   return { epoch, checkpoints: 0, n: 0, rev: 0, ringFrom: 0, horizon: 0, tombstones: "[]", checksums: "{}" };
 }
 
-function emptyMemory(
-  room: RoomRow,
-  stored: boolean,
-  limits: Limits,
-  segments: readonly Segment[],
-  readPage: (number: number) => string[],
-): Memory {
-  const pageReader = new PageReader(readPage);
+/** Reads what memory does without at first. */
+interface Reads {
+  readonly page: (number: number) => string[];
+  readonly history: () => History;
+}
+
+function emptyMemory(room: RoomRow, stored: boolean, limits: Limits, reads: Reads): Memory {
+  const pageReader = new PageReader(reads.page);
   const pages = new PageTable(limits.pageBytes, pageReader);
   return {
     epoch: room.epoch,
@@ -91,29 +90,40 @@ function emptyMemory(
     pages,
     pageReader,
     marks: new Marks(),
-    history: new History(limits),
+    history: new LazyHistory(reads.history),
     rev: room.rev,
     n: room.n,
     checkpointN: room.n,
     checkpointRev: room.rev,
     journalBytes: 0,
     horizon: room.horizon,
-    storedSegments: new Set(segments),
+    storedSegments: new Set(),
   };
 }
 
-/** History is worth having, not worth failing for: what does not join on to `rev` is left out. */
-function restoreHistory(
+/**
+ * Reads the history behind the flushes that a wake replays. It is worth having, not worth failing for: what does not
+ * join on to them is left out.
+ */
+function readHistory(
+  storage: RoomStorage,
+  memory: Memory,
+  { epoch, n, rev, ringFrom }: RoomRow,
   limits: Limits,
-  rev: number,
-  segments: readonly Segment[],
-  flushes: readonly FlushedDelta[],
 ): History {
-  const torn = flushes.findLastIndex((flush, index) => index > 0 && flushes[index - 1]?.to !== flush.from);
-  const ring = flushes.slice(Math.max(0, torn));
-  const joins = segments.at(-1)?.to === (ring[0]?.from ?? rev);
+  storage.assertNewest(memory.n, memory.checkpoints); // what another instance has folded since is of another history
+  const segments = Array.from(storage.segments(), loadSegment);
+  memory.storedSegments = new Set(segments);
+  let flushes: FlushedDelta[] = [];
+  for (const row of storage.ring(ringFrom, n)) {
+    if (row.epoch !== epoch) continue;
+    if (flushes.at(-1)?.to !== row.from) flushes = [];
+    flushes.push(loadDelta(row));
+  }
+  if (flushes.at(-1)?.to !== rev) flushes = [];
+  const joins = segments.at(-1)?.to === (flushes[0]?.from ?? rev);
   const history = new History(limits, joins ? segments : []);
-  for (const flush of ring) history.push(flush);
+  for (const flush of flushes) history.push(flush);
   return history;
 }
 
@@ -177,14 +187,16 @@ function loadDelta({ n, from, to, body }: JournalRow): FlushedDelta {
 }
 
 /** Takes in a row that the pages do not have yet. */
-function replay(memory: Memory, row: JournalRow, delta: Delta | undefined): void {
+function replay(memory: Memory, row: JournalRow): void {
   if (row.n !== memory.n + 1 || row.from !== memory.rev) {
     throw new Error(`journal gap: have flush ${memory.n} at ${memory.rev}, got ${row.n} from ${row.from}`);
   }
-  if (delta !== undefined) {
+  if (row.to > row.from) {
+    const delta = loadDelta(row);
     memory.state.apply(delta.changes);
     memory.pages.touch(delta.changes);
     noteAuthors(memory.authorship, delta.changes, row.authors);
+    memory.history.push(delta);
   }
   for (const entry of JSON.parse(row.marks) as MarkEntry[]) memory.marks.replay(entry);
   memory.n = row.n;

@@ -74,11 +74,10 @@ export interface RoomStorage {
   marks(): Iterable<StoredMark>;
   /** Oldest first. */
   segments(): Iterable<StoredSegment>;
-  /**
-   * In order of `n`, the rows that are still there of those above flush `n`, and of those that have a delta from
-   * `ringFrom` on.
-   */
-  journal(n: number, ringFrom: number): Iterable<JournalRow>;
+  /** The rows above flush `n`, in order of `n`. */
+  journal(n: number): Iterable<JournalRow>;
+  /** Of the rows up to flush `n` those that are still there and have a delta from revision `from` on, in order of `n`. */
+  ring(from: number, n: number): Iterable<JournalRow>;
   /** Throws {@link SupersededError} when another instance has written `row.n` or more, or another than checkpoint `checkpoints`. */
   append(row: JournalRow, checkpoints: number): void;
   /** Throws {@link SupersededError} when another instance has written beyond flush `n` or another checkpoint. */

@@ -93,10 +93,12 @@ export class SqliteStorage implements RoomStorage {
     return this.#storage.sql.exec<StoredSegment & Row>('SELECT * FROM segment ORDER BY "from"');
   }
 
-  journal(n: number, ringFrom: number): Iterable<JournalRow> {
-    const query = 'SELECT * FROM journal WHERE n > ? OR ("from" >= ? AND "to" > "from")';
-    // To have SQLite sort them would be to copy them all once more.
-    return this.#rows<JournalRow>(query, n, ringFrom).toSorted((a, b) => a.n - b.n);
+  journal(n: number): Iterable<JournalRow> {
+    return this.#journalRows("n > ?", n);
+  }
+
+  ring(from: number, n: number): Iterable<JournalRow> {
+    return this.#journalRows('n <= ? AND "from" >= ? AND "to" > "from"', n, from);
   }
 
   append(row: JournalRow, checkpoints: number): void {
@@ -144,6 +146,12 @@ export class SqliteStorage implements RoomStorage {
       }
       this.#writeRoom(room);
     });
+  }
+
+  #journalRows(condition: string, ...bindings: SqlStorageValue[]): JournalRow[] {
+    const rows = this.#rows<JournalRow>(`SELECT * FROM journal WHERE ${condition}`, ...bindings);
+    // To have SQLite sort them would be to copy them all once more.
+    return rows.toSorted((a, b) => a.n - b.n);
   }
 
   #page<T extends object>(columns: string, number: number, checkpoints: number): T {

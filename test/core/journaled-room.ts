@@ -59,7 +59,7 @@ export class JournaledRoom {
 
   /** Newest revision that is on disk. */
   get flushedRev(): number {
-    return Math.max(this.memory.checkpointRev, ...Array.from(this.storage.journal(0, 0), ({ to }) => to));
+    return Math.max(this.memory.checkpointRev, ...Array.from(this.storage.journal(0), ({ to }) => to));
   }
 
   flush(): void {

@@ -13,7 +13,7 @@ import {
 /** What writes. */
 export type Write = "create" | "append" | "checkpoint";
 /** What can be told to fail. */
-export type Access = Write | "page";
+export type Access = Write | "page" | "ring";
 
 /** Bytes that a row, and a text in it, may have: the platform's limit, which local workerd does not keep. */
 export const maxStoredRowBytes = 2_000_000;
@@ -102,11 +102,13 @@ export class MemoryStorage implements RoomStorage {
     return copyOf([...this.#segments.values()].toSorted((a, b) => a.from - b.from));
   }
 
-  journal(n: number, ringFrom: number): Iterable<JournalRow> {
-    const rows = [...this.#journal.values()].filter(
-      (row) => row.n > n || (row.from >= ringFrom && row.to > row.from),
-    );
-    return copyOf(rows.toSorted((a, b) => a.n - b.n));
+  journal(n: number): Iterable<JournalRow> {
+    return this.#journalRows((row) => row.n > n);
+  }
+
+  ring(from: number, n: number): Iterable<JournalRow> {
+    this.#failWhenTold("ring");
+    return this.#journalRows((row) => row.n <= n && row.from >= from && row.to > row.from);
   }
 
   append(row: JournalRow, checkpoints: number): void {
@@ -147,6 +149,10 @@ export class MemoryStorage implements RoomStorage {
     for (const from of checkpoint.removedSegments) this.#segments.delete(from);
     for (const segment of segments) this.#segments.set(segment.from, segment);
     this.#room = room;
+  }
+
+  #journalRows(isAsked: (row: JournalRow) => boolean): JournalRow[] {
+    return copyOf([...this.#journal.values()].filter(isAsked).toSorted((a, b) => a.n - b.n));
   }
 
   #page(number: number, checkpoints: number): StoredPage {

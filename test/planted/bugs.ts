@@ -419,6 +419,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     "test/room/failures.test.ts",
   ),
   bug(
+    "history forgets what was added to it before the rest was read",
+    "src/core/lazy-history.ts",
+    "      for (const flush of this.#newer) whole.push(flush);\n",
+    "",
+    "test/core/lazy-wake.test.ts",
+  ),
+  bug(
     "a superseded instance reads pages of its successor",
     "src/room/sqlite-storage.ts",
     "FROM page, room WHERE number = ? AND checkpoints = ?",

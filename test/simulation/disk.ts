@@ -22,6 +22,7 @@ export const reads = [
   "marks",
   "segments",
   "journal",
+  "ring",
   "assertNewest",
 ] as const;
 type Access = (typeof writes)[number] | (typeof reads)[number];
@@ -97,7 +98,8 @@ export class Disk {
       pageRecords: (number, checkpoints) => reach("pageRecords").pageRecords(number, checkpoints),
       marks: () => reach("marks").marks(),
       segments: () => reach("segments").segments(),
-      journal: (n, ringFrom) => reach("journal").journal(n, ringFrom),
+      journal: (n) => reach("journal").journal(n),
+      ring: (from, n) => reach("ring").ring(from, n),
       append: (row, checkpoints) => this.#append(reach("append"), holder, row, checkpoints),
       assertNewest: (n, checkpoints) => reach("assertNewest").assertNewest(n, checkpoints),
       checkpoint: (checkpoint) => this.#checkpoint(reach("checkpoint"), holder, checkpoint),

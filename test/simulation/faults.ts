@@ -142,7 +142,7 @@ function failDisk(
   accesses: readonly ((typeof reads)[number] | (typeof writes)[number])[],
 ): void {
   // Most reads are those of a wake, others are seldom.
-  const rare = ["page", "pageRecords", "assertNewest"] as const;
+  const rare = ["page", "pageRecords", "ring", "assertNewest"] as const;
   const access = accesses === reads && dice.chance(0.5) ? dice.pick(rare) : dice.pick(accesses);
   disk.failing.set(access, dice.pick([0.3, 1]));
   clock.after(dice.between(0, 2 * second), () => void disk.failing.delete(access));

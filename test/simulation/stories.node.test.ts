@@ -72,7 +72,7 @@ test("a superseded instance does not write over the pages of the newer one", asy
   expect(timesOf(life, "wakes")).toBe(2);
   await life.pass(60); // the superseded one has been quiet for long enough
   call(life, late, "clear");
-  for (let left = 10; left > 0; left--) {
+  for (let left = 20; left > 0; left--) {
     call(life, late);
     await life.pass(40);
   }
