@@ -4,8 +4,8 @@ import type { Limits } from "../core/limits.ts";
 import { makeCheckpoint, newRoomRow, settleCheckpoint, wake, type Memory } from "../core/memory.ts";
 import type { RoomStorage } from "../core/storage.ts";
 
-/** Flushes below which a quiet room need not write a checkpoint: a wake reads them as quickly. */
-const fewFlushes = 32;
+/** Flushes below which a quiet room need not write a checkpoint. For each the next wake may have to read a page. */
+const fewFlushes = 8;
 
 /** Rows of the journal. Twice the ring: what the ring held at the last checkpoint is still there at the next. */
 export function journalSlots({ maxRingFlushes }: Pick<Limits, "maxRingFlushes">): number {
