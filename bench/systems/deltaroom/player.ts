@@ -1,0 +1,72 @@
+import type { RawData } from "ws";
+import { bytesOf, MeteredSocket } from "../../load/socket.ts";
+import type { Player, PlayerOptions } from "../system.ts";
+import { encodeAck, encodeMove, encodePuts, greet, readHead, readMoves } from "./wire.ts";
+
+/** A thin session: it reads the head of each update, acknowledges what it receives, and waits for no answer. */
+export class DeltaroomPlayer implements Player {
+  acknowledged = 0;
+  closed: string | undefined;
+  readonly #socket: MeteredSocket;
+  readonly #onMove: PlayerOptions["onMove"];
+  #made = 0;
+  #owedBytes = 0;
+  #owedFrames = 0;
+  #maxOwedBytes = 0;
+  #maxOwedFrames = 0;
+  #isCaughtUp = Promise.withResolvers<void>();
+
+  private constructor(url: string, onMove: PlayerOptions["onMove"]) {
+    this.#onMove = onMove;
+    this.#socket = new MeteredSocket(url, greet());
+    this.#socket.on("message", (data) => this.#hear(data));
+    this.#socket.on("close", (code, reason) => {
+      this.closed ??= `${code} ${reason.toString()}`;
+      this.#isCaughtUp.reject(new Error(`the room closed a session: ${this.closed}`));
+    });
+  }
+
+  static async open(url: string, { onMove }: PlayerOptions): Promise<DeltaroomPlayer> {
+    const player = new DeltaroomPlayer(url, onMove);
+    await player.#isCaughtUp.promise;
+    return player;
+  }
+
+  put(first: number, count: number): void {
+    this.#made += 1;
+    this.#socket.send(encodePuts(this.#made, this.acknowledged, first, count));
+  }
+
+  move(record: number, x: number, y: number): void {
+    this.#made += 1;
+    this.#socket.send(encodeMove(this.#made, this.acknowledged, record, x, y));
+  }
+
+  close(): void {
+    this.closed = "by itself";
+    this.#socket.terminate();
+  }
+
+  #hear(raw: RawData): void {
+    const data = bytesOf(raw);
+    const { welcome, isReply, mark, refusal } = readHead(data);
+    if (welcome !== undefined) {
+      this.#maxOwedBytes = welcome.limits.maxUnacknowledgedBytes / 4;
+      this.#maxOwedFrames = welcome.limits.maxUnacknowledgedFrames / 4;
+    }
+    if (refusal !== undefined) this.closed ??= refusal;
+    if (mark !== undefined) this.acknowledged = mark;
+    if (isReply) this.#isCaughtUp.resolve();
+    else if (this.#onMove !== undefined) for (const [record, x] of readMoves(data)) this.#onMove(record, x);
+    this.#owe(data.byteLength);
+  }
+
+  #owe(bytes: number): void {
+    this.#owedBytes += bytes;
+    this.#owedFrames += 1;
+    if (this.#owedBytes < this.#maxOwedBytes && this.#owedFrames < this.#maxOwedFrames) return;
+    if (this.#socket.readyState === MeteredSocket.OPEN) this.#socket.send(encodeAck(this.#owedBytes));
+    this.#owedBytes = 0;
+    this.#owedFrames = 0;
+  }
+}

@@ -1,0 +1,102 @@
+import { getTlsyncProtocolVersion, RecordOpType, ValueOpType, type TLSocketServerSentEvent } from "@tldraw/sync-core";
+import { newNote, recordId, recordOf } from "../../load/records.ts";
+import { bytesOf, MeteredSocket } from "../../load/socket.ts";
+import type { Player, PlayerOptions } from "../system.ts";
+import { createSchema, type NoteRecord } from "./schema.ts";
+
+/** As the package's own client. */
+const pingIntervalMs = 5_000;
+const schema = createSchema().serialize();
+
+type Down = TLSocketServerSentEvent<NoteRecord>;
+
+export class TldrawPlayer implements Player {
+  acknowledged = 0;
+  closed: string | undefined;
+  readonly #socket: MeteredSocket;
+  readonly #options: PlayerOptions;
+  readonly #pinging: NodeJS.Timeout;
+  readonly #connected = Promise.withResolvers<void>();
+  #made = 0;
+
+  private constructor(url: string, options: PlayerOptions) {
+    this.#options = options;
+    this.#socket = new MeteredSocket(url);
+    this.#pinging = setInterval(() => this.#send({ type: "ping" }), pingIntervalMs);
+    this.#socket.on("open", () =>
+      this.#send({
+        type: "connect",
+        connectRequestId: "bench",
+        lastServerClock: -1,
+        protocolVersion: getTlsyncProtocolVersion(),
+        schema,
+      }),
+    );
+    let isConnected = false;
+    this.#socket.on("message", (data) => {
+      if (!isConnected) {
+        // What a large room begins with comes in pieces, the last of which is numbered 0.
+        const text = bytesOf(data).latin1Slice(0, 40);
+        isConnected = text.startsWith('{"type":"connect"') || text.startsWith("0_");
+        if (isConnected) this.#connected.resolve();
+      } else if (options.onMove !== undefined || options.wantsAcknowledgements === true) {
+        this.#hear(JSON.parse(bytesOf(data).toString()) as Down);
+      }
+    });
+    this.#socket.on("close", (code, reason) => {
+      clearInterval(this.#pinging);
+      this.closed ??= `${code} ${reason.toString()}`;
+      this.#connected.reject(new Error(`the room closed a session: ${this.closed}`));
+    });
+  }
+
+  static async open(url: string, options: PlayerOptions): Promise<TldrawPlayer> {
+    const player = new TldrawPlayer(url, options);
+    await player.#connected.promise;
+    return player;
+  }
+
+  put(first: number, count: number): void {
+    const puts = Array.from({ length: count }, (_, index) => {
+      const id = recordId(first + index);
+      return [id, [RecordOpType.Put, { id, typeName: "note", ...newNote(first + index) }]];
+    });
+    this.#push(Object.fromEntries(puts) as { [id: string]: unknown });
+  }
+
+  move(record: number, x: number, y: number): void {
+    const patch = { x: [ValueOpType.Put, x], y: [ValueOpType.Put, y] };
+    this.#push({ [recordId(record)]: [RecordOpType.Patch, patch] });
+  }
+
+  close(): void {
+    this.closed = "by itself";
+    this.#socket.terminate();
+  }
+
+  #push(diff: { readonly [id: string]: unknown }): void {
+    this.#made += 1;
+    this.#send({ type: "push", clientClock: this.#made, diff });
+  }
+
+  #send(message: object): void {
+    if (this.#socket.readyState === MeteredSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  #hear(message: Down): void {
+    if (message.type === "incompatibility_error") this.closed ??= message.reason;
+    if (message.type !== "data") return;
+    for (const event of message.data) {
+      if (event.type === "push_result") {
+        this.acknowledged = event.clientClock;
+        if (event.action === "discard") this.closed ??= "an operation was discarded";
+        continue;
+      }
+      for (const [id, operation] of Object.entries(event.diff)) {
+        if (operation[0] !== RecordOpType.Patch) continue;
+        const x = operation[1]["x"];
+        if (x?.[0] === ValueOpType.Put) this.#options.onMove?.(recordOf(id), x[1] as number);
+      }
+    }
+  }
+}
