@@ -15,9 +15,10 @@ export class MeteredSocket extends WebSocket {
   upMessages = 0;
   downMessages = 0;
 
-  constructor(url: string | URL, protocols?: string | string[]) {
+  constructor(url: string | URL, protocols?: string | string[] | object) {
+    const offered = typeof protocols === "string" || Array.isArray(protocols) ? protocols : [];
     const options: ClientOptions = { perMessageDeflate: false, maxPayload, skipUTF8Validation: true };
-    super(url, protocols, options);
+    super(url, offered, options);
     this.on("message", (data: RawData) => {
       this.downMessages += 1;
       this.downBytes += lengthOf(data);
@@ -31,6 +32,13 @@ export class MeteredSocket extends WebSocket {
     this.upMessages += 1;
     this.upBytes += typeof data === "string" ? Buffer.byteLength(data) : data.byteLength;
     super.send(data, ...rest);
+  }
+}
+
+/** A socket whose client library cannot but close it politely: it is cut, as a network does, and at once. */
+export class CuttableSocket extends MeteredSocket {
+  override close(): void {
+    this.terminate();
   }
 }
 

@@ -25,7 +25,6 @@ export interface Usage {
   readonly serverCpuSeconds: number;
   readonly clientCpuSeconds: number;
   readonly traffic: Traffic;
-  readonly counters: Counters | undefined;
 }
 
 /** One system's server, and the sessions of this process in its room. Everything ends with `close`. */
@@ -101,25 +100,23 @@ export class Stage {
     this.#sessions.delete(session);
   }
 
+  /** A server that is busy with its sockets may leave this without an answer: ask before and after the load. */
   async counters(): Promise<Counters | undefined> {
     if (this.system.runsOn === "node") return undefined;
     const response = await fetch(`${this.server.url}/counters`, { headers: { Connection: "close" } });
     return (await response.json()) as Counters;
   }
 
-  /** Starts to measure; the function that it answers ends that and says what was used. */
-  async measure(): Promise<() => Promise<Usage>> {
-    const countersBefore = await this.counters();
+  /** Starts to measure; the function that it answers says what was used since. */
+  measure(): () => Usage {
     const before = this.#read();
-    return async () => {
+    return () => {
       const after = this.#read();
-      const counters = await this.counters();
       return {
         seconds: after.at - before.at,
         serverCpuSeconds: after.server - before.server,
         clientCpuSeconds: after.client - before.client,
         traffic: difference(after.traffic, before.traffic),
-        counters: counters && countersBefore && difference(counters, countersBefore),
       };
     };
   }
@@ -161,7 +158,7 @@ export async function within<T>(promise: Promise<T>, timeoutMs: number, complain
   }
 }
 
-function difference<T extends { readonly [name in keyof T]: number }>(after: T, before: T): T {
+export function difference<T extends { readonly [name in keyof T]: number }>(after: T, before: T): T {
   const entries = Object.entries<number>(after).map(([name, value]) => [
     name,
     value - (before[name as keyof T] ?? 0),

@@ -24,7 +24,10 @@ export interface WorkerdOptions {
 }
 
 /** Makes a `workerd serve` with no proxy before it: rooms on a real disk, in a folder and on a port of their own. */
-export async function createWorkerd(worker: Worker, { folder, inspectorPort }: WorkerdOptions): Promise<Server> {
+export async function createWorkerd(
+  worker: Worker,
+  { folder, inspectorPort }: WorkerdOptions,
+): Promise<Server> {
   const port = await freePort();
   await mkdir(join(folder, "rooms"), { recursive: true });
   await build({
@@ -43,7 +46,7 @@ export async function createWorkerd(worker: Worker, { folder, inspectorPort }: W
     ),
     logLevel: "error",
   });
-  await writeFile(join(folder, "config.capnp"), await configuration(port));
+  await writeFile(join(folder, "config.capnp"), await configuration(port, inspectorPort !== undefined));
   const inspector = inspectorPort === undefined ? [] : [`--inspector-addr=127.0.0.1:${inspectorPort}`];
   const args = ["serve", "config.capnp", ...inspector];
   return new Server({ program: workerdBin, args, cwd: folder, url: `http://127.0.0.1:${port}` });
@@ -55,12 +58,12 @@ export function workerdVersion(): string {
 }
 
 /** Every system runs under the date and the flags of the product, compression off among them. */
-async function configuration(port: number): Promise<string> {
+async function configuration(port: number, isWatched: boolean): Promise<string> {
   const toml = await readFile(wranglerToml, "utf8");
   const [, date] = /^compatibility_date = (".*")$/m.exec(toml) ?? [];
   if (!date) throw new Error("wrangler.toml does not look as it did");
   return `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
+const config :Workerd.Config = (${isWatched ? '\n  v8Flags = ["--expose-gc"],' : ""}
   services = [
     (name = "worker", worker = .worker),
     (name = "data", disk = (path = "rooms", writable = true)),
@@ -70,7 +73,7 @@ const config :Workerd.Config = (
 const worker :Workerd.Worker = (
   modules = [(name = "worker.js", esModule = embed "worker.js")],
   compatibilityDate = ${date},
-  compatibilityFlags = ["no_web_socket_compression", "nodejs_compat"],
+  compatibilityFlags = ["no_web_socket_compression"],
   bindings = [(name = "ROOMS", durableObjectNamespace = "Room")],
   durableObjectNamespaces = [(className = "Room", uniqueKey = "rooms", enableSql = true)],
   durableObjectStorage = (localDisk = "data"),

@@ -1,6 +1,6 @@
 /**
  * Counts what the platform bills, whoever asks for it: it puts itself before the storage of every object of the isolate.
- * To be imported first by a Worker, which answers {@link readCounters} at `/counters`.
+ * A Worker answers with {@link answerBench} before anything else.
  */
 export interface Counters {
   /** Rows of SQL, entries of the key-value storage and alarms. */
@@ -41,9 +41,19 @@ export function countStorage(storage: DurableObjectStorage): void {
   }
 }
 
-export function readCounters(): Response {
-  settle();
-  return Response.json(counters);
+/** What the benchmark asks of a Worker beside its room; undefined when it is for the room. */
+export function answerBench(request: Request): Response | undefined {
+  switch (new URL(request.url).pathname) {
+    case "/counters":
+      settle();
+      return Response.json(counters);
+    case "/collect-garbage":
+      // Only where the server was started to be watched.
+      (globalThis as { gc?: () => void }).gc?.();
+      return new Response(null, { status: 204 });
+    default:
+      return undefined;
+  }
 }
 
 function settle(): void {

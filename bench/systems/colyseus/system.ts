@@ -1,15 +1,10 @@
 import { newNote, recordId, recordOf } from "../../load/records.ts";
-import { MeteredSocket } from "../../load/socket.ts";
+import { CuttableSocket } from "../../load/socket.ts";
 import { createNodeServer } from "../../servers/node-server.ts";
 import type { Judge, Player, PlayerOptions, Position, System } from "../system.ts";
 
 /** The SDK takes the runtime's own WebSocket, which cannot be told to leave compression off, or to count. */
-class SdkSocket extends MeteredSocket {
-  constructor(url: string) {
-    super(url);
-  }
-}
-Object.defineProperty(globalThis, "WebSocket", { value: SdkSocket, configurable: true, writable: true });
+Object.defineProperty(globalThis, "WebSocket", { value: CuttableSocket, configurable: true, writable: true });
 const { Client, getStateCallbacks } = await import("@colyseus/sdk");
 
 interface Notes {
@@ -99,7 +94,10 @@ class ColyseusPlayer implements Player {
 
   put(first: number, count: number): void {
     const records = Array.from({ length: count }, (_, index) => first + index);
-    this.#room.send("put", records.map((record) => [recordId(record), newNote(record)]));
+    this.#room.send(
+      "put",
+      records.map((record) => [recordId(record), newNote(record)]),
+    );
   }
 
   move(record: number, x: number, y: number): void {

@@ -32,7 +32,7 @@ export function greet(): string[] {
 
 /** Reads the head of a frame. The rest of an update is the same bytes for all sessions. */
 export function readHead(data: Buffer): Arrived {
-  const head = data.latin1Slice(0, Math.min(headLength, data.length));
+  const head = data.toString("latin1", 0, headLength);
   if (head.startsWith('{"kind":"update"')) {
     const [, mark] = /^[^{]*\{[^{]*"mark":(\d+)/.exec(head) ?? [];
     return {
@@ -58,7 +58,7 @@ const bodies = new Map<string, Moves>();
 
 /** The moves of an update's delta, decoded once for all sessions of this process: flushes are told apart by their `to`. */
 export function readMoves(data: Buffer): Moves {
-  const text = data.latin1Slice();
+  const text = data.toString("latin1");
   const [range] = /"delta":\{"from":\d+,"to":\d+/.exec(text) ?? [];
   if (range === undefined) return [];
   const known = bodies.get(range);
@@ -80,7 +80,13 @@ export function encodeAck(bytes: number): string {
 }
 
 /** One call, a frame of its own. */
-export function encodeMove(clientReqId: number, confirmed: number, record: number, x: number, y: number): string {
+export function encodeMove(
+  clientReqId: number,
+  confirmed: number,
+  record: number,
+  x: number,
+  y: number,
+): string {
   return push(clientReqId, confirmed, [0, "transact", { notes: [["patch", recordId(record), { x, y }]] }]);
 }
 

@@ -1,5 +1,5 @@
 import { RoomObject, routeRooms, type Limits } from "../../../src/server.ts";
-import { countStorage, readCounters } from "../counters.ts";
+import { answerBench, countStorage } from "../counters.ts";
 import { board } from "./board.ts";
 
 /** Set when the Worker is bundled. */
@@ -14,7 +14,8 @@ export class Room extends RoomObject(board, { limits: LIMITS }) {
 
 export default {
   async fetch(request, env) {
-    if (new URL(request.url).pathname === "/counters") return readCounters();
+    const answer = answerBench(request);
+    if (answer !== undefined) return answer;
     const response = await routeRooms(request, { "/rooms": env.ROOMS });
     return response ?? new Response("not a room", { status: 404 });
   },

@@ -2,7 +2,7 @@ import { HocuspocusProvider, HocuspocusProviderWebsocket } from "@hocuspocus/pro
 import * as decoding from "lib0/decoding";
 import * as encoding from "lib0/encoding";
 import * as syncProtocol from "y-protocols/sync";
-import { MeteredSocket } from "../../load/socket.ts";
+import { CuttableSocket } from "../../load/socket.ts";
 import { createNodeServer } from "../../servers/node-server.ts";
 import type { Judge, Position, System } from "../system.ts";
 import { YNotes } from "../yjs/notes.ts";
@@ -13,6 +13,7 @@ const room = "bench";
 const kinds = { sync: 0, authentication: 2, syncReply: 4, syncStatus: 8 } as const;
 
 const framing: Framing = {
+  acknowledgesByEcho: false,
   greet: () =>
     frame(kinds.authentication, (encoder) => {
       encoding.writeVarUint(encoder, 0); // a token follows
@@ -54,7 +55,7 @@ class HocuspocusJudge implements Judge {
   readonly ready: Promise<void>;
 
   constructor(url: string) {
-    this.#socket = new HocuspocusProviderWebsocket({ url, WebSocketPolyfill: MeteredSocket });
+    this.#socket = new HocuspocusProviderWebsocket({ url, WebSocketPolyfill: CuttableSocket });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ready = promise;
     this.#provider = new HocuspocusProvider({

@@ -70,7 +70,10 @@ class NaivePlayer implements Player {
     this.#wantsAcknowledgements = wantsAcknowledgements;
     let hasState = false;
     socket.on("message", (data) => {
-      if (!hasState) return void (hasState = true);
+      if (!hasState) {
+        hasState = true;
+        return;
+      }
       const [expected] = this.#waiting;
       const isLookedAt = onMove !== undefined || expected !== undefined;
       if (!isLookedAt) return;

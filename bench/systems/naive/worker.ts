@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import { countStorage, readCounters } from "../counters.ts";
+import { answerBench, countStorage } from "../counters.ts";
 
 // The floor: what one writes in an afternoon. Each message is one operation, is stored as one row, and goes to everybody
 // as it came, the sender included. Whoever joins is sent the whole state. There are no revisions, so whoever comes back
@@ -20,7 +20,9 @@ export class Room extends DurableObject<Env> {
     super(ctx, env);
     countStorage(ctx.storage);
     this.#sql = ctx.storage.sql;
-    this.#sql.exec("CREATE TABLE IF NOT EXISTS notes (id TEXT PRIMARY KEY, note TEXT NOT NULL) WITHOUT ROWID");
+    this.#sql.exec(
+      "CREATE TABLE IF NOT EXISTS notes (id TEXT PRIMARY KEY, note TEXT NOT NULL) WITHOUT ROWID",
+    );
     for (const { id, note } of this.#sql.exec<{ id: string; note: string }>("SELECT id, note FROM notes"))
       this.#notes.set(id, JSON.parse(note) as Record<string, unknown>);
   }
@@ -33,7 +35,7 @@ export class Room extends DurableObject<Env> {
   }
 
   override webSocketMessage(_socket: WebSocket, message: string | ArrayBuffer): void {
-    const operation = JSON.parse(String(message)) as Put | Move;
+    const operation = JSON.parse(message as string) as Put | Move;
     if ("put" in operation) for (const [id, note] of operation.put) this.#store(id, note);
     else this.#store(operation.id, { ...this.#notes.get(operation.id), x: operation.x, y: operation.y });
     for (const socket of this.ctx.getWebSockets()) socket.send(message);
@@ -51,7 +53,8 @@ export class Room extends DurableObject<Env> {
 
 export default {
   async fetch(request, env) {
-    if (new URL(request.url).pathname === "/counters") return readCounters();
+    const answer = answerBench(request);
+    if (answer !== undefined) return answer;
     if (request.headers.get("Upgrade") !== "websocket") return new Response("not a room", { status: 404 });
     return await env.ROOMS.getByName("bench").fetch(request);
   },

@@ -4,8 +4,6 @@ import {
   JsonChunkAssembler,
   TLSyncClient,
   type TLPersistentClientSocket,
-  type TLSocketClientSentEvent,
-  type TLSocketServerSentEvent,
   type TLSocketStatusChangeEvent,
 } from "@tldraw/sync-core";
 import { recordId } from "../../load/records.ts";
@@ -17,14 +15,11 @@ import { createSchema, type NoteRecord } from "./schema.ts";
 globalThis.requestAnimationFrame ??= (callback) => Number(setTimeout(() => callback(performance.now()), 16));
 globalThis.cancelAnimationFrame ??= (handle) => clearTimeout(handle);
 
-type Up = TLSocketClientSentEvent<NoteRecord>;
-type Down = TLSocketServerSentEvent<NoteRecord>;
-
 /** The package's own socket reconnects by the window's events; this one when it is told to. */
-class ClientSocket implements TLPersistentClientSocket<Up, Down> {
+class ClientSocket implements TLPersistentClientSocket {
   connectionStatus: "online" | "offline" | "error" = "offline";
   readonly #url: string;
-  readonly #onMessage = new Set<(message: Down) => void>();
+  readonly #onMessage = new Set<(message: object) => void>();
   readonly #onStatus = new Set<(event: TLSocketStatusChangeEvent) => void>();
   #socket: MeteredSocket | undefined;
 
@@ -33,7 +28,7 @@ class ClientSocket implements TLPersistentClientSocket<Up, Down> {
     this.open();
   }
 
-  readonly onReceiveMessage = (listener: (message: Down) => void) => {
+  readonly onReceiveMessage = (listener: (message: object) => void) => {
     this.#onMessage.add(listener);
     return () => this.#onMessage.delete(listener);
   };
@@ -52,11 +47,11 @@ class ClientSocket implements TLPersistentClientSocket<Up, Down> {
       const result = assembler.handleMessage(bytesOf(data).toString());
       if (result === null) return;
       if ("error" in result) throw result.error;
-      for (const listener of this.#onMessage) listener(result.data as Down);
+      for (const listener of this.#onMessage) listener(result.data);
     });
   }
 
-  sendMessage(message: Up): void {
+  sendMessage(message: object): void {
     if (this.#socket?.readyState === MeteredSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 

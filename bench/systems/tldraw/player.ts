@@ -1,14 +1,12 @@
-import { getTlsyncProtocolVersion, RecordOpType, ValueOpType, type TLSocketServerSentEvent } from "@tldraw/sync-core";
 import { newNote, recordId, recordOf } from "../../load/records.ts";
 import { bytesOf, MeteredSocket } from "../../load/socket.ts";
 import type { Player, PlayerOptions } from "../system.ts";
-import { createSchema, type NoteRecord } from "./schema.ts";
+import { getTlsyncProtocolVersion, type Diff, type Down, type RecordOperation, type Up } from "./protocol.ts";
+import { createSchema } from "./schema.ts";
 
 /** As the package's own client. */
 const pingIntervalMs = 5_000;
 const schema = createSchema().serialize();
-
-type Down = TLSocketServerSentEvent<NoteRecord>;
 
 export class TldrawPlayer implements Player {
   acknowledged = 0;
@@ -36,7 +34,7 @@ export class TldrawPlayer implements Player {
     this.#socket.on("message", (data) => {
       if (!isConnected) {
         // What a large room begins with comes in pieces, the last of which is numbered 0.
-        const text = bytesOf(data).latin1Slice(0, 40);
+        const text = bytesOf(data).toString("latin1", 0, 40);
         isConnected = text.startsWith('{"type":"connect"') || text.startsWith("0_");
         if (isConnected) this.#connected.resolve();
       } else if (options.onMove !== undefined || options.wantsAcknowledgements === true) {
@@ -59,14 +57,14 @@ export class TldrawPlayer implements Player {
   put(first: number, count: number): void {
     const puts = Array.from({ length: count }, (_, index) => {
       const id = recordId(first + index);
-      return [id, [RecordOpType.Put, { id, typeName: "note", ...newNote(first + index) }]];
+      const put: RecordOperation = ["put", { id, typeName: "note", ...newNote(first + index) }];
+      return [id, put] as const;
     });
-    this.#push(Object.fromEntries(puts) as { [id: string]: unknown });
+    this.#push(Object.fromEntries(puts));
   }
 
   move(record: number, x: number, y: number): void {
-    const patch = { x: [ValueOpType.Put, x], y: [ValueOpType.Put, y] };
-    this.#push({ [recordId(record)]: [RecordOpType.Patch, patch] });
+    this.#push({ [recordId(record)]: ["patch", { x: ["put", x], y: ["put", y] }] });
   }
 
   close(): void {
@@ -74,12 +72,12 @@ export class TldrawPlayer implements Player {
     this.#socket.terminate();
   }
 
-  #push(diff: { readonly [id: string]: unknown }): void {
+  #push(diff: Diff): void {
     this.#made += 1;
     this.#send({ type: "push", clientClock: this.#made, diff });
   }
 
-  #send(message: object): void {
+  #send(message: Up): void {
     if (this.#socket.readyState === MeteredSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
@@ -93,9 +91,9 @@ export class TldrawPlayer implements Player {
         continue;
       }
       for (const [id, operation] of Object.entries(event.diff)) {
-        if (operation[0] !== RecordOpType.Patch) continue;
-        const x = operation[1]["x"];
-        if (x?.[0] === ValueOpType.Put) this.#options.onMove?.(recordOf(id), x[1] as number);
+        if (operation[0] !== "patch") continue;
+        const x = operation[1]["x"]?.[1];
+        if (typeof x === "number") this.#options.onMove?.(recordOf(id), x);
       }
     }
   }

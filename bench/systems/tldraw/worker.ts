@@ -3,9 +3,10 @@ import {
   SQLiteSyncStorage,
   TLSocketRoom,
   type SessionStateSnapshot,
+  type TLSyncSqliteWrapper,
 } from "@tldraw/sync-core";
 import { DurableObject } from "cloudflare:workers";
-import { countStorage, readCounters } from "../counters.ts";
+import { answerBench, countStorage } from "../counters.ts";
 import { createSchema, type NoteRecord } from "./schema.ts";
 
 interface Env {
@@ -25,7 +26,7 @@ export class Room extends DurableObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     countStorage(ctx.storage);
-    const sql = new DurableObjectSqliteSyncWrapper(ctx.storage);
+    const sql = new DurableObjectSqliteSyncWrapper(ctx.storage) as TLSyncSqliteWrapper;
     // Left out, a new room begins with a drawing's own records.
     const snapshot = { documents: [], schema: createSchema().serialize() };
     const isNew = !SQLiteSyncStorage.hasBeenInitialized(sql);
@@ -82,7 +83,8 @@ function socketOf(socket: WebSocket) {
 
 export default {
   async fetch(request, env) {
-    if (new URL(request.url).pathname === "/counters") return readCounters();
+    const answer = answerBench(request);
+    if (answer !== undefined) return answer;
     if (request.headers.get("Upgrade") !== "websocket") return new Response("not a room", { status: 404 });
     return await env.ROOMS.getByName("bench").fetch(request);
   },

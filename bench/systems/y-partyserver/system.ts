@@ -2,7 +2,7 @@ import * as decoding from "lib0/decoding";
 import * as encoding from "lib0/encoding";
 import * as syncProtocol from "y-protocols/sync";
 import YProvider from "y-partyserver/provider";
-import { MeteredSocket } from "../../load/socket.ts";
+import { CuttableSocket } from "../../load/socket.ts";
 import { createWorkerd } from "../../servers/workerd.ts";
 import type { Judge, Position, System } from "../system.ts";
 import { YNotes } from "../yjs/notes.ts";
@@ -10,8 +10,9 @@ import { YjsPlayer, type Framing } from "../yjs/player.ts";
 
 const sync = 0;
 
-/** The messages of y-websocket. An own update comes back as everybody else's does: that is its acknowledgement. */
+/** The messages of y-websocket. */
 const framing: Framing = {
+  acknowledgesByEcho: true,
   ask: (stateVector) =>
     frame((encoder) => {
       encoding.writeVarUint(encoder, syncProtocol.messageYjsSyncStep1);
@@ -45,7 +46,7 @@ class YPartyJudge implements Judge {
       party: "rooms",
       protocol: "ws",
       disableBc: true,
-      WebSocketPolyfill: MeteredSocket as unknown as typeof WebSocket,
+      WebSocketPolyfill: CuttableSocket as unknown as typeof WebSocket,
     });
     this.ready = new Promise((resolve) => {
       this.#provider.on("synced", (isSynced: boolean) => isSynced && resolve());

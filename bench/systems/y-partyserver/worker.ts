@@ -1,7 +1,7 @@
 import { routePartykitRequest } from "partyserver";
 import { YServer } from "y-partyserver";
 import * as Y from "yjs";
-import { countStorage, readCounters } from "../counters.ts";
+import { answerBench, countStorage } from "../counters.ts";
 
 interface Env {
   readonly ROOMS: DurableObjectNamespace<Room>;
@@ -17,11 +17,15 @@ export class Room extends YServer<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     countStorage(ctx.storage);
-    ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS document (piece INTEGER PRIMARY KEY, bytes BLOB NOT NULL)");
+    ctx.storage.sql.exec(
+      "CREATE TABLE IF NOT EXISTS document (piece INTEGER PRIMARY KEY, bytes BLOB NOT NULL)",
+    );
   }
 
   override async onLoad(): Promise<void> {
-    const rows = this.ctx.storage.sql.exec<{ bytes: ArrayBuffer }>("SELECT bytes FROM document ORDER BY piece");
+    const rows = this.ctx.storage.sql.exec<{ bytes: ArrayBuffer }>(
+      "SELECT bytes FROM document ORDER BY piece",
+    );
     const pieces = rows.toArray().map(({ bytes }) => new Uint8Array(bytes));
     if (pieces.length === 0) return;
     Y.applyUpdate(this.document, new Uint8Array(await new Blob(pieces).arrayBuffer()));
@@ -43,7 +47,8 @@ export class Room extends YServer<Env> {
 
 export default {
   async fetch(request, env) {
-    if (new URL(request.url).pathname === "/counters") return readCounters();
+    const answer = answerBench(request);
+    if (answer !== undefined) return answer;
     return (await routePartykitRequest(request, { ...env })) ?? new Response("not a room", { status: 404 });
   },
 } satisfies ExportedHandler<Env>;

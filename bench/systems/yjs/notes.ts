@@ -2,7 +2,7 @@ import * as Y from "yjs";
 import { newNote, recordId } from "../../load/records.ts";
 import type { Position } from "../system.ts";
 
-type YNote = Y.Map<string | number>;
+type YNote = Y.Map<unknown>;
 
 /** Notes as a document of Yjs: a map of maps, so that two people who change different fields do not undo each other. */
 export class YNotes {

@@ -16,6 +16,8 @@ export type Heard =
 
 /** How a provider wraps the messages of Yjs. */
 export interface Framing {
+  /** An own update that comes back as everybody else's do is its acknowledgement: there is no other. */
+  readonly acknowledgesByEcho: boolean;
   /** What is said first, if anything; the answer is a `welcome`. Without it the client asks at once. */
   greet?(): Uint8Array;
   ask(stateVector: Uint8Array): Uint8Array;
@@ -97,10 +99,7 @@ export class YjsPlayer implements Player {
   #hear(heard: Heard): void {
     if (heard.kind === "acknowledged") this.acknowledged += 1;
     if (heard.kind !== "update") return;
-    for (const struct of Y.decodeUpdate(heard.update).structs) {
-      const { client, clock } = struct.id;
-      if (client === this.#notes.doc.clientID) this.#acknowledge(clock + struct.length);
-    }
+    if (this.#framing.acknowledgesByEcho) this.#findOwn(heard.update);
     if (this.#options.onMove !== undefined) this.#report(heard.update);
   }
 
@@ -117,6 +116,13 @@ export class YjsPlayer implements Player {
     for (const [client, [x]] of values) {
       const record = recordOfAuthor.get(client);
       if (record !== undefined) this.#options.onMove?.(record, x as number);
+    }
+  }
+
+  #findOwn(update: Uint8Array): void {
+    for (const struct of Y.decodeUpdate(update).structs) {
+      const { client, clock } = struct.id;
+      if (client === this.#notes.doc.clientID) this.#acknowledge(clock + struct.length);
     }
   }
 
