@@ -6,7 +6,8 @@ import type { Server } from "../servers/server.ts";
 import { maxPuts, type Judge, type Player, type PlayerOptions, type System } from "../systems/system.ts";
 import { readTraffic, type Traffic } from "./socket.ts";
 
-const fillTimeoutMs = 120_000;
+const fillTimeoutMs = 60_000;
+const countersTimeoutMs = 5_000;
 const pollIntervalMs = 5;
 /** Operations that fill a room and are on their way at a time. */
 const maxPutsUnderWay = 4;
@@ -52,10 +53,10 @@ export class Stage {
     }
   }
 
-  async judge(): Promise<Judge> {
+  async judge(timeoutMs = fillTimeoutMs): Promise<Judge> {
     const judge = this.system.judge(this.server.url);
     this.#sessions.add(judge);
-    await within(judge.ready, fillTimeoutMs, "a client was never given the state");
+    await within(judge.ready, timeoutMs, "a client was never given the state");
     return judge;
   }
 
@@ -103,8 +104,15 @@ export class Stage {
   /** A server that is busy with its sockets may leave this without an answer: ask before and after the load. */
   async counters(): Promise<Counters | undefined> {
     if (this.system.runsOn === "node") return undefined;
-    const response = await fetch(`${this.server.url}/counters`, { headers: { Connection: "close" } });
-    return (await response.json()) as Counters;
+    try {
+      const response = await fetch(`${this.server.url}/counters`, {
+        headers: { Connection: "close" },
+        signal: AbortSignal.timeout(countersTimeoutMs),
+      });
+      return (await response.json()) as Counters;
+    } catch {
+      return undefined; // it drowns
+    }
   }
 
   /** Starts to measure; the function that it answers says what was used since. */

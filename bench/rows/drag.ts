@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { countDiffering } from "../load/convergence.ts";
+import { countDiffering, type Expected } from "../load/convergence.ts";
 import { Pace } from "../load/pace.ts";
 import type { Stage } from "../load/stage.ts";
 import { Histogram } from "../statistics.ts";
 import type { Figures } from "../results.ts";
+import type { Judge } from "../systems/system.ts";
 
 export interface Drag {
   readonly kind: "drag";
@@ -20,7 +21,8 @@ const warmUpMs = 2_000;
 const judges = 2;
 /** Sessions at which the time of arrival is taken. */
 const samplers = 8;
-const settleTimeoutMs = 20_000;
+/** Time that a room has to bring everybody up to date, once nobody writes any more. */
+const settleTimeoutMs = 12_000;
 
 /** Everybody moves a record of their own, at a steady pace. */
 export async function drag(stage: Stage, work: Drag): Promise<Figures> {
@@ -55,13 +57,8 @@ export async function drag(stage: Stage, work: Drag): Promise<Figures> {
   pace.stop();
 
   const cutOff = players.filter(({ closed }) => closed !== undefined);
-  const late = await stage.judge();
-  const differing = Math.max(
-    ...(await Promise.all(
-      [...watching, late].map(async (judge) => await countDiffering(judge, pace.expected, settleTimeoutMs)),
-    )),
-  );
-  const { rowsWritten: rowsAfter = 0 } = (await stage.counters()) ?? {};
+  const differing = await judgeAll(stage, watching, pace.expected);
+  const countersAfter = await stage.counters();
   const operations = sent / 1_000;
   const { upBytes, downBytes, upMessages } = usage.traffic;
   const sessions = clients + judges;
@@ -77,11 +74,26 @@ export async function drag(stage: Stage, work: Drag): Promise<Figures> {
     operationsPerSecond: sent / usage.seconds,
     offeredShare: sent / usage.seconds / (writers * hz),
     messagesPerThousand: upMessages / operations,
-    ...(countersBefore && {
-      rowsPerThousand: (rowsAfter - countersBefore.rowsWritten) / (pace.sent / 1_000),
-    }),
+    ...(countersBefore &&
+      countersAfter && {
+        rowsPerThousand: (countersAfter.rowsWritten - countersBefore.rowsWritten) / (pace.sent / 1_000),
+      }),
     cutOff: cutOff.length,
     differing,
     ...(cutOff[0]?.closed !== undefined && { trouble: cutOff[0].closed }),
   };
+}
+
+/** How many records somebody has not right: those who were there all the time, and one who comes afterwards. */
+async function judgeAll(stage: Stage, watching: readonly Judge[], expected: Expected): Promise<number> {
+  const counts = await Promise.all(
+    watching.map(async (judge) => await countDiffering(judge, expected, settleTimeoutMs)),
+  );
+  const worst = Math.max(...counts);
+  if (worst > 0) return worst;
+  try {
+    return await countDiffering(await stage.judge(settleTimeoutMs), expected, settleTimeoutMs);
+  } catch {
+    return expected.size; // nobody is let in any more
+  }
 }

@@ -1,7 +1,9 @@
 import * as syncCore from "@tldraw/sync-core";
 
 /** Exported, and left out of the package's declarations. */
-export const { getTlsyncProtocolVersion } = syncCore as unknown as { getTlsyncProtocolVersion(): number };
+export const { getTlsyncProtocolVersion } = syncCore as unknown as {
+  readonly getTlsyncProtocolVersion: () => number;
+};
 
 /** A record that is new, or fields of one that are. */
 export type RecordOperation =
