@@ -8,7 +8,7 @@ import { loadSystem, type SystemName } from "./systems/index.ts";
 
 // One trial in a process of its own: one system, one row. It starts the server, is the load, and tells its parent.
 //   node bench/trial.ts --system tldraw --work '{"kind":"kill","records":500,"seconds":3}'
-// With --profile FILE, a CPU profile of the isolate is taken from the 6th second on.
+// With --profile FILE, a CPU profile of the isolate is written there.
 
 const { values } = parseArgs({
   options: {
@@ -18,8 +18,6 @@ const { values } = parseArgs({
     profile: { type: "string" },
   },
 });
-const profileFromMs = 6_000;
-const profileMs = 5_000;
 
 const work = JSON.parse(values.work) as Work;
 const inspectorPort = await freePort();
@@ -27,9 +25,12 @@ const inspectorPort = await freePort();
 const isWatched = work.kind === "memory" || values.profile !== undefined;
 const system = await loadSystem(values.system as SystemName);
 const stage = await Stage.set(system, values.data, isWatched ? inspectorPort : undefined);
-if (values.profile !== undefined) void profileTo(values.profile);
+const inspector = new Inspector(inspectorPort);
 try {
-  const figures = await perform(stage, work, inspectorPort);
+  if (values.profile !== undefined) await inspector.startProfile();
+  const figures = await perform(stage, work, inspector);
+  if (values.profile !== undefined)
+    await writeFile(values.profile, JSON.stringify(await inspector.stopProfile()));
   if (process.send) process.send(figures);
   else console.log(figures);
 } catch (error) {
@@ -41,8 +42,3 @@ try {
 }
 // What a client library still waits for is no reason to stay.
 process.exit();
-
-async function profileTo(path: string): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, profileFromMs));
-  await writeFile(path, JSON.stringify(await new Inspector(inspectorPort).profile(profileMs)));
-}

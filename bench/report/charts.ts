@@ -74,6 +74,19 @@ function crowd(results: Results): Panel | undefined {
   };
 }
 
+/** Which figure of which row, by what is on the x axis. */
+function of(
+  row: (x: number) => string,
+  name: (x: number) => string,
+  system: SystemName = "deltaroom",
+): Parameters<typeof series>[1] {
+  return { system, row, name };
+}
+
+function renamed(name: string, points: readonly Point[]): Point[] {
+  return points.map((point) => ({ ...point, series: name }));
+}
+
 /** One system's figure over so many rows of the plan. */
 function series(
   results: Results,
@@ -92,13 +105,6 @@ function series(
 }
 
 function growth(results: Results): Panel | undefined {
-  const of = (row: (x: number) => string, name: (x: number) => string, system: SystemName = "deltaroom") => ({
-    system,
-    row,
-    name,
-  });
-  const renamed = (name: string, points: readonly Point[]): Point[] =>
-    points.map((point) => ({ ...point, series: name }));
   const broadcast = (growthRow: string, xs: readonly number[]): Point[] =>
     series(
       results,

@@ -1,6 +1,6 @@
 import type { Stage } from "../load/stage.ts";
 import type { Figures } from "../results.ts";
-import { Inspector } from "../servers/inspector.ts";
+import type { Inspector } from "../servers/inspector.ts";
 import { bill, type BillRow } from "./bill.ts";
 import { catchUp, type CatchUp } from "./catch-up.ts";
 import { drag, type Drag } from "./drag.ts";
@@ -13,7 +13,7 @@ import { wake, type Wake } from "./wake.ts";
 /** What a trial is to do. */
 export type Work = Drag | Throughput | Join | CatchUp | Kill | Wake | Memory | BillRow;
 
-export async function perform(stage: Stage, work: Work, inspectorPort: number): Promise<Figures> {
+export async function perform(stage: Stage, work: Work, inspector: Inspector): Promise<Figures> {
   switch (work.kind) {
     case "drag":
       return await drag(stage, work);
@@ -28,7 +28,7 @@ export async function perform(stage: Stage, work: Work, inspectorPort: number): 
     case "wake":
       return await wake(stage, work);
     case "memory":
-      return await memory(stage, new Inspector(inspectorPort), work);
+      return await memory(stage, inspector, work);
     case "bill":
       return await bill(stage, work);
     default:

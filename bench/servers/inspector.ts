@@ -1,9 +1,12 @@
 import { once } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket, type RawData } from "ws";
 import { bytesOf } from "../load/socket.ts";
 
-type Answer = { readonly id?: number; readonly result?: { readonly [name: string]: unknown } };
+type Answer = {
+  readonly id?: number;
+  readonly result?: { readonly [name: string]: unknown };
+  readonly error?: unknown;
+};
 
 /**
  * The inspector of the one isolate that a workerd runs. One connection serves for all: workerd hangs when it is left
@@ -25,12 +28,15 @@ export class Inspector {
     return usedSize + embedderHeapUsedSize + backingStorageSize;
   }
 
-  /** Watches the isolate for so long, and answers a CPU profile as Chromium's DevTools open it. */
-  async profile(ms: number): Promise<unknown> {
+  /** Begins to watch what the isolate does. A busy isolate answers late, so it is asked before the load. */
+  async startProfile(): Promise<void> {
     await this.#ask("Profiler.enable");
     await this.#ask("Profiler.setSamplingInterval", { interval: 500 });
     await this.#ask("Profiler.start");
-    await sleep(ms);
+  }
+
+  /** Answers a CPU profile as Chromium's DevTools open it. */
+  async stopProfile(): Promise<unknown> {
     return (await this.#ask("Profiler.stop"))["profile"];
   }
 
@@ -43,8 +49,9 @@ export class Inspector {
       const answer = JSON.parse(bytesOf(data).toString()) as Answer;
       if (answer.id !== id) return;
       socket.off("message", listen);
-      if (answer.result === undefined) reject(new Error(`the inspector refuses ${method}`));
-      else resolve(answer.result);
+      // workerd leaves an empty result out.
+      if (answer.error === undefined) resolve(answer.result ?? {});
+      else reject(new Error(`the inspector refuses ${method}: ${JSON.stringify(answer.error)}`));
     };
     socket.on("message", listen);
     socket.send(JSON.stringify({ id, method, params }));

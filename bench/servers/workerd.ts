@@ -34,7 +34,8 @@ export async function createWorkerd(
     entryPoints: [fileURLToPath(worker.entry)],
     outfile: join(folder, "worker.js"),
     bundle: true,
-    minify: true,
+    // What is profiled should have lines.
+    minify: inspectorPort === undefined,
     keepNames: true,
     format: "esm",
     target: "es2024",

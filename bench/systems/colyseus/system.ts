@@ -71,7 +71,7 @@ class ColyseusPlayer implements Player {
     room.onLeave((code) => (this.closed ??= String(code)));
     room.onDrop((code) => (this.closed ??= String(code)));
     if (onMove === undefined && !wantsAcknowledgements) {
-      room.connection.events.onmessage = () => {}; // the socket counts
+      Object.assign(room.connection.events, { onmessage: () => {} }); // the socket counts
       return;
     }
     const callbacks = getStateCallbacks(room);
