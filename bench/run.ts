@@ -19,9 +19,9 @@ const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     quick: { type: "boolean", default: false },
-    /** Systems, by the beginning of their names. */
+    /** Systems, or the beginnings of their names. */
     only: { type: "string", default: "" },
-    /** Rows, by the beginning of their names. */
+    /** Rows, or the beginnings of their names. */
     rows: { type: "string", default: "" },
     repeats: { type: "string", default: "3" },
     /** A folder for the data of all rows, in place of memory for latency and disk for throughput. */
@@ -60,7 +60,7 @@ async function makeFolder(parent: string): Promise<string> {
 }
 
 function isWanted(name: string, wanted: readonly string[]): boolean {
-  return wanted.length === 0 || wanted.some((beginning) => name.startsWith(beginning));
+  return wanted.length === 0 || wanted.some((one) => name === one || name.startsWith(`${one}-`));
 }
 
 function chosen(): readonly Row[] {

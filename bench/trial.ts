@@ -22,7 +22,7 @@ const { values } = parseArgs({
 const work = JSON.parse(values.work) as Work;
 const inspectorPort = await freePort();
 // An isolate that is watched is slower, so only where it is asked something.
-const isWatched = work.kind === "memory" || values.profile !== undefined;
+const isWatched = work.kind === "memory" || work.kind === "history" || values.profile !== undefined;
 const system = await loadSystem(values.system as SystemName);
 const stage = await Stage.set(system, values.data, isWatched ? inspectorPort : undefined);
 const inspector = new Inspector(inspectorPort);

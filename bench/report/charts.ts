@@ -33,20 +33,20 @@ function number(results: Results, row: string, system: string, name: string): nu
 }
 
 function comparison(results: Results): Panel | undefined {
-  const panel = (title: string, subtitle: string, name: string): Panel => {
+  const panel = (title: string, subtitle: string, name: string, isLogarithmic: boolean): Panel => {
     const points = systemNames.flatMap((system) => {
       const value = number(results, "drag-50", system, name);
       return value === undefined ? [] : [{ system: titles[system], value, label: format(value) }];
     });
-    return bars({ title, subtitle, points });
+    return bars({ title, subtitle, points, isLogarithmic });
   };
   if (results.rows["drag-50"] === undefined) return undefined;
   return board(
     [
-      panel("Latency", "median from writer to reader, ms", "p50Ms"),
-      panel("Server CPU", "seconds per 1,000 operations, to 50 clients", "serverCpuPerThousand"),
-      panel("Down", "bytes an operation and client", "downBytesPerOperation"),
-      panel("Rows written", "per 1,000 operations, of those on Durable Objects", "rowsPerThousand"),
+      panel("Latency", "median from writer to reader, ms", "p50Ms", true),
+      panel("Server CPU", "seconds per 1,000 operations, to 50 clients", "serverCpuPerThousand", false),
+      panel("Down", "bytes an operation and client", "downBytesPerOperation", false),
+      panel("Rows written", "per 1,000 operations, of those on Durable Objects", "rowsPerThousand", true),
     ],
     2,
   );
@@ -61,17 +61,15 @@ function crowd(results: Results): Panel | undefined {
     }),
   );
   if (points.length === 0) return undefined;
-  return {
-    ...lines({
-      title: "Everybody moves something, 20 times a second",
-      subtitle: "median latency of those that converged; who is missing did not",
-      xTitle: "clients",
-      yTitle: "ms",
-      points,
-    }),
+  return lines({
+    title: "Everybody moves something, 20 times a second",
+    subtitle: "median latency of those that converged; who is missing did not",
+    xTitle: "clients",
+    yTitle: "ms",
+    points,
     width: 560,
     height: 280,
-  };
+  });
 }
 
 /** Which figure of which row, by what is on the x axis. */
@@ -139,25 +137,24 @@ function growth(results: Results): Panel | undefined {
   const history = series(
     results,
     of(
-      () => "memory",
+      () => "growth-history",
       (x) => `heapMbAfter${x}`,
     ),
     growthHistory,
   );
-  const two = { domain: ["first", "next"], range: ["#d9480f", "#f08c00"] };
   const panels = [
     lines({
       title: "More clients",
-      subtitle: "a broadcast: one write, and a send to each client",
+      subtitle: "a broadcast: one write, a send to each client: at most O(clients)",
       xTitle: "clients, of which 10 write",
-      yTitle: "server CPU, ms per 1,000 operations",
+      yTitle: "server CPU, ms per 1,000",
       points: broadcast("growth-clients", growthClients),
     }),
     lines({
       title: "More records, a broadcast",
       subtitle: "expected: O(changes), so level",
       xTitle: "records in the room",
-      yTitle: "server CPU, ms per 1,000 operations",
+      yTitle: "server CPU, ms per 1,000",
       points: broadcast("growth-records", growthRecords),
     }),
     lines({
@@ -166,7 +163,6 @@ function growth(results: Results): Panel | undefined {
       xTitle: "records in the room",
       yTitle: "ms",
       points: [...renamed("first", joins("firstMs")), ...renamed("next", joins("againMs"))],
-      scale: two,
     }),
     lines({
       title: "More operations missed",

@@ -4,6 +4,7 @@ import type { Inspector } from "../servers/inspector.ts";
 import { bill, type BillRow } from "./bill.ts";
 import { catchUp, type CatchUp } from "./catch-up.ts";
 import { drag, type Drag } from "./drag.ts";
+import { history, type History } from "./history.ts";
 import { join, type Join } from "./join.ts";
 import { kill, type Kill } from "./kill.ts";
 import { memory, type Memory } from "./memory.ts";
@@ -11,7 +12,7 @@ import { throughput, type Throughput } from "./throughput.ts";
 import { wake, type Wake } from "./wake.ts";
 
 /** What a trial is to do. */
-export type Work = Drag | Throughput | Join | CatchUp | Kill | Wake | Memory | BillRow;
+export type Work = Drag | Throughput | Join | CatchUp | Kill | Wake | Memory | History | BillRow;
 
 export async function perform(stage: Stage, work: Work, inspector: Inspector): Promise<Figures> {
   switch (work.kind) {
@@ -29,6 +30,8 @@ export async function perform(stage: Stage, work: Work, inspector: Inspector): P
       return await wake(stage, work);
     case "memory":
       return await memory(stage, inspector, work);
+    case "history":
+      return await history(stage, inspector, work);
     case "bill":
       return await bill(stage, work);
     default:

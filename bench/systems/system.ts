@@ -45,6 +45,8 @@ export interface PlayerOptions {
   readonly onMove?: ((record: number, x: number) => void) | undefined;
   /** Keeps `acknowledged` up to date, for which some systems have to read all that arrives. */
   readonly wantsAcknowledgements?: boolean | undefined;
+  /** Comes back with the newest state, and is sent none; of systems that know such a thing. */
+  readonly isCurrent?: boolean | undefined;
 }
 
 /** A session that writes. */

@@ -1,7 +1,16 @@
 import type { RawData } from "ws";
 import { bytesOf, MeteredSocket } from "../../load/socket.ts";
 import type { Player, PlayerOptions } from "../system.ts";
-import { encodeAck, encodeMove, encodePuts, greet, readHead, readMoves } from "./wire.ts";
+import {
+  encodeAck,
+  encodeMove,
+  encodePuts,
+  greet,
+  readHead,
+  readMoves,
+  readPlace,
+  type Place,
+} from "./wire.ts";
 
 /** A thin session: it reads the head of each update, acknowledges what it receives, and waits for no answer. */
 export class DeltaroomPlayer implements Player {
@@ -16,9 +25,9 @@ export class DeltaroomPlayer implements Player {
   #maxOwedFrames = 0;
   #isCaughtUp = Promise.withResolvers<void>();
 
-  private constructor(url: string, onMove: PlayerOptions["onMove"]) {
+  private constructor(url: string, place: Place | undefined, onMove: PlayerOptions["onMove"]) {
     this.#onMove = onMove;
-    this.#socket = new MeteredSocket(url, greet());
+    this.#socket = new MeteredSocket(url, greet(place));
     this.#socket.on("message", (data) => this.#hear(data));
     this.#socket.on("close", (code, reason) => {
       this.closed ??= `${code} ${reason.toString()}`;
@@ -26,8 +35,9 @@ export class DeltaroomPlayer implements Player {
     });
   }
 
-  static async open(url: string, { onMove }: PlayerOptions): Promise<DeltaroomPlayer> {
-    const player = new DeltaroomPlayer(url, onMove);
+  static async open(url: string, { onMove, isCurrent }: PlayerOptions): Promise<DeltaroomPlayer> {
+    const place = isCurrent === true ? await findPlace(url) : undefined;
+    const player = new DeltaroomPlayer(url, place, onMove);
     await player.#isCaughtUp.promise;
     return player;
   }
@@ -69,4 +79,10 @@ export class DeltaroomPlayer implements Player {
     this.#owedBytes = 0;
     this.#owedFrames = 0;
   }
+}
+
+async function findPlace(url: string): Promise<Place> {
+  const response = await fetch(url.replace("ws", "http"), { headers: { Connection: "close" } });
+  await response.body?.cancel();
+  return readPlace(response.headers.get("ETag") ?? "");
 }

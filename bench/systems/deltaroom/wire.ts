@@ -24,10 +24,24 @@ export interface Arrived {
   readonly refusal?: string;
 }
 
-/** The subprotocols to offer: those of a client that has nothing yet. */
-export function greet(): string[] {
+/** Where a client is that has nothing yet. */
+const nowhere: Place = { epoch: null, rev: 0 };
+
+export interface Place {
+  readonly epoch: string | null;
+  readonly rev: number;
+}
+
+/** Where a room is, from the `ETag` of its state as JSON. */
+export function readPlace(etag: string): Place {
+  const [, epoch = "", rev] = /^"(.+)\.(\d+)"$/.exec(etag) ?? [];
+  return { epoch, rev: Number(rev) };
+}
+
+/** The subprotocols to offer. */
+export function greet({ epoch, rev }: Place = nowhere): string[] {
   const client = `${randomBytes(9).toString("base64url")}.${randomBytes(18).toString("base64url")}`;
-  return [subprotocol, encodeHello({ client, schema: 1, epoch: null, rev: 0, confirmed: 0, birth: null })];
+  return [subprotocol, encodeHello({ client, schema: 1, epoch, rev, confirmed: 0, birth: null })];
 }
 
 /** Reads the head of a frame. The rest of an update is the same bytes for all sessions. */
