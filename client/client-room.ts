@@ -3,6 +3,7 @@ import { copyJson, equalJson } from "../src/core/json.ts";
 import { RecordsReader } from "../src/core/reader.ts";
 import { parseWith, type Tx } from "../src/core/transaction.ts";
 import type { Welcome, WireEvent } from "../src/protocol/frames.ts";
+import { nameTable } from "../src/protocol/names.ts";
 import type { AnyRoomDefinition } from "../src/schema/definition.ts";
 import type { Json } from "../src/schema/json.ts";
 import { Rejection } from "../src/schema/rejection.ts";
@@ -15,7 +16,7 @@ import { reportThrown, warn, type Runtime } from "./platform.ts";
 import { changesMembership, Replica, type ViewChange, type ViewChanges } from "./replica.ts";
 import type { Call, RoomEvents, Unsubscribe } from "./room.ts";
 import { Subscriptions, type SelectorState } from "./subscriptions.ts";
-import { Sync, type SyncOptions } from "./sync.ts";
+import { Sync, type Progress, type SyncOptions } from "./sync.ts";
 
 /** What a client needs to go on in another page: its calls are sent again under the same ids, and execute once. */
 export interface SavedClient extends SavedQueue {
@@ -24,7 +25,10 @@ export interface SavedClient extends SavedQueue {
   readonly attempt: number;
 }
 
-export interface ClientRoomOptions extends Omit<SyncOptions, "birth" | "attempt"> {
+export interface ClientRoomOptions extends Omit<
+  SyncOptions,
+  "birth" | "attempt" | "schemaVersion" | "names"
+> {
   /** What an earlier page under the same `clientId` has left. */
   readonly saved?: SavedClient;
   readonly definition: AnyRoomDefinition;
@@ -60,6 +64,7 @@ export class ClientRoom {
     pending: new Listeners<[number]>(),
     reject: new Listeners<[RejectedError]>(),
     error: new Listeners<[RoomError]>(),
+    progress: new Listeners<[Progress]>(),
   };
   readonly #settleReady: { resolve: () => void; reject: (error: RoomError) => void };
   readonly #sync: Sync;
@@ -93,13 +98,15 @@ export class ClientRoom {
     this.ready = promise;
     this.#settleReady = { resolve, reject };
     const { birth = null, attempt = 0 } = saved ?? {};
-    this.#sync = new Sync({ ...options, birth, attempt }, this.#replica, this.#queue, {
+    const schema = { schemaVersion: definition.version, names: nameTable(definition) };
+    this.#sync = new Sync({ ...options, ...schema, birth, attempt }, this.#replica, this.#queue, {
       status: (status) => this.#listeners.status.tell(status),
       welcomed: (welcome) => this.#welcomed(welcome),
       advanced: (changes, told) => this.#advanced(changes, told),
       roster: (peers) => this.#tellOthers(this.#peers.replace(peers)),
       peers: (changes) => this.#tellOthers(this.#peers.change(changes)),
       events: (events) => this.#tellEvents(events),
+      progress: (progress) => this.#listeners.progress.tell(progress),
       failed: (error) => this.#failed(error),
     });
     if (first !== undefined) this.#sync.outbox.setPresence(first);

@@ -31,7 +31,6 @@ export function connect<D extends AnyRoomDefinition>(
   const room: unknown = new ClientRoom({
     url: webSocketUrl(url),
     definition,
-    schemaVersion: definition.version,
     clientId: `${randomId(9)}.${randomId(18)}`,
     transport: options?.transport ?? webSocketTransport,
     runtime: ownRuntime,

@@ -67,10 +67,10 @@ export class Connection {
   }
 
   /** False when there is no open socket. */
-  send(text: string): boolean {
+  send(frame: string | Uint8Array): boolean {
     if (this.#socket === undefined) return false;
     try {
-      this.#socket.send(text);
+      this.#socket.send(frame);
       return true;
     } catch {
       return false; // it is closing: its close event is on the way

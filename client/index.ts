@@ -2,5 +2,5 @@ export { connect, newId, type ConnectOptions } from "./connect.ts";
 export { RejectedError, RoomError, type RejectedOperation } from "./errors.ts";
 export type { Status } from "./connection.ts";
 export type { Call, EventSender, Peer, RecordChange, Room, RoomEvents, Unsubscribe } from "./room.ts";
-export type { Traffic } from "./sync.ts";
+export type { Progress, Traffic } from "./sync.ts";
 export type { Transport, TransportEvent, TransportSocket } from "./transport.ts";

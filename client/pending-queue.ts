@@ -2,6 +2,7 @@ import { hashCall, transactType, type Outcome } from "../src/core/call.ts";
 import { absorb, decodeChanges, encodeChanges, type Changes, type WireChanges } from "../src/core/changes.ts";
 import { jsonBytes } from "../src/core/json.ts";
 import type { PendingCall } from "../src/core/rebase.ts";
+import type { WireOutcome } from "../src/protocol/frames.ts";
 import type { Json } from "../src/schema/json.ts";
 import { RejectedError } from "./errors.ts";
 
@@ -27,9 +28,6 @@ export interface QueuedCall extends PendingCall {
   push: number;
   readonly settle: Settle[];
 }
-
-/** What the room says that a call came to, in a catch-up with the hash of that call. */
-export type ToldOutcome = readonly [clientReqId: number, outcome: Outcome, callHash: number | undefined];
 
 /** A call as it is saved. */
 interface SavedCall extends PendingCall {
@@ -140,7 +138,7 @@ export class PendingQueue {
   }
 
   /** Notes outcomes. Calls up to `mark` have been executed and are not pending any more. */
-  answer(mark: number, outcomes: readonly ToldOutcome[]): (() => void)[] {
+  answer(mark: number, outcomes: readonly WireOutcome[]): (() => void)[] {
     const byId = new Map(outcomes.map((told) => [told[0], told]));
     const told: (() => void)[] = [];
     this.#calls = this.#calls.filter((call) => {
@@ -220,7 +218,7 @@ const conflictOutcome: Outcome = {
   message: "another page has made a call under the same id",
 };
 
-function outcomeOf({ type, payload }: QueuedCall, told: ToldOutcome | undefined): Outcome {
+function outcomeOf({ type, payload }: QueuedCall, told: WireOutcome | undefined): Outcome {
   if (told === undefined) return forgottenOutcome;
   const [, outcome, callHash] = told;
   return callHash === undefined || callHash === hashCall(type, payload) ? outcome : conflictOutcome;

@@ -10,7 +10,7 @@ interface EventSource {
 }
 
 interface Globals {
-  readonly WebSocket?: new (url: string, protocols: string[]) => unknown;
+  readonly WebSocket?: new (url: string, protocols: string[]) => { binaryType: string };
   readonly location?: { readonly href: string };
   readonly addEventListener?: EventSource["addEventListener"];
   readonly document?: EventSource & { readonly visibilityState: string };
@@ -28,6 +28,8 @@ export interface Runtime {
   readonly random: () => number;
   /** Calls `wake` when the network is back or the page is looked at again; answers how to stop that. */
   readonly onWake: (wake: () => void) => () => void;
+  /** Undoes raw deflate; left out where that cannot be done, and then nothing comes compressed. */
+  readonly inflate?: (bytes: Uint8Array) => Promise<Uint8Array>;
 }
 
 export const ownRuntime: Runtime = {
@@ -38,7 +40,20 @@ export const ownRuntime: Runtime = {
   },
   random: () => Math.random(),
   onWake,
+  ...("DecompressionStream" in globalThis && { inflate }),
 };
+
+declare const DecompressionStream: new (format: string) => object;
+declare class Response {
+  constructor(body: unknown);
+  readonly body: { pipeThrough(stream: object): unknown };
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+async function inflate(bytes: Uint8Array): Promise<Uint8Array> {
+  const inflated = new Response(bytes).body.pipeThrough(new DecompressionStream("deflate-raw"));
+  return new Uint8Array(await new Response(inflated).arrayBuffer());
+}
 
 /** A random id of `bytes` × 8 bits, as base64url text. */
 export function randomId(bytes: number): string {
@@ -92,5 +107,7 @@ function onWake(wake: () => void): () => void {
 export function openWebSocket(url: string, protocols: string[]): unknown {
   if (globals.WebSocket === undefined)
     throw new Error("there is no WebSocket here: give connect a transport");
-  return new globals.WebSocket(url, protocols);
+  const socket = new globals.WebSocket(url, protocols);
+  socket.binaryType = "arraybuffer";
+  return socket;
 }

@@ -1,19 +1,15 @@
 import { checkPayload, transactType, type Caller, type CallOptions } from "../src/core/call.ts";
-import {
-  applyChange,
-  decodeChanges,
-  encodeChanges,
-  freeze,
-  sectionOf,
-  type Changes,
-} from "../src/core/changes.ts";
+import { applyChange, encodeChanges, freeze, sectionOf, type Changes } from "../src/core/changes.ts";
 import type { Checksums } from "../src/core/checksum.ts";
+import type { Delta, Entries } from "../src/core/delta.ts";
 import { equalJson, type Fields } from "../src/core/json.ts";
-import { defaultLimits } from "../src/core/limits.ts";
+import { callLimits } from "../src/core/call-limits.ts";
 import { Overlay, type PendingCall, type Prediction } from "../src/core/rebase.ts";
 import { State, type Source } from "../src/core/state.ts";
 import { Transaction, type Tx } from "../src/core/transaction.ts";
-import type { SnapshotPart, WireDelta } from "../src/protocol/frames.ts";
+import type { SnapshotPart } from "../src/protocol/frames.ts";
+import type { Arrived } from "../src/protocol/hello.ts";
+import { decodeRecords } from "../src/protocol/snapshot.ts";
 import type { AnyRoomDefinition } from "../src/schema/definition.ts";
 import type { Json } from "../src/schema/json.ts";
 
@@ -44,6 +40,8 @@ export class Replica {
   #epoch: string | null = null;
   #rev = 0;
   #base = new State();
+  /** Ids of the base's records by their handles. */
+  #handles: RecordIds = new Map();
   #view: Overlay;
   /** A snapshot that is arriving: nothing of it is shown before it is whole. */
   #arriving: Arriving | undefined;
@@ -123,13 +121,22 @@ export class Replica {
 
   // ── from the room ──────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Takes in a part of a snapshot. Throws when one is missing before it. */
-  receivePart({ part, collection, from, until, records }: SnapshotPart): void {
-    if (part === 0) this.#arriving = newArriving();
+  /** How much is here of a snapshot that was cut; undefined when nothing is. */
+  get arrived(): Arrived | undefined {
+    const { epoch, rev, parts, last } = this.#arriving ?? {};
+    if (epoch === undefined || rev === undefined || parts === undefined || last === undefined)
+      return undefined;
+    return { epoch, rev, parts, ...last };
+  }
+
+  /** Takes in a part of a snapshot of `epoch`, whose content is not compressed. Throws when one is missing before it. */
+  receivePart(epoch: string, { part, rev, collection, from, until, content }: SnapshotPart): void {
+    const records = decodeRecords(content);
+    if (part === 0) this.#arriving = newArriving(epoch, rev);
     const arriving = this.#arriving;
-    if (arriving === undefined || arriving.parts !== part)
+    if (arriving === undefined || arriving.parts !== part || arriving.epoch !== epoch)
       throw new Error(`snapshot part ${part} is out of place`);
-    const { state, reached } = arriving;
+    const { state, handles, reached } = arriving;
     // Parts come in order, so that only one that begins before the end of the last can replace anything.
     const end = reached.get(collection);
     if (end !== undefined && (end === null || from < end)) {
@@ -137,35 +144,32 @@ export class Replica {
         if (id >= from && (until === null || id < until)) state.set(collection, id, undefined);
       }
     }
-    for (const [id, record] of records) state.set(collection, id, freeze(record));
+    for (const [id, record, handle] of records) {
+      state.set(collection, id, freeze(record));
+      handles.set(handle, id);
+    }
     reached.set(collection, until);
     arriving.parts += 1;
+    arriving.last = { collection, until };
   }
 
   /** A snapshot of `parts` parts is here whole but for `delta`: from now on it is the base. Throws when it is not. */
-  finishSnapshot(
-    epoch: string,
-    parts: number,
-    delta: WireDelta,
-    pending: readonly PendingCall[],
-  ): ViewChanges {
-    const arriving = parts === 0 ? newArriving() : this.#arriving;
+  finishSnapshot(epoch: string, parts: number, delta: Delta, pending: readonly PendingCall[]): ViewChanges {
+    const arriving = parts === 0 ? newArriving(epoch, 0) : this.#arriving;
     if (arriving?.parts !== parts) throw new Error(`snapshot has ${arriving?.parts ?? 0} parts of ${parts}`);
-    arriving.state.apply(decodeChanges(delta.changes));
+    arriving.state.apply(resolve(delta.entries, arriving.handles));
+    noteHandles(arriving.handles, delta.entries);
     this.#arriving = undefined;
-    const before = this.#touched([
-      ...recordsOf(this.#base),
-      ...recordsOf(arriving.state),
-      ...this.#view.records(),
-    ]);
+    const before = this.#touched(recordsOf(this.#base), recordsOf(arriving.state), this.#view.records());
     this.#base = arriving.state;
+    this.#handles = arriving.handles;
     this.#epoch = epoch;
     this.#rev = delta.to;
     return this.#rebase(before, pending);
   }
 
   /** Whether a delta belongs on top of what is here: it begins at or below it and does not end below it. */
-  fits(delta: WireDelta): boolean {
+  fits(delta: Delta): boolean {
     return this.#epoch !== null && delta.from <= this.#rev;
   }
 
@@ -180,12 +184,15 @@ export class Replica {
    * Takes in a delta that fits, or none, and runs the pending calls again. One that ends below what is here is
    * dropped. Throws when a change meets no record; then nothing has been applied.
    */
-  advance(delta: WireDelta | undefined, pending: readonly PendingCall[]): ViewChanges {
-    const changes = delta === undefined || delta.to <= this.#rev ? undefined : decodeChanges(delta.changes);
-    const records = changes === undefined ? [] : [...this.#applied(changes)];
-    const before = this.#touched([...records, ...this.#view.records()]);
+  advance(delta: Delta | undefined, pending: readonly PendingCall[]): ViewChanges {
+    const news = delta === undefined || delta.to <= this.#rev ? undefined : delta;
+    const records = news === undefined ? [] : [...this.#applied(resolve(news.entries, this.#handles))];
+    const before = this.#touched(records, this.#view.records());
     for (const [collection, id, record] of records) this.#base.set(collection, id, record);
-    if (changes !== undefined) this.#rev = (delta as WireDelta).to;
+    if (news !== undefined) {
+      noteHandles(this.#handles, news.entries);
+      this.#rev = news.to;
+    }
     return this.#rebase(before, pending);
   }
 
@@ -199,11 +206,13 @@ export class Replica {
 
   /** The view's records before something happens to them. */
   #touched(
-    records: Iterable<readonly [string, string, unknown]>,
+    ...sources: readonly Iterable<readonly [string, string, unknown]>[]
   ): Map<string, Map<string, Fields | undefined>> {
     const before = new Map<string, Map<string, Fields | undefined>>();
-    for (const [collection, id] of records)
-      sectionOf(before, collection).set(id, this.#view.get(collection, id));
+    for (const records of sources) {
+      for (const [collection, id] of records)
+        sectionOf(before, collection).set(id, this.#view.get(collection, id));
+    }
     return before;
   }
 
@@ -242,20 +251,61 @@ export class Replica {
   }
 
   #options(): Omit<CallOptions, "location" | "now"> {
-    return { definition: this.#definition, limits: defaultLimits, caller: this.#caller };
+    return { definition: this.#definition, limits: callLimits, caller: this.#caller };
+  }
+}
+
+/** Record handle → id. */
+type RecordIds = Map<number, string>;
+
+/** What `entries` change, by id. Throws when a patch is of a record that is not known. */
+function resolve(entries: Entries, ids: ReadonlyMap<number, string>): Changes {
+  const changes: Changes = new Map();
+  for (const [collection, records] of entries) {
+    const section = sectionOf(changes, collection);
+    for (const [handle, { change, id = ids.get(handle) }] of records) {
+      if (id !== undefined) section.set(id, change);
+      // A deletion may be of a record that came and went while this client was away.
+      else if (change.kind !== "delete")
+        throw new Error(`a patch is of record ${handle}, which is not known`);
+    }
+  }
+  return changes;
+}
+
+function noteHandles(ids: RecordIds, entries: Entries): void {
+  for (const records of entries.values()) {
+    for (const [handle, { change, id }] of records) {
+      if (id !== undefined) ids.set(handle, id);
+      else if (change.kind === "delete") ids.delete(handle);
+    }
   }
 }
 
 /** A snapshot of which some parts are here. */
 interface Arriving {
+  readonly epoch: string;
+  /** Of its oldest part, which is the first. */
+  readonly rev: number;
   readonly state: State;
+  readonly handles: RecordIds;
   parts: number;
+  /** The newest part's range. */
+  last: Pick<Arrived, "collection" | "until"> | undefined;
   /** Where the last part of each collection ended; null: at its end. */
   readonly reached: Map<string, string | null>;
 }
 
-function newArriving(): Arriving {
-  return { state: new State(), parts: 0, reached: new Map() };
+function newArriving(epoch: string, rev: number): Arriving {
+  return {
+    epoch,
+    rev,
+    state: new State(),
+    handles: new Map(),
+    parts: 0,
+    last: undefined,
+    reached: new Map(),
+  };
 }
 
 function* recordsOf(

@@ -11,6 +11,7 @@ import type {
   StateOf,
   UserOf,
 } from "../src/schema/definition.ts";
+import type { Progress } from "./sync.ts";
 import type { Status } from "./connection.ts";
 import type { RejectedError, RoomError } from "./errors.ts";
 
@@ -49,6 +50,8 @@ export interface RoomEvents {
   pending: (count: number) => void;
   /** A call was refused and what it did is undone. Logged when nobody listens. */
   reject: (error: RejectedError) => void;
+  /** Part of a state that is being loaded has come. */
+  progress: (progress: Progress) => void;
   /** The connection was refused, or something came that does not fit. Logged when nobody listens. */
   error: (error: RoomError) => void;
 }

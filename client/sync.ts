@@ -1,23 +1,22 @@
-import type { Outcome } from "../src/core/call.ts";
-import { utf8Bytes } from "../src/core/json.ts";
-import { decodeDown, encodeUp } from "../src/protocol/codec.ts";
+import { decodeDown, encodeUp, frameBytes } from "../src/protocol/codec.ts";
 import { codes, type Code } from "../src/protocol/codes.ts";
 import type {
   DownFrame,
   ErrorFrame,
   PeerChange,
   Roster,
+  SnapshotPart,
   UpFrame,
   Update,
   Welcome,
   WireEvent,
-  WireOutcome,
 } from "../src/protocol/frames.ts";
-import { encodeHello } from "../src/protocol/hello.ts";
+import { encodeHello } from "../src/protocol/hello-text.ts";
+import type { NameTable } from "../src/protocol/names.ts";
 import { Connection, type Status } from "./connection.ts";
 import { RoomError } from "./errors.ts";
 import { Outbox } from "./outbox.ts";
-import type { PendingQueue, ToldOutcome } from "./pending-queue.ts";
+import type { PendingQueue } from "./pending-queue.ts";
 import { reportThrown, type Runtime } from "./platform.ts";
 import type { Replica, ViewChanges } from "./replica.ts";
 import type { Transport } from "./transport.ts";
@@ -33,7 +32,7 @@ export interface Traffic {
   readonly direction: "up" | "down";
   /** The frame's kind: `push`, `update`, …; the update that ends a snapshot is of its kind. */
   readonly kind: string;
-  /** Of the frame's text. */
+  /** Of the frame, without what the WebSocket adds. */
   readonly bytes: number;
   /** Revisions of the delta that an update carried. */
   readonly from?: number;
@@ -42,11 +41,20 @@ export interface Traffic {
   readonly at: number;
 }
 
+/** How much of a state that is being loaded is here, in parts of about 64 KB. */
+export interface Progress {
+  readonly received: number;
+  /** As far as the room can tell: it may change while the parts come. */
+  readonly total: number;
+}
+
 export interface SyncOptions {
   readonly url: string;
   readonly transport: Transport;
   readonly runtime: Runtime;
   readonly schemaVersion: number;
+  /** Of the definition. */
+  readonly names: NameTable;
   /** `<actor>.<secret>` */
   readonly clientId: string;
   /** Of the hello, as `SavedClient` has them. */
@@ -66,6 +74,8 @@ export interface SyncEvents {
   readonly roster: (peers: Roster["peers"]) => void;
   readonly peers: (changes: readonly PeerChange[]) => void;
   readonly events: (events: readonly WireEvent[]) => void;
+  /** A part of a snapshot is here. */
+  readonly progress: (progress: Progress) => void;
   readonly failed: (error: RoomError) => void;
 }
 
@@ -89,6 +99,9 @@ export class Sync {
   #unacknowledgedFrames = 0;
   /** The base has not taken what the room sent, or is not what the room has: only a snapshot will do. */
   #isMistaken = false;
+  /** Frames that wait for parts to be inflated, and the end of their queue. */
+  #waiting = 0;
+  #turn: Promise<void> = Promise.resolve();
   /** Whether the room's checksums are compared with the base's. */
   #isComparing = true;
 
@@ -139,7 +152,7 @@ export class Sync {
   }
 
   async #hello(): Promise<string> {
-    const { clientId, schemaVersion, token } = this.#options;
+    const { clientId, schemaVersion, names, token } = this.#options;
     // With nothing in doubt a room that has forgotten this client may take it for a new one.
     if (!this.#queue.hasSent) this.#birth = null;
     // Whatever an earlier connection awaited or owed, this one begins with its own reply.
@@ -149,6 +162,7 @@ export class Sync {
     this.#isComparing = true;
     this.#heardAt = this.#options.runtime.now();
     this.#takeUnacknowledged();
+    const { arrived } = this.#replica;
     return encodeHello({
       client: clientId,
       schema: schemaVersion,
@@ -156,6 +170,9 @@ export class Sync {
       confirmed: this.#queue.confirmed,
       birth: this.#birth,
       attempt: this.#attempt,
+      names: names.hash,
+      inflates: this.#options.runtime.inflate !== undefined,
+      ...(arrived && { arrived }),
       ...(token && { token: await token() }),
     });
   }
@@ -170,11 +187,43 @@ export class Sync {
     try {
       frame = decodeDown(data);
     } catch (error) {
-      // It may have been anything: a delta, or an answer that a call waits for.
-      this.#fail("invalid", error);
-      return this.#askAgain();
+      return this.#misread(error);
     }
-    this.#noteReceived(frame, utf8Bytes(data as string));
+    const bytes = frameBytes(data as string | Uint8Array);
+    const { inflate } = this.#options.runtime;
+    if (frame.kind === "snapshot" && frame.isDeflated && inflate !== undefined)
+      this.#takeInTurn(inflated(frame, inflate), bytes);
+    else if (this.#waiting > 0) this.#takeInTurn(Promise.resolve(frame), bytes);
+    else this.#takeIn(frame, bytes);
+  }
+
+  /** Takes a frame in once those before it are. Many are inflated at the same time, and none overtakes another. */
+  #takeInTurn(frame: Promise<DownFrame>, bytes: number): void {
+    const attempt = this.#attempt;
+    this.#waiting += 1;
+    const settled = frame.then(
+      (ready) => () => this.#takeIn(ready, bytes),
+      (error) => () => this.#misread(error),
+    );
+    this.#turn = this.#turn.then(async () => {
+      const work = await settled;
+      this.#waiting -= 1;
+      if (attempt === this.#attempt) work(); // else it is of a connection that is no more
+    });
+  }
+
+  #misread(error: unknown): void {
+    // It may have been anything: a delta, or an answer that a call waits for.
+    this.#fail("invalid", error);
+    this.#askAgain();
+  }
+
+  #takeIn(frame: DownFrame, bytes: number): void {
+    this.#noteReceived(frame, bytes);
+    this.#tryTake(frame);
+  }
+
+  #tryTake(frame: DownFrame): void {
     try {
       this.#take(frame);
     } catch (error) {
@@ -208,7 +257,8 @@ export class Sync {
         this.#birth ??= frame.birth;
         return this.#events.welcomed(frame);
       case "snapshot":
-        return this.#replica.receivePart(frame);
+        this.#replica.receivePart(this.#welcome?.epoch ?? "", frame);
+        return this.#events.progress({ received: frame.part + 1, total: frame.part + 1 + frame.left });
       case "update":
         return this.#update(frame);
       case "roster":
@@ -268,7 +318,7 @@ export class Sync {
       ? this.#replica.finishSnapshot(this.#welcome?.epoch ?? "", parts, delta, pending)
       : this.#replica.advance(delta, pending);
     if (isSnapshot) this.#isMistaken = false;
-    const told = mark === undefined ? [] : this.#queue.answer(mark, (outcomes ?? []).map(decodeOutcome));
+    const told = mark === undefined ? [] : this.#queue.answer(mark, outcomes ?? []);
     if (tag !== undefined) this.#queue.resume(executed);
     this.#events.advanced(changes, told);
   }
@@ -329,15 +379,23 @@ export class Sync {
   }
 
   #sendFrame(frame: UpFrame): boolean {
-    const text = encodeUp(frame);
-    if (!this.#connection.send(text)) return false;
+    const encoded = this.#encode(frame);
+    if (!this.#connection.send(encoded)) return false;
     this.#tellTraffic({
       direction: "up",
       kind: frame.kind,
-      bytes: utf8Bytes(text),
+      bytes: frameBytes(encoded),
       at: this.#options.runtime.now(),
     });
     return true;
+  }
+
+  #encode(frame: UpFrame): string | Uint8Array {
+    const { isCompact = false, limits } = this.#welcome ?? {};
+    const encoded = encodeUp(frame, isCompact ? this.#options.names : undefined);
+    // The outbox has measured the text, and a few numbers are longer as bytes.
+    const isTooLong = limits !== undefined && frameBytes(encoded) > limits.maxFrameBytes;
+    return isTooLong ? encodeUp(frame, undefined) : encoded;
   }
 
   #tellTraffic(traffic: Traffic): void {
@@ -355,7 +413,9 @@ export class Sync {
   }
 }
 
-function decodeOutcome([clientReqId, result, callHash]: WireOutcome): ToldOutcome {
-  if (typeof result === "number") return [clientReqId, { kind: "accepted", rev: result }, callHash];
-  return [clientReqId, { kind: "rejected", ...result } as Outcome, callHash];
+async function inflated(
+  part: SnapshotPart,
+  inflate: (bytes: Uint8Array) => Promise<Uint8Array>,
+): Promise<SnapshotPart> {
+  return { ...part, isDeflated: false, content: await inflate(part.content) };
 }

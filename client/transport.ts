@@ -2,7 +2,7 @@ import { openWebSocket } from "./platform.ts";
 
 /** The part of a WebSocket that a connection uses; a browser's, Node's and workerd's all fit. */
 export interface TransportSocket {
-  send(text: string): void;
+  send(frame: string | Uint8Array): void;
   close(code?: number, reason?: string): void;
   addEventListener(
     type: "open" | "message" | "close" | "error",
@@ -12,7 +12,7 @@ export interface TransportSocket {
 
 /** What a socket's event may carry. */
 export interface TransportEvent {
-  /** Of a message. */
+  /** Of a message: a string, or an ArrayBuffer or view of one. */
   readonly data?: unknown;
   /** Of a close. */
   readonly code?: number;

@@ -47,6 +47,7 @@ export class AuthorshipIndex {
 
   set(collection: string, id: string, authorship: Authorship, deleted: boolean): void {
     sectionOf(this.#records, collection).set(id, authorship);
+    if (!deleted && this.#tombstones.size === 0) return;
     const key = `${collection}/${id}`;
     this.#tombstones.delete(key);
     if (!deleted) return;

@@ -1,7 +1,7 @@
 import { encodeAuthors, type Authorship } from "./authorship.ts";
 import type { Answer, Broadcast } from "./call.ts";
-import { absorb, encodeChanges, type Changes } from "./changes.ts";
-import { encodeDelta, type Delta } from "./history.ts";
+import { absorb, type Changes } from "./changes.ts";
+import { changesBytes, encodeDelta, type EncodedDelta } from "./delta.ts";
 import { jsonBytes } from "./json.ts";
 import { storedAnswer, type MarkedClient, type MarkEntry } from "./marks.ts";
 import type { Memory } from "./memory.ts";
@@ -22,7 +22,7 @@ export interface Operation {
 export interface Flush {
   readonly row: JournalRow;
   /** Undefined when every call was rejected. */
-  readonly delta: Delta | undefined;
+  readonly delta: EncodedDelta | undefined;
   /** What each actor's calls came to, in order of `clientReqId`. */
   readonly answers: ReadonlyMap<string, ClientAnswers>;
   readonly operations: readonly Operation[];
@@ -89,13 +89,14 @@ export class Batch {
 
   /** The batch as a row, over the memory that it was executed in. */
   toFlush(memory: Memory, now: number): Flush {
-    const delta = encodeDelta(this.#from, memory.rev, this.#changes);
+    const delta = encodeDelta(this.#from, memory.rev, memory.handles.take(this.#changes));
     const row: JournalRow = {
       n: memory.n + 1,
       epoch: memory.epoch,
       from: delta.from,
       to: delta.to,
       body: delta.body,
+      ids: JSON.stringify(this.#idsBesidePuts()),
       marks: JSON.stringify(this.#markEntries(memory, now)),
       authors: encodeAuthors([...this.#authors(memory)]),
     };
@@ -115,6 +116,14 @@ export class Batch {
     });
   }
 
+  #idsBesidePuts(): string[] {
+    const ids: string[] = [];
+    for (const records of this.#changes.values()) {
+      for (const [id, change] of records) if (change.kind !== "put") ids.push(id);
+    }
+    return ids;
+  }
+
   *#authors({ authorship }: Memory): Generator<Authorship | undefined> {
     for (const [collection, records] of this.#changes) {
       for (const id of records.keys()) yield authorship.get(collection, id);
@@ -124,7 +133,9 @@ export class Batch {
 
 /** Bytes that an operation takes of a row: its changes, and who made them. */
 export function operationBytes(changes: Changes): number {
-  let records = 0;
-  for (const section of changes.values()) records += section.size;
-  return jsonBytes(encodeChanges(changes)) + records * bookkeepingBytes;
+  let bytes = changesBytes(changes);
+  for (const records of changes.values()) {
+    for (const id of records.keys()) bytes += jsonBytes(id) + bookkeepingBytes;
+  }
+  return bytes;
 }

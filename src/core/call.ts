@@ -1,10 +1,9 @@
-import { safeParse } from "zod/v4/core";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
-import { decodeChanges, WireChanges, type Changes } from "./changes.ts";
-import { canonicalJson, hashText } from "./checksum.ts";
-import { checkParsedJson, jsonBytes, maxJsonDepth, NotJsonError } from "./json.ts";
+import { readChanges, type Changes, type WireChanges } from "./changes.ts";
+import { hashJson, hashText } from "./checksum.ts";
+import { bytesOver, checkParsedJson, maxJsonDepth, NotJsonError } from "./json.ts";
 import type { Limits } from "./limits.ts";
 import type { Source } from "./state.ts";
 import { parseWith, Transaction, type Tx } from "./transaction.ts";
@@ -25,7 +24,7 @@ export interface Answer {
 
 /** 32 bits that are the same whenever a call is sent again. */
 export function hashCall(type: string, payload: Json): number {
-  return hashText(`${type}\0${canonicalJson(payload)}`);
+  return (hashText(type) + hashJson(payload)) >>> 0;
 }
 
 /** Who makes a call. */
@@ -78,7 +77,7 @@ export function runCall(source: Source, type: string, payload: Json, options: Ca
   const broadcasts: Broadcast[] = [];
   try {
     checkPayload(type, payload, options.limits.maxPayloadBytes);
-    if (direct) applyDirectEdit(transaction.tx, payload);
+    if (direct) applyDirectEdit(transaction, payload);
     else runMutator(transaction.tx, type, payload, options, broadcasts);
     return { kind: "done", changes: transaction.changes, broadcasts };
   } catch (error) {
@@ -103,19 +102,19 @@ export function checkPayload(type: string, payload: Json, maxBytes: number): voi
       throw new Rejection("invalid", `the payload of ${type}: ${error.message}`);
     throw error;
   }
-  const bytes = jsonBytes(payload);
-  if (bytes > maxBytes)
+  const bytes = bytesOver(payload, maxBytes);
+  if (bytes !== undefined)
     throw new Rejection("too-large", `${type} carries ${bytes} bytes, allowed are ${maxBytes}`);
 }
 
-function applyDirectEdit(tx: Tx, payload: Json): void {
-  const parsed = safeParse(WireChanges, payload);
-  if (!parsed.success) throw new Rejection("invalid", "a direct edit is a set of changes by collection");
-  for (const [collection, changes] of decodeChanges(parsed.data)) {
-    const records = Object.hasOwn(tx, collection) ? tx[collection] : undefined;
+function applyDirectEdit(transaction: Transaction, payload: Json): void {
+  const edits = readChanges(payload);
+  if (edits === undefined) throw new Rejection("invalid", "a direct edit is a set of changes by collection");
+  for (const [collection, changes] of edits) {
+    const records = transaction.collection(collection);
     if (records === undefined) throw new Rejection("invalid", `there is no collection ${collection}`);
     // Of two, only the later would be left.
-    if (changes.size !== parsed.data[collection]?.length) {
+    if (changes.size !== (payload as WireChanges)[collection]?.length) {
       throw new Rejection("invalid", `a direct edit names a record of ${collection} twice`);
     }
     for (const [id, change] of changes) records.apply(id, change);

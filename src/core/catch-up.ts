@@ -1,4 +1,4 @@
-import type { EncodedDelta } from "./history.ts";
+import type { EncodedDelta } from "./delta.ts";
 
 /** The last thing that a client knows: a revision within an epoch. `epoch` is null before its first snapshot. */
 export interface Position {
@@ -31,6 +31,6 @@ export function chooseCatchUp(client: Position, room: CatchUpSource): CatchUp {
   if (client.rev > room.rev) return { kind: "snapshot", reason: "ahead" };
   const delta = room.deltaSince(client.rev);
   if (delta === undefined) return { kind: "snapshot", reason: "history-too-short" };
-  if (delta.bytes > room.snapshotBytes()) return { kind: "snapshot", reason: "cheaper" };
+  if (delta.body.length > room.snapshotBytes()) return { kind: "snapshot", reason: "cheaper" };
   return { kind: "delta", delta };
 }

@@ -1,4 +1,3 @@
-import * as z from "zod/mini";
 import type { Json } from "../schema/json.ts";
 import type { Fields } from "./json.ts";
 
@@ -11,22 +10,15 @@ export type Change =
 /** Collection → record id → change. */
 export type Changes = Map<string, Map<string, Change>>;
 
-const WireFields = z.custom<Fields>(
-  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-);
-
-/** A change as the wire and the journal hold it. */
-const WireChange = z.union([
-  z.tuple([z.literal("put"), z.string(), WireFields]),
-  z.tuple([z.literal("patch"), z.string(), WireFields]),
-  z.tuple([z.literal("patch"), z.string(), WireFields, z.array(z.string())]),
-  z.tuple([z.literal("delete"), z.string()]),
-]);
-type WireChange = z.infer<typeof WireChange>;
+/** A change as a call's payload holds it. */
+export type WireChange =
+  | readonly ["put", id: string, record: Fields]
+  | readonly ["patch", id: string, set: Fields]
+  | readonly ["patch", id: string, set: Fields, unset: readonly string[]]
+  | readonly ["delete", id: string];
 
 /** Collection → its changes, in the order in which the records were first touched. */
-export const WireChanges = z.record(z.string(), z.array(WireChange));
-export type WireChanges = z.infer<typeof WireChanges>;
+export type WireChanges = { readonly [collection: string]: readonly WireChange[] };
 
 export const deletion: Change = Object.freeze({ kind: "delete" });
 
@@ -76,7 +68,7 @@ export function absorb(into: Changes, later: Changes): void {
 }
 
 /** The changes of `collection` in `changes`, made when there were none. */
-export function sectionOf<T>(changes: Map<string, Map<string, T>>, collection: string): Map<string, T> {
+export function sectionOf<K, T>(changes: Map<string, Map<K, T>>, collection: string): Map<K, T> {
   let section = changes.get(collection);
   if (section === undefined) changes.set(collection, (section = new Map()));
   return section;
@@ -90,13 +82,44 @@ export function encodeChanges(changes: Changes): WireChanges {
   return wire;
 }
 
-export function decodeChanges(wire: WireChanges): Changes {
+/** Reads a set of changes, as a direct edit carries it. Undefined for JSON that is none. */
+export function readChanges(payload: Json): Changes | undefined {
+  if (!isObject(payload)) return undefined;
   const changes: Changes = new Map();
-  for (const [collection, section] of Object.entries(wire)) {
+  for (const collection of Object.keys(payload)) {
+    const section = payload[collection];
+    if (!Array.isArray(section)) return undefined;
     const records = sectionOf(changes, collection);
-    for (const change of section) records.set(change[1], decodeChange(change));
+    for (const item of section as readonly Json[]) {
+      if (!isWireChange(item)) return undefined;
+      records.set(item[1], decodeChange(item));
+    }
   }
   return changes;
+}
+
+/** The changes of a payload that this program has made. */
+export function decodeChanges(wire: WireChanges): Changes {
+  const changes = readChanges(wire);
+  if (changes === undefined) throw new Error("these are no changes");
+  return changes;
+}
+
+function isWireChange(item: Json): item is Json & WireChange {
+  if (!Array.isArray(item) || typeof item[1] !== "string") return false;
+  const [kind, , fields, unset] = item as readonly (Json | undefined)[];
+  if (kind === "delete") return item.length === 2;
+  if (!isObject(fields)) return false;
+  if (item.length === 3) return kind === "put" || kind === "patch";
+  return kind === "patch" && item.length === 4 && isListOfText(unset);
+}
+
+function isObject(value: Json | undefined): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isListOfText(value: Json | undefined): boolean {
+  return Array.isArray(value) && (value as readonly Json[]).every((item) => typeof item === "string");
 }
 
 function encodeChange(id: string, change: Change): WireChange {

@@ -1,28 +1,13 @@
-import { absorb, decodeChanges, encodeChanges, type Changes, type WireChanges } from "./changes.ts";
-import { utf8Bytes } from "./json.ts";
+import { squashDeltas, type EncodedDelta } from "./delta.ts";
 import type { Limits } from "./limits.ts";
-import { RingBuffer, type Span } from "./ring-buffer.ts";
-
-/** What takes a state from revision `from` to `to`, as the text that frames and rows share. */
-export interface EncodedDelta extends Span {
-  /** `{"from":…,"to":…,"changes":{…}}` */
-  readonly body: string;
-  readonly bytes: number;
-}
-
-export interface Delta extends EncodedDelta {
-  readonly changes: Changes;
-}
+import { RingBuffer } from "./ring-buffer.ts";
 
 /** The delta of one flush; `n` is the number of its journal row. */
-export interface FlushedDelta extends Delta {
+export interface FlushedDelta extends EncodedDelta {
   readonly n: number;
 }
 
-/**
- * Older flushes folded into one. Four of a level become one of the next, so their number grows with log(n). It is
- * kept as text alone, which takes a third of the memory that its records would: few clients ever come from so far back.
- */
+/** Older flushes folded into one. Four of a level become one of the next, so their number grows with log(n). */
 export interface Segment extends EncodedDelta {
   readonly level: number;
 }
@@ -31,21 +16,18 @@ const segmentsPerLevel = 4;
 /** Segments of this level are merged no further: they hold a billion flushes, or about as much as fits a row. */
 const topLevel = 12;
 
+/** Spans of which to make another delta is more work than to send one of somewhat more. */
+const manySpans = 16;
+/** How many times more operations than asked for that may be of. */
+const maxSurplus = 2;
+
 /** Squashed deltas that are kept until the next flush, for the next client that comes from the same place. */
 const maxSquashed = 16;
 
-export function encodeDelta(from: number, to: number, changes: Changes): Delta {
-  const body = JSON.stringify({ from, to, changes: encodeChanges(changes) });
-  return { from, to, changes, body, bytes: utf8Bytes(body) };
-}
-
-/** Reads the text of a delta back. */
-export function decodeDelta(body: string): Delta {
-  const { from, to, changes } = JSON.parse(body) as { from: number; to: number; changes: WireChanges };
-  return { from, to, changes: decodeChanges(changes), body, bytes: utf8Bytes(body) };
-}
-
-/** Everything that a delta can be made from: the newest flushes one by one, and what came before them merged. */
+/**
+ * Everything that a delta can be made from: the newest flushes one by one, and what came before them merged. It is
+ * kept as bytes alone, a fraction of the memory that its records would take, and read when a delta is made of it.
+ */
 export class History {
   readonly #ring: RingBuffer<FlushedDelta>;
   readonly #maxRingBytes: number;
@@ -88,7 +70,7 @@ export class History {
     // A ring as old as the journal is long would name rows that are overwritten by now.
     while (this.#ring.oldest && this.#ring.oldest.n <= flush.n - this.#ring.capacity) this.#fold();
     this.#ring.push(flush);
-    this.#ringBytes += flush.bytes;
+    this.#ringBytes += flush.body.length;
     while (this.#ringBytes > this.#maxRingBytes && this.#ring.size > 1) this.#fold();
   }
 
@@ -98,7 +80,7 @@ export class History {
       const oldest = this.#segments[0];
       if (oldest === undefined || this.bytes <= maxBytes || oldest.to > keepRev) return;
       this.#segments.shift();
-      this.#segmentBytes -= oldest.bytes;
+      this.#segmentBytes -= oldest.body.length;
     }
   }
 
@@ -120,11 +102,25 @@ export class History {
   }
 
   #squash(from: number, spans: readonly (Segment | FlushedDelta)[]): EncodedDelta {
-    const known = this.#squashed.get(from);
+    const known =
+      this.#squashed.get(from) ?? (spans.length < manySpans ? undefined : this.#squashedFrom(from));
     if (known !== undefined) return known;
     const delta = squashDeltas(spans);
     if (this.#squashed.size < maxSquashed) this.#squashed.set(from, delta);
     return delta;
+  }
+
+  /**
+   * One that was made since the last flush and begins somewhat below `from`: sessions that have fallen behind, each from
+   * a place of its own, are all sent the same, where that is of no more than twice what any needs.
+   */
+  #squashedFrom(from: number): EncodedDelta | undefined {
+    let nearest: EncodedDelta | undefined;
+    for (const delta of this.#squashed.values()) {
+      if (delta.from > from || delta.to - delta.from > maxSurplus * (delta.to - from)) continue;
+      if (nearest === undefined || delta.from > nearest.from) nearest = delta;
+    }
+    return nearest;
   }
 
   /** Moves the oldest part of the ring into a segment: many flushes at a time, so that each is squashed but once. */
@@ -135,10 +131,10 @@ export class History {
     for (;;) {
       const flush = this.#ring.oldest;
       if (flush === undefined || flushes.length === count) break;
-      bytes += flush.bytes;
+      bytes += flush.body.length;
       if (flushes.length > 0 && bytes > this.#maxSegmentBytes) break;
       this.#ring.shift();
-      this.#ringBytes -= flush.bytes;
+      this.#ringBytes -= flush.body.length;
       flushes.push(flush);
     }
     this.#add({ ...squashDeltas(flushes), level: 0 });
@@ -149,7 +145,7 @@ export class History {
 
   #add(segment: Segment): void {
     this.#segments.push(segment);
-    this.#segmentBytes += segment.bytes;
+    this.#segmentBytes += segment.body.length;
   }
 
   #countOf(level: number): number {
@@ -165,7 +161,7 @@ export class History {
     const merged = this.#segments.slice(start, start + segmentsPerLevel);
     const rest = this.#segments.slice(start + segmentsPerLevel);
     const whole = squashDeltas(merged);
-    const risen = (whole.bytes > this.#maxSegmentBytes ? merged : [whole]).map((delta) => ({
+    const risen = (whole.body.length > this.#maxSegmentBytes ? merged : [whole]).map((delta) => ({
       ...delta,
       level: level + 1,
     }));
@@ -175,13 +171,5 @@ export class History {
 }
 
 function bytesOf(deltas: readonly EncodedDelta[]): number {
-  return deltas.reduce((sum, { bytes }) => sum + bytes, 0);
-}
-
-function squashDeltas(spans: readonly (EncodedDelta | Delta)[]): EncodedDelta {
-  const changes: Changes = new Map();
-  for (const span of spans)
-    absorb(changes, "changes" in span ? span.changes : decodeDelta(span.body).changes);
-  const { from, to, body, bytes } = encodeDelta((spans[0] as Span).from, (spans.at(-1) as Span).to, changes);
-  return { from, to, body, bytes };
+  return deltas.reduce((sum, { body }) => sum + body.length, 0);
 }

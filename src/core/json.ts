@@ -119,6 +119,35 @@ export function utf8Bytes(text: string): number {
   return bytes;
 }
 
+/** Bytes of `value` as JSON text when those are more than `maxBytes`; they are counted one by one only near that. */
+export function bytesOver(value: Json, maxBytes: number): number | undefined {
+  if (mostBytes(value) <= maxBytes) return undefined;
+  const bytes = jsonBytes(value);
+  return bytes > maxBytes ? bytes : undefined;
+}
+
+/** No JSON text of `value` is longer, whatever its strings escape and its numbers say. */
+function mostBytes(value: Json): number {
+  if (typeof value === "string") return mostTextBytes(value);
+  if (typeof value !== "object" || value === null) return mostScalarBytes;
+  let bytes = 2;
+  if (Array.isArray(value)) {
+    for (const item of value as readonly Json[]) bytes += mostBytes(item) + 1;
+  } else {
+    const fields = value as Fields;
+    for (const key in fields) bytes += mostTextBytes(key) + mostBytes(fields[key] as Json) + 2;
+  }
+  return bytes;
+}
+
+/** Of a number; true, false and null are shorter. */
+const mostScalarBytes = 25;
+
+/** A control character takes six bytes, any other unit three at most. */
+function mostTextBytes(text: string): number {
+  return 6 * text.length + 2;
+}
+
 /** Bytes of `value` as JSON text. */
 export function jsonBytes(value: Json): number {
   return utf8Bytes(JSON.stringify(value));

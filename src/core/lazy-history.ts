@@ -1,4 +1,5 @@
-import type { EncodedDelta, FlushedDelta, History, Segment } from "./history.ts";
+import type { EncodedDelta } from "./delta.ts";
+import type { FlushedDelta, History, Segment } from "./history.ts";
 
 /**
  * A history of which storage has the older part. That is read for the first client who comes from there, or for the next

@@ -1,4 +1,5 @@
 import { FORBIDDEN_KEYS } from "../schema/names.ts";
+import { callLimits } from "./call-limits.ts";
 
 /**
  * Every limit of a room, with its unit in its name. All can be overridden by `RoomObject(board, { limits })`.
@@ -32,7 +33,10 @@ export interface Limits {
   readonly maxStateBytes: number;
   /** Sockets of one room: each costs a frame at every flush. */
   readonly maxSessions: number;
-  /** Time between two flushes while commits keep coming. 0 flushes after every message. */
+  /**
+   * Time between two flushes while commits keep coming; twice that behind a flush of few. With 0 a flush follows as soon
+   * as the messages that have come are executed.
+   */
   readonly flushIntervalMs: number;
   /** A journal row, of which the platform takes 2 MB. */
   readonly maxRowBytes: number;
@@ -74,8 +78,7 @@ const KB = 1024;
 const MB = 1024 * KB;
 
 export const defaultLimits: Limits = Object.freeze({
-  maxRecordBytes: 256 * KB,
-  maxPayloadBytes: 512 * KB,
+  ...callLimits,
   maxOperationBytes: 1 * MB,
   maxFrameBytes: 1 * MB,
   maxCallsPerFrame: 256,

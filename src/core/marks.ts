@@ -220,7 +220,11 @@ export function storedAnswer([clientReqId, { outcome, callHash }]: readonly [num
   return [clientReqId, outcome, callHash];
 }
 
-/** Bytes of an answer among those of its client, with the comma. */
+/** An accepted call's answer at its longest: three numbers, and words around them. */
+const acceptedBytes = 80;
+
+/** Bytes of an answer among those of its client, with the comma; a few more for a call that was accepted. */
 function bytesOf(clientReqId: number, answer: Answer): number {
+  if (answer.outcome.kind === "accepted") return acceptedBytes;
   return jsonBytes(storedAnswer([clientReqId, answer])) + 1;
 }

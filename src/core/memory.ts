@@ -1,7 +1,9 @@
 import { AuthorshipIndex, decodeAuthors, type Authorship } from "./authorship.ts";
-import type { Changes } from "./changes.ts";
+import { sectionOf, type Changes } from "./changes.ts";
 import type { Checksums } from "./checksum.ts";
-import { decodeDelta, History, type FlushedDelta, type Segment } from "./history.ts";
+import { decodeDelta, type Entries } from "./delta.ts";
+import { Handles } from "./handles.ts";
+import { History, type FlushedDelta, type Segment } from "./history.ts";
 import { utf8Bytes } from "./json.ts";
 import { LazyHistory } from "./lazy-history.ts";
 import type { Limits } from "./limits.ts";
@@ -21,6 +23,7 @@ export interface Memory {
   stored: boolean;
   readonly state: State;
   readonly authorship: AuthorshipIndex;
+  readonly handles: Handles;
   readonly pages: PageTable;
   /** Through which `state`, `authorship` and `pages` take in what only storage has. */
   readonly pageReader: PageReader;
@@ -52,7 +55,7 @@ export function wake(storage: RoomStorage, limits: Limits, newEpoch: () => strin
     return emptyMemory(newRoomRow(newEpoch()), false, limits, nothing);
   }
   const memory: Memory = emptyMemory(room, true, limits, {
-    page: (number) => loadPage(storage.page(number, memory.checkpoints), memory.state, memory.authorship),
+    page: (number) => loadPage(storage.page(number, memory.checkpoints), memory),
     history: () => readHistory(storage, memory, room, limits),
   });
   memory.pages.list(storage.pages());
@@ -69,7 +72,17 @@ export function wake(storage: RoomStorage, limits: Limits, newEpoch: () => strin
 
 /** The row of a room in which nothing has happened. */
 export function newRoomRow(epoch: string): RoomRow {
-  return { epoch, checkpoints: 0, n: 0, rev: 0, ringFrom: 0, horizon: 0, tombstones: "[]", checksums: "{}" };
+  return {
+    epoch,
+    checkpoints: 0,
+    n: 0,
+    rev: 0,
+    nextHandle: 0,
+    ringFrom: 0,
+    horizon: 0,
+    tombstones: "[]",
+    checksums: "{}",
+  };
 }
 
 /** Reads what memory does without at first. */
@@ -87,6 +100,7 @@ function emptyMemory(room: RoomRow, stored: boolean, limits: Limits, reads: Read
     stored,
     state: new PagedState(pages),
     authorship: new AuthorshipIndex(limits.maxTombstones, pages),
+    handles: new Handles(room.nextHandle),
     pages,
     pageReader,
     marks: new Marks(),
@@ -136,12 +150,13 @@ export function makeCheckpoint(memory: Memory, forgotten: ForgottenMarks): Check
       checkpoints: memory.checkpoints + 1,
       n: memory.n,
       rev: memory.rev,
+      nextHandle: memory.handles.next,
       ringFrom: memory.history.ringFrom ?? memory.rev,
       horizon: forgotten.movesHorizon ? memory.n : memory.horizon,
       tombstones: JSON.stringify(Array.from(memory.authorship.tombstones(), encodeTombstone)),
       checksums: JSON.stringify(memory.state.checksums),
     },
-    pages: memory.pages.encodeChanged(memory.state, memory.authorship),
+    pages: memory.pages.encodeChanged(memory),
     marks: memory.marks.takeChanged(),
     forgottenMarks: forgotten.actors,
     writtenSegments: segments.filter((segment) => !memory.storedSegments.has(segment)),
@@ -168,22 +183,12 @@ function encodeTombstone([collection, id, author]: readonly [string, string, Aut
 }
 
 function loadSegment({ from, to, level, body }: StoredSegment): Segment {
-  return { from, to, level, body, bytes: utf8Bytes(body) };
+  return { from, to, level, body };
 }
 
-/** A row's delta as history has it. Its records are read when they are merged or replayed, which few ever are. */
+/** A row's delta as history has it. */
 function loadDelta({ n, from, to, body }: JournalRow): FlushedDelta {
-  let changes: Changes | undefined;
-  return {
-    n,
-    from,
-    to,
-    body,
-    bytes: utf8Bytes(body),
-    get changes() {
-      return (changes ??= decodeDelta(body).changes);
-    },
-  };
+  return { n, from, to, body };
 }
 
 /** Takes in a row that the pages do not have yet. */
@@ -192,11 +197,14 @@ function replay(memory: Memory, row: JournalRow): void {
     throw new Error(`journal gap: have flush ${memory.n} at ${memory.rev}, got ${row.n} from ${row.from}`);
   }
   if (row.to > row.from) {
-    const delta = loadDelta(row);
-    memory.state.apply(delta.changes);
-    memory.pages.touch(delta.changes);
-    noteAuthors(memory.authorship, delta.changes, row.authors);
-    memory.history.push(delta);
+    const { entries } = decodeDelta(row.body);
+    const changes = changesOf(entries, row.ids);
+    memory.state.apply(changes);
+    memory.pages.touch(changes);
+    // Behind the pages that these have brought in: those have the handles of before.
+    memory.handles.replay(changes, entries);
+    noteAuthors(memory.authorship, changes, row.authors);
+    memory.history.push(loadDelta(row));
   }
   for (const entry of JSON.parse(row.marks) as MarkEntry[]) memory.marks.replay(entry);
   memory.n = row.n;
@@ -204,9 +212,21 @@ function replay(memory: Memory, row: JournalRow): void {
   memory.journalBytes += rowBytes(row);
 }
 
-/** Bytes of a row's texts: what it weighs against the platform's limit and the checkpoint's. */
-export function rowBytes(row: JournalRow): number {
-  return utf8Bytes(row.body) + utf8Bytes(row.marks) + utf8Bytes(row.authors);
+/** The changes that a flush made; `ids` are those of the records that it names by handle alone. */
+function changesOf(entries: Entries, ids: string): Changes {
+  const named = JSON.parse(ids) as string[];
+  const changes: Changes = new Map();
+  let next = 0;
+  for (const [collection, records] of entries) {
+    const section = sectionOf(changes, collection);
+    for (const { change, id = named[next++] as string } of records.values()) section.set(id, change);
+  }
+  return changes;
+}
+
+/** Bytes of a row: what it weighs against the platform's limit and the checkpoint's. */
+export function rowBytes({ body, ids, marks, authors }: JournalRow): number {
+  return body.length + utf8Bytes(ids) + utf8Bytes(marks) + utf8Bytes(authors);
 }
 
 function noteAuthors(index: AuthorshipIndex, changes: Changes, authors: string): void {

@@ -1,9 +1,9 @@
-import { decodeAuthors, encodeAuthors, type AuthorshipIndex } from "./authorship.ts";
+import { decodeAuthors, encodeAuthors } from "./authorship.ts";
 import { freeze, type Changes } from "./changes.ts";
 import { utf8Bytes, type Fields } from "./json.ts";
+import type { Memory } from "./memory.ts";
 import type { PageReader } from "./page-reader.ts";
 import type { Unread } from "./paged-state.ts";
-import type { State } from "./state.ts";
 
 /** A page as storage holds it: a contiguous range of ids of one collection. */
 export interface StoredPage {
@@ -11,11 +11,14 @@ export interface StoredPage {
   readonly collection: string;
   /** Lowest id of the range, "" for a collection's first page; the range ends where the next page begins. */
   readonly firstId: string;
-  /** `[[id, record], …]` in order of id: the bytes of a snapshot part. */
+  /** `[[id, record, handle], …]` in order of id: the text of a snapshot part. */
   readonly records: string;
   /** Who changed them last, in the same order; never sent. */
   readonly authorship: string;
 }
+
+/** A record as its page's text holds it. */
+export type PageRecord = readonly [id: string, record: Fields, handle: number];
 
 /** What a wake needs to know of a stored page before anybody needs its records. */
 export interface PageHead extends Pick<StoredPage, "number" | "collection" | "firstId"> {
@@ -27,6 +30,9 @@ export interface PageHead extends Pick<StoredPage, "number" | "collection" | "fi
 export type PageWrite =
   | { readonly kind: "put"; readonly page: StoredPage }
   | { readonly kind: "delete"; readonly number: number };
+
+/** What pages are made of. */
+type PagedMemory = Pick<Memory, "state" | "authorship" | "handles">;
 
 /** The range of a stored page, for a snapshot part. */
 export interface PageRange {
@@ -108,6 +114,7 @@ export class PageTable implements Unread {
         const page = this.#pageOf(collection, id);
         const ids = this.#idsOf(page);
         page.changed = true;
+        if (change.kind === "patch") continue;
         const index = indexOf(ids, id);
         const isThere = ids[index] === id;
         if (change.kind === "delete" && isThere) ids.splice(index, 1);
@@ -131,11 +138,11 @@ export class PageTable implements Unread {
    * Encodes the changed pages, splits those that grew too large, and joins those that ran low to the one before them.
    * One at a time, each to be written before the next is asked for: together they may be the whole state.
    */
-  *encodeChanged(state: State, authorship: AuthorshipIndex): Generator<PageWrite> {
+  *encodeChanged(memory: PagedMemory): Generator<PageWrite> {
     for (const [collection, pages] of this.#pages) {
       if (!pages.some(({ changed }) => changed)) continue;
       const next: Page[] = [];
-      for (const { page, lines, absorbed } of this.#drafts(collection, pages, state)) {
+      for (const { page, lines, absorbed } of this.#drafts(collection, pages, memory)) {
         for (const { number, bytes, stored } of absorbed) {
           this.#bytes -= bytes;
           if (stored) yield { kind: "delete", number };
@@ -146,7 +153,7 @@ export class PageTable implements Unread {
         }
         this.#bytes -= page.bytes;
         for (const [chunk, chunkLines] of this.#split(page, lines)) {
-          const stored = encodePage(collection, chunk, chunkLines, authorship);
+          const stored = encodePage(collection, chunk, chunkLines, memory);
           chunk.bytes = utf8Bytes(stored.records);
           chunk.stored = true;
           this.#bytes += chunk.bytes;
@@ -205,20 +212,20 @@ export class PageTable implements Unread {
   }
 
   /** What becomes of the pages. A small one goes into the one before it when both together are at most half of a page. */
-  *#drafts(collection: string, pages: readonly Page[], state: State): Generator<Draft> {
+  *#drafts(collection: string, pages: readonly Page[], memory: PagedMemory): Generator<Draft> {
     let before: Draft | undefined;
     for (const page of pages) {
       const draft: Draft = {
         page,
-        lines: page.changed ? this.#linesOf(collection, page, state) : undefined,
+        lines: page.changed ? this.#linesOf(collection, page, memory) : undefined,
         absorbed: [],
       };
       if (before !== undefined && this.#belongsTo(before, draft)) {
         before.absorbed.push(page);
         if (isEmpty(page)) continue;
         before.lines = [
-          ...(before.lines ?? this.#linesOf(collection, before.page, state)),
-          ...(draft.lines ?? this.#linesOf(collection, page, state)),
+          ...(before.lines ?? this.#linesOf(collection, before.page, memory)),
+          ...(draft.lines ?? this.#linesOf(collection, page, memory)),
         ];
         continue;
       }
@@ -228,9 +235,9 @@ export class PageTable implements Unread {
     if (before !== undefined) yield before;
   }
 
-  #linesOf(collection: string, page: Page, state: State): Line[] {
+  #linesOf(collection: string, page: Page, { state, handles }: PagedMemory): Line[] {
     return this.#idsOf(page).map((id) => {
-      const text = JSON.stringify([id, state.get(collection, id)]);
+      const text = JSON.stringify([id, state.get(collection, id), handles.get(collection, id)]);
       return { id, text, bytes: utf8Bytes(text) + 1 };
     });
   }
@@ -306,15 +313,15 @@ function indexOf(ids: readonly string[], id: string): number {
 /** Takes in all that a page holds, and answers its ids. The reverse of `encodePage`. */
 export function loadPage(
   { collection, ...page }: StoredPage,
-  state: State,
-  authorship: AuthorshipIndex,
+  { state, authorship, handles }: PagedMemory,
 ): string[] {
-  const records = JSON.parse(page.records) as [id: string, record: Fields][];
+  const records = JSON.parse(page.records) as PageRecord[];
   for (const [, record] of records) freeze(record);
   const ids = records.map(([id]) => id);
   const authors = decodeAuthors(page.authorship);
   state.loadRecords(collection, records);
   authorship.load(collection, ids, authors);
+  handles.load(collection, records);
   return ids;
 }
 
@@ -322,7 +329,7 @@ function encodePage(
   collection: string,
   { number, firstId }: Page,
   lines: readonly Line[],
-  authorship: AuthorshipIndex,
+  { authorship }: PagedMemory,
 ): StoredPage {
   const records = `[${lines.map(({ text }) => text).join()}]`;
   const authors = encodeAuthors(lines.map(({ id }) => authorship.get(collection, id)));

@@ -69,7 +69,10 @@ export class State implements Source {
   }
 
   /** Puts records in place whose hashes are part of the checksums that `loadChecksums` is given. */
-  loadRecords(collection: string, loaded: Iterable<readonly [id: string, record: Fields]>): void {
+  loadRecords(
+    collection: string,
+    loaded: Iterable<readonly [id: string, record: Fields, ...unknown[]]>,
+  ): void {
     const records = sectionOf(this.#collections, collection);
     for (const [id, record] of loaded) records.set(id, record);
     this.#sortedIds.delete(collection);

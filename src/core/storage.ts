@@ -10,7 +10,9 @@ export interface JournalRow {
   /** Equal to `from` when every call of the flush was rejected. */
   readonly to: number;
   /** The delta, as every up-to-date session is sent it. */
-  readonly body: string;
+  readonly body: Uint8Array;
+  /** JSON of the ids of the records that `body` names by their handles alone, in its order. */
+  readonly ids: string;
   /** JSON of `MarkEntry[]`. */
   readonly marks: string;
   /** Authors of the changed records, in the order of `body`. */
@@ -22,7 +24,7 @@ export interface StoredSegment {
   readonly from: number;
   readonly to: number;
   readonly level: number;
-  readonly body: string;
+  readonly body: Uint8Array;
 }
 
 /** The one row about the room itself, written by each checkpoint. */
@@ -34,6 +36,8 @@ export interface RoomRow {
   readonly n: number;
   /** Revision that the pages hold. */
   readonly rev: number;
+  /** The lowest record handle that was never given. */
+  readonly nextHandle: number;
   /** Where the ring buffer began; the segments end there. */
   readonly ringFrom: number;
   /** Number of the flush at which a mark was last forgotten, 0: never. */
@@ -71,6 +75,14 @@ export interface RoomStorage {
   page(number: number, checkpoints: number): StoredPage;
   /** Its records alone. Throws as `page` does. */
   pageRecords(number: number, checkpoints: number): string;
+  /** The same, as {@link saveDeflated} has kept it; undefined until then. Throws as `page` does. */
+  deflatedRecords(number: number, checkpoints: number): Uint8Array | undefined;
+  /** Pages of at least `minBytes` of which no deflated form is kept. */
+  undeflatedPages(minBytes: number): readonly number[];
+  /** Keeps the deflated form of a page's records, unless a checkpoint has been written since number `checkpoints`. */
+  saveDeflated(number: number, deflated: Uint8Array, checkpoints: number): void;
+  /** Bytes of all pages, in their deflated form where there is one and `isDeflated` asks for it. */
+  pagesBytes(isDeflated: boolean): number;
   marks(): Iterable<StoredMark>;
   /** Oldest first. */
   segments(): Iterable<StoredSegment>;

@@ -1,10 +1,11 @@
-import { safeParse, type $ZodIssue } from "zod/v4/core";
+import { safeParse, type $ZodIssue, type $ZodType } from "zod/v4/core";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
 import { applyChange, deletion, sectionOf, squashChange, type Change, type Changes } from "./changes.ts";
-import { copyJson, equalJson, jsonBytes, NotJsonError, type Fields } from "./json.ts";
+import { bytesOver, copyJson, equalJson, NotJsonError, type Fields } from "./json.ts";
 import { recordIdProblem, type Limits } from "./limits.ts";
+import { parseFields } from "./plain-schema.ts";
 import { mergeIds, type Source } from "./state.ts";
 
 export interface TransactionOptions {
@@ -26,18 +27,38 @@ export type Tx = { readonly [collection: string]: CollectionTransaction };
 export class Transaction implements Source {
   readonly changes: Changes = new Map();
   readonly options: TransactionOptions;
-  readonly tx: Tx;
   readonly #source: Source;
   readonly #written = new Map<string, Map<string, Fields | undefined>>();
+  readonly #collections = new Map<string, CollectionTransaction>();
+  #tx: Tx | undefined;
   #open = true;
 
   constructor(source: Source, options: TransactionOptions) {
     this.#source = source;
     this.options = options;
-    const tx: Record<string, CollectionTransaction> = {};
-    for (const name of Object.keys(options.definition.collections))
-      tx[name] = new CollectionTransaction(this, name);
-    this.tx = Object.freeze(tx);
+  }
+
+  /** What a mutator is given. */
+  get tx(): Tx {
+    if (this.#tx === undefined) {
+      const tx: Record<string, CollectionTransaction> = {};
+      for (const name of Object.keys(this.options.definition.collections)) {
+        tx[name] = this.collection(name) as CollectionTransaction;
+      }
+      this.#tx = Object.freeze(tx);
+    }
+    return this.#tx;
+  }
+
+  /** Undefined for a name that the definition does not have. */
+  collection(name: string): CollectionTransaction | undefined {
+    let collection = this.#collections.get(name);
+    if (collection === undefined) {
+      const schema = this.options.definition.collections[name];
+      if (schema === undefined) return undefined;
+      this.#collections.set(name, (collection = new CollectionTransaction(this, name, schema)));
+    }
+    return collection;
   }
 
   /** From here on the `tx` throws: a mutator that kept it for later would write into nothing. */
@@ -73,10 +94,12 @@ export class Transaction implements Source {
 export class CollectionTransaction {
   readonly #transaction: Transaction;
   readonly #name: string;
+  readonly #schema: $ZodType;
 
-  constructor(transaction: Transaction, name: string) {
+  constructor(transaction: Transaction, name: string, schema: $ZodType) {
     this.#transaction = transaction;
     this.#name = name;
+    this.#schema = schema;
   }
 
   get(id: string): Fields | undefined {
@@ -145,6 +168,14 @@ export class CollectionTransaction {
   #merge(id: string, fields: object, removed: readonly string[]): void {
     this.#assertWritable(id);
     const before = this.#existing(id);
+    const set = removed.length === 0 ? parseFields(this.#schema, fields, before) : undefined;
+    if (set === undefined) return this.#mergeWhole(id, before, fields, removed);
+    for (const field in set) if (equalJson(before[field], set[field])) delete set[field];
+    this.#writePatch(id, before, set, []);
+  }
+
+  /** Checks the record that comes of it whole, as its schema may say something of several fields together. */
+  #mergeWhole(id: string, before: Fields, fields: object, removed: readonly string[]): void {
     const given = Object.entries(fields).filter(([, value]) => value !== undefined);
     const unset = [...new Set(removed)].filter((field) => Object.hasOwn(before, field));
     const merged: Record<string, unknown> = { ...before, ...Object.fromEntries(given) };
@@ -162,9 +193,15 @@ export class CollectionTransaction {
       const value = Object.hasOwn(checked, field) ? checked[field] : undefined;
       if (value !== undefined && !equalJson(before[field], value)) set[field] = value;
     }
+    this.#writePatch(id, before, set, unset);
+  }
+
+  #writePatch(id: string, before: Fields, set: Record<string, Json>, unset: readonly string[]): void {
     if (Object.keys(set).length === 0 && unset.length === 0) return;
     const change: Change = { kind: "patch", set: Object.freeze(set), unset };
-    this.#transaction.write(this.#name, id, change, applyChange(before, change));
+    const record = applyChange(before, change) as Fields;
+    this.#assertSize(id, record);
+    this.#transaction.write(this.#name, id, change, record);
   }
 
   #existing(id: string): Fields {
@@ -185,11 +222,13 @@ export class CollectionTransaction {
 
   /** The record as its schema reads it, as frozen JSON. */
   #check(id: string, record: unknown): Fields {
-    const schema = this.#transaction.options.definition.collections[this.#name];
-    if (schema === undefined) throw new Error(`no collection ${this.#name}`);
-    const parsed = parseWith(schema, record, `${this.#name} record ${id}`) as Fields;
-    assertSize(`${this.#name} record ${id}`, parsed, this.#transaction.options.limits.maxRecordBytes);
+    const parsed = parseWith(this.#schema, record, `${this.#name} record ${id}`) as Fields;
+    this.#assertSize(id, parsed);
     return parsed;
+  }
+
+  #assertSize(id: string, record: Fields): void {
+    assertSize(`${this.#name} record ${id}`, record, this.#transaction.options.limits.maxRecordBytes);
   }
 }
 
@@ -208,8 +247,8 @@ export function parseWith(schema: Parameters<typeof safeParse>[0], value: unknow
 
 /** Throws {@link Rejection} `too-large` for a value of more than `maxBytes` as JSON text. */
 export function assertSize(what: string, value: Json, maxBytes: number): void {
-  const bytes = jsonBytes(value);
-  if (bytes > maxBytes)
+  const bytes = bytesOver(value, maxBytes);
+  if (bytes !== undefined)
     throw new Rejection("too-large", `${what} has ${bytes} bytes, allowed are ${maxBytes}`);
 }
 

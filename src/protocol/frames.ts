@@ -1,14 +1,12 @@
 import * as z from "zod/mini";
-import { WireChanges } from "../core/changes.ts";
-import type { Fields } from "../core/json.ts";
+import type { Outcome } from "../core/call.ts";
+import type { Checksums } from "../core/checksum.ts";
+import type { Delta } from "../core/delta.ts";
 import type { Json } from "../schema/json.ts";
 
 const Counter = z.int().check(z.nonnegative());
 /** JSON of any shape: what frames carry came out of `JSON.parse`, and the schema of the room checks it further in. */
 const AnyJson = z.custom<Json>(() => true);
-const RecordFields = z.custom<Fields>(
-  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-);
 
 // ── up: client → room ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -57,26 +55,11 @@ export type UpFrame = z.infer<typeof UpFrame>;
 
 // ── down: room → client ────────────────────────────────────────────────────────────────────────────────────────
 
-/** Why a call or a message was refused. */
-const Refusal = z.object({ code: z.string(), message: z.string(), data: z.optional(AnyJson) });
-export type Refusal = z.infer<typeof Refusal>;
-
 /**
- * `[clientReqId, rev]` for a committed call, `[clientReqId, refusal]` for a rejected one; in a catch-up with the hash of that
- * call, since another page under the same client id may have made it.
+ * What a call came to; in a catch-up with the hash of that call, since another page under the same client id may have
+ * made it.
  */
-export const WireOutcome = z.union([
-  z.tuple([Counter, z.union([Counter, Refusal])]),
-  z.tuple([Counter, z.union([Counter, Refusal]), Counter]),
-]);
-export type WireOutcome = z.infer<typeof WireOutcome>;
-
-/** Checksum of each collection that has one other than 0, see `src/core/checksum.ts`. */
-const WireChecksums = z.record(z.string(), Counter);
-
-/** Changes that take a state from any revision in `from`…`to` to `to`. */
-export const WireDelta = z.object({ from: Counter, to: Counter, changes: WireChanges });
-export type WireDelta = z.infer<typeof WireDelta>;
+export type WireOutcome = readonly [clientReqId: number, outcome: Outcome, callHash?: number];
 
 /** Somebody is here with a first presence; has changed it; is gone. */
 export const PeerChange = z.union([
@@ -100,6 +83,8 @@ export const Welcome = z.object({
   role: z.string(),
   /** To be said in later hellos, as long as calls sent on this connection are unanswered. */
   birth: Counter,
+  /** Whether the room's names are those of the client's, so that pushes may be bytes. */
+  isCompact: z.boolean(),
   /** How much the room takes, so that the client can pace itself. */
   limits: z.object({
     callsPerSecond: z.number(),
@@ -112,36 +97,42 @@ export const Welcome = z.object({
 });
 export type Welcome = z.infer<typeof Welcome>;
 
-/** One page of a snapshot: it replaces every record of `collection` whose id is in [from, until). */
-export const SnapshotPart = z.object({
-  kind: z.literal("snapshot"),
+/** One page of a snapshot: it replaces every record of `collection` whose id is in [from, until). Bytes. */
+export interface SnapshotPart {
+  readonly kind: "snapshot";
   /** 0 begins a snapshot anew. */
-  part: Counter,
-  collection: z.string(),
-  from: z.string(),
+  readonly part: number;
+  /** Parts that follow, as far as the room can tell. */
+  readonly left: number;
+  /** Revision at which the range was as the part has it. */
+  readonly rev: number;
+  readonly collection: string;
+  readonly from: string;
   /** null: to the end of the collection. */
-  until: z.nullable(z.string()),
-  records: z.array(z.tuple([z.string(), RecordFields])),
-});
-export type SnapshotPart = z.infer<typeof SnapshotPart>;
+  readonly until: string | null;
+  /** Whether `content` is compressed with raw deflate. */
+  readonly isDeflated: boolean;
+  /** JSON of `PageRecord[]` as UTF-8. */
+  readonly content: Uint8Array;
+}
 
-/** What a flush brings; every member may be missing. State comes first, then presence, then events. */
-export const Update = z.object({
-  kind: z.literal("update"),
+/** What a flush brings; every member may be missing. State comes first, then presence, then events. Bytes. */
+export interface Update {
+  readonly kind: "update";
   /** The reply to the hello (0) or to the resync of that tag. */
-  tag: z.optional(Counter),
+  readonly tag?: number;
   /** The client's newest executed call as of `delta.to`. */
-  mark: z.optional(Counter),
-  outcomes: z.optional(z.array(WireOutcome)),
+  readonly mark?: number;
+  readonly outcomes?: readonly WireOutcome[];
   /** The delta belongs on top of the `parts` snapshot parts before it, not on what the client had. */
-  parts: z.optional(Counter),
-  delta: z.optional(WireDelta),
+  readonly parts?: number;
+  /** Takes a state from any revision in `from`…`to` to `to`. */
+  readonly delta?: Delta;
   /** Of the state as of `delta.to`, or as the client has it when there is no delta. */
-  checksums: z.optional(WireChecksums),
-  presence: z.optional(z.array(PeerChange)),
-  events: z.optional(z.array(WireEvent)),
-});
-export type Update = z.infer<typeof Update>;
+  readonly checksums?: Checksums;
+  readonly presence?: readonly PeerChange[];
+  readonly events?: readonly WireEvent[];
+}
 
 /** Everybody who is here, in place of all that was known: `[actor, user, presence]`. */
 export const Roster = z.object({
@@ -163,12 +154,9 @@ export const ErrorFrame = z.object({
 });
 export type ErrorFrame = z.infer<typeof ErrorFrame>;
 
-export const DownFrame = z.discriminatedUnion("kind", [
-  Welcome,
-  SnapshotPart,
-  Update,
-  Roster,
-  Gap,
-  ErrorFrame,
-]);
-export type DownFrame = z.infer<typeof DownFrame>;
+/** A frame of the room that is text. */
+export const TextFrame = z.discriminatedUnion("kind", [Welcome, Roster, Gap, ErrorFrame]);
+export type TextFrame = z.infer<typeof TextFrame>;
+
+/** A frame of the room. */
+export type DownFrame = TextFrame | Update | SnapshotPart;

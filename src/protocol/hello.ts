@@ -1,14 +1,25 @@
 import * as z from "zod/mini";
 import { helloPrefix } from "./version.ts";
 
-// Both are part of every runtime that has a WebSocket.
-declare function btoa(binary: string): string;
+// Part of every runtime that has a WebSocket.
 declare function atob(base64: string): string;
 
 const Counter = z.int().check(z.nonnegative());
 
 /** Public half of a client id: what others see as `actor`. */
 export const actorPattern = /^[A-Za-z0-9_-]{8,32}$/;
+
+/** How much of a snapshot a client has. */
+const Arrived = z.object({
+  epoch: z.string().check(z.maxLength(64)),
+  /** Of the oldest part. */
+  rev: Counter,
+  parts: Counter,
+  /** Of the newest part: its collection, and where its range ended, null for the end of the collection. */
+  collection: z.string().check(z.maxLength(128)),
+  until: z.nullable(z.string().check(z.maxLength(128))),
+});
+export type Arrived = z.infer<typeof Arrived>;
 
 /** Everything that a client says of itself and of what it has, before the first frame. */
 export const Hello = z.object({
@@ -28,18 +39,19 @@ export const Hello = z.object({
   birth: z.nullable(Counter),
   /** Grows with each attempt of this client id to connect, so that one that arrives late does not replace a newer. */
   attempt: z.optional(Counter),
+  /**
+   * Hash of the names that the client's definition has, see `names.ts`. Where the room's has the same, calls may be
+   * pushed as bytes, with numbers for names.
+   */
+  names: z.optional(Counter),
+  /** Whether the client takes snapshot parts that are compressed with raw deflate. */
+  inflates: z.optional(z.boolean()),
+  /** Where a snapshot was cut: what came of it, and the room need not send again. */
+  arrived: z.optional(Arrived),
   /** For `authenticate`; left out when there is none. */
   token: z.optional(z.string().check(z.maxLength(8_192))),
 });
 export type Hello = z.infer<typeof Hello>;
-
-/** The hello as a subprotocol: base64url of its JSON. */
-export function encodeHello(hello: Hello): string {
-  const ascii = JSON.stringify(hello).replace(/[\u0080-\uffff]/g, (unit) => {
-    return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  });
-  return helloPrefix + btoa(ascii).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
-}
 
 /** The hello among the subprotocols that a client offers; undefined when there is none that can be read. */
 export function decodeHello(subprotocols: readonly string[]): Hello | undefined {

@@ -3,7 +3,7 @@ import type { Limits } from "../core/limits.ts";
 import { ownerOf } from "../core/marks.ts";
 import type { Memory } from "../core/memory.ts";
 import { assertSize, parseWith } from "../core/transaction.ts";
-import { encodeDown } from "../protocol/codec.ts";
+import { encodeText } from "../protocol/codec.ts";
 import type { Code } from "../protocol/codes.ts";
 import type { Hello } from "../protocol/hello.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
@@ -56,6 +56,7 @@ export function sendWelcome(session: Session, { epoch, n }: Memory, limits: Limi
     user,
     role,
     birth: n,
+    isCompact: session.isCompact,
     limits: {
       callsPerSecond: limits.callsPerSecond,
       callsBurst: limits.callsBurst,
@@ -65,5 +66,5 @@ export function sendWelcome(session: Session, { epoch, n }: Memory, limits: Limi
       maxUnacknowledgedFrames: limits.maxUnacknowledgedFrames,
     },
   } as const;
-  session.send(encodeDown(welcome));
+  session.send(encodeText(welcome));
 }

@@ -2,9 +2,9 @@ import { parseEvent } from "../core/call.ts";
 import type { Submission } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
 import { assertSize, parseWith } from "../core/transaction.ts";
-import { encodeDown } from "../protocol/codec.ts";
+import { encodeText } from "../protocol/codec.ts";
 import type { Code } from "../protocol/codes.ts";
-import type { ErrorFrame, UpFrame } from "../protocol/frames.ts";
+import type { ErrorFrame, UpFrame, WireCall } from "../protocol/frames.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
@@ -23,6 +23,8 @@ export interface InboxRoom {
   readonly now: () => number;
   /** Writes and sends what is there; a session may be gone or be told of a gap afterwards. */
   readonly flush: () => void;
+  /** A client that had revision `baseRev` has made a call. */
+  readonly heard: (baseRev: number) => void;
   /** Flushes, and makes sure that this instance may answer. */
   readonly settle: () => void;
   /** A client's copy of these collections was not what the room has. */
@@ -54,7 +56,7 @@ export function handleFrame(room: InboxRoom, session: Session, frame: UpFrame): 
 
 /** Answers a message that was refused. */
 export function sendError(session: Session, error: Omit<ErrorFrame, "kind">): void {
-  session.send(encodeDown({ kind: "error", ...error }));
+  session.send(encodeText({ kind: "error", ...error }));
 }
 
 function push(room: InboxRoom, session: Session, { first, calls, confirmed, received }: PushFrame): void {
@@ -67,6 +69,7 @@ function push(room: InboxRoom, session: Session, { first, calls, confirmed, rece
     const message = `a frame carries at most ${room.limits.maxCallsPerFrame} calls`;
     return refusePush(session, { code: "too-large", message, clientReqId: first });
   }
+  room.heard((calls.at(-1) as WireCall)[0]);
   const mark = room.journal.memory.marks.get(session.client.actor)?.mark ?? 0;
   for (const [index, [baseRev, type, payload]] of calls.entries()) {
     const clientReqId = first + index;

@@ -17,6 +17,7 @@ import type {
   StateOf,
   TxOf,
 } from "../schema/definition.ts";
+import { deflate } from "./deflater.ts";
 import { readIdentity } from "./identity.ts";
 import { journalSlots } from "./journal.ts";
 import { jsonSnapshot } from "./json-snapshot.ts";
@@ -196,6 +197,7 @@ function platformPorts(ctx: DurableObjectState, limits: Limits): RoomPorts {
       const timer = setTimeout(run, delayMs);
       return () => clearTimeout(timer);
     },
+    deflate,
     newEpoch: () => crypto.randomUUID().replaceAll("-", "").slice(0, 16),
     abort: (reason) => ctx.abort(reason),
     log: (event, facts) =>
@@ -222,9 +224,9 @@ function streamOf(pieces: Iterator<string, void>): ReadableStream<Uint8Array> {
 
 function socketOf(webSocket: WebSocket): Socket {
   return {
-    send: (text) => {
+    send: (frame) => {
       try {
-        webSocket.send(text);
+        webSocket.send(frame);
       } catch {
         // Its close event is on the way, and nothing is lost: the client will come back for it.
       }

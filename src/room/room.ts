@@ -10,10 +10,12 @@ import { decodeUp } from "../protocol/codec.ts";
 import { codes, type Code } from "../protocol/codes.ts";
 import type { UpFrame } from "../protocol/frames.ts";
 import type { Hello } from "../protocol/hello.ts";
+import { nameTable, type NameTable } from "../protocol/names.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
 import { refusalOf, sendWelcome, splitClientId, userAs } from "./entry.ts";
+import { Deflater } from "./deflater.ts";
 import { FlushPace } from "./flush-pace.ts";
 import { handleFrame, refusePush, sendError, type InboxRoom } from "./inbox.ts";
 import { Journal } from "./journal.ts";
@@ -29,6 +31,8 @@ export interface RoomPorts {
   /** Calls `run` after `delayMs`; answers how to cancel that. */
   readonly setTimer: (run: () => void, delayMs: number) => () => void;
   readonly newEpoch: () => string;
+  /** Raw deflate. */
+  readonly deflate: (bytes: Uint8Array) => Promise<Uint8Array>;
   /** Ends this instance at once, memory and sockets with it. */
   readonly abort: (reason: string) => void;
   /** Notes what an operator should know; never a payload, a token or a stack. */
@@ -62,12 +66,14 @@ export class Room {
   readonly #limits: Limits;
   readonly #rules: RoomRules;
   readonly #ports: RoomPorts;
+  readonly #names: NameTable;
   readonly #journal: Journal;
   /** By actor: a client has one session at a time. */
   readonly #sessions = new Map<string, Session>();
   readonly #signals = new Signals();
   readonly #pace: FlushPace;
   readonly #sender: Sender;
+  readonly #deflater: Deflater;
   readonly #inbox: InboxRoom;
   #flushTimer: { readonly dueAt: number; readonly cancel: () => void } | undefined;
   #lastWriteAt = 0;
@@ -80,12 +86,17 @@ export class Room {
     this.#limits = limits;
     this.#rules = rules;
     this.#ports = ports;
+    this.#names = nameTable(definition);
     const onFailure = (error: unknown, type: string) =>
       ports.log("mutator-failed", { type, error: nameOf(error) });
     const engineOptions = { definition, limits, onFailure, ...rules };
     this.#journal = new Journal(ports.storage, engineOptions, ports.newEpoch);
     this.#pace = new FlushPace(limits.flushIntervalMs);
-    this.#sender = new Sender(ports.storage, this.#sessions, limits.checksumIntervalMs);
+    this.#deflater = new Deflater(ports.storage, limits.pageBytes, ports.deflate, (error) =>
+      ports.log("deflate-failed", { error: nameOf(error) }),
+    );
+    const { checksumIntervalMs } = limits;
+    this.#sender = new Sender(ports.storage, this.#sessions, checksumIntervalMs, () => this.#deflatePages());
     this.#inbox = {
       definition,
       limits,
@@ -95,6 +106,7 @@ export class Room {
       now: ports.now,
       flush: () => this.flush(),
       settle: () => this.#settle(),
+      heard: (baseRev) => this.#pace.heard(this.#ports.now(), baseRev),
       noteDiverged: (collections) => this.#noteDiverged(collections),
       dismiss: (session, code) => this.#dismiss(session, code),
     };
@@ -116,9 +128,10 @@ export class Room {
     this.#asNewest(() => this.#journal.create());
     const former = this.#sessions.get(actor);
     const { attempt = 0 } = hello;
+    const names = hello.names === this.#names.hash ? this.#names.hash : null;
     const session = Session.open(
       socket,
-      { client, epoch: memory.epoch, attempt },
+      { client, epoch: memory.epoch, attempt, names, inflates: hello.inflates ?? false },
       this.#limits,
       this.#ports.now(),
     );
@@ -131,7 +144,8 @@ export class Room {
     memory.marks.see(actor, this.#ports.now());
     memory.marks.confirm(actor, hello.confirmed);
     sendWelcome(session, memory, this.#limits);
-    if (!this.#serve(session, () => this.#sender.catchUp(memory, session, hello, 0))) return "internal";
+    if (!this.#serve(session, () => this.#sender.catchUp(memory, session, hello, 0, hello.arrived)))
+      return "internal";
     if (session.presence === undefined && this.#definition.presence === undefined) {
       session.presence = {};
       this.#signals.join(actor, client.user, {});
@@ -147,7 +161,10 @@ export class Room {
     const { memory } = this.#journal;
     const session = Session.restore(socket, attachment, this.#limits, memory.rev);
     const { actor } = session.client;
+    const isOfOtherNames = session.isCompact && session.names !== this.#names.hash;
     if (attachment.epoch !== memory.epoch) socket.close(codes["epoch-changed"].closeCode, "epoch-changed");
+    // Its pushes would be read as something else. It comes back, and is told which form it may use.
+    else if (isOfOtherNames) socket.close(codes.internal.closeCode, "internal");
     else if (!this.#sessions.has(actor)) this.#sessions.set(actor, session);
     return session;
   }
@@ -155,7 +172,8 @@ export class Room {
   /** Handles one message. It throws for nothing that a client can send. */
   receive(session: Session, data: unknown): void {
     if (this.#sessions.get(session.client.actor) !== session) return; // replaced: its socket is closing
-    const decoded = decodeUp(data, this.#limits.maxFrameBytes);
+    const names = session.isCompact ? this.#names : undefined;
+    const decoded = decodeUp(data, this.#limits.maxFrameBytes, names);
     if (decoded.kind === "frame") this.#handle(session, decoded.frame);
     else sendError(session, { code: decoded.code, message: decoded.message });
     // Errors are answered whatever is unacknowledged, so who provokes them and reads nothing would fill the memory.
@@ -310,7 +328,7 @@ export class Room {
     for (const session of stale)
       this.#serve(session, () => this.#sender.update(this.#journal.memory, session));
     for (const session of this.#sessions.values()) session.save();
-    this.#pace.flushed(now, frames, dueAt);
+    this.#pace.flushed(now, frames, flush?.delta, dueAt);
     if (flush !== undefined) this.#afterWrite(flush, now);
     return true;
   }
@@ -373,19 +391,25 @@ export class Room {
         if (this.#lastWriteAt + quietCheckpointMs > now) return this.#awaitQuiet();
         this.flush();
         if (this.#journal.isCheckpointWorthwhile) this.#checkpoint(now);
+        this.#deflatePages();
       },
       Math.max(0, quietAt - this.#ports.now()),
     );
+  }
+
+  /** In between other things, for the next snapshots. */
+  #deflatePages(): void {
+    this.#deflater.run(() => this.#journal.memory);
   }
 
   /** Flushes when it is time, or sees to it that it will be. */
   #schedule(): void {
     if (!this.#journal.engine.hasBatch && this.#signals.isEmpty && !this.#sender.hasReplies) return;
     const now = this.#ports.now();
-    const dueAt = this.#flushTimer?.dueAt ?? this.#pace.dueAt(now);
-    // A busy room must not wait for a timer that does not get its turn.
-    if (dueAt <= now) this.flush();
-    else this.#flushTimer ??= { dueAt, cancel: this.#ports.setTimer(() => this.flush(), dueAt - now) };
+    if (this.#pace.isDue(now, this.#flushTimer?.dueAt)) return void this.flush();
+    if (this.#flushTimer !== undefined) return;
+    const dueAt = this.#pace.dueAt(now);
+    this.#flushTimer = { dueAt, cancel: this.#ports.setTimer(() => this.flush(), dueAt - now) };
   }
 
   /** Makes sure that all there is to tell is on disk, and that this instance is the one to tell it. */

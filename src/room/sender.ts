@@ -2,26 +2,21 @@ import { chooseCatchUp, type Position } from "../core/catch-up.ts";
 import type { Outcome } from "../core/call.ts";
 import type { Checksums } from "../core/checksum.ts";
 import type { Flush } from "../core/batch.ts";
-import { encodeDelta } from "../core/history.ts";
-import { utf8Bytes } from "../core/json.ts";
+import { encodeDelta } from "../core/delta.ts";
 import { storedAnswer } from "../core/marks.ts";
 import type { Memory } from "../core/memory.ts";
 import type { RoomStorage } from "../core/storage.ts";
-import { encodeDown, encodeUpdate } from "../protocol/codec.ts";
+import { encodeText } from "../protocol/codec.ts";
+import { encodeShared, encodeUpdate, type SharedParts } from "../protocol/update.ts";
 import type { Json } from "../schema/json.ts";
+import type { Arrived } from "../protocol/hello.ts";
 import { live, type Session, type SnapshotProgress } from "./session.ts";
-import { beginSnapshot, sendParts } from "./snapshot-sender.ts";
+import { beginSnapshot, resumeSnapshot, sendParts } from "./snapshot-sender.ts";
+
+const noOutcomes: readonly never[] = [];
 
 /** Of what may be unacknowledged: below it a session that was held back goes on. */
 const resumeShare = 0.5;
-
-/** What a flush has for everybody: texts that are made once. */
-interface Shared {
-  readonly delta: string | undefined;
-  readonly checksums: Checksums | undefined;
-  readonly presence: string | undefined;
-  readonly events: string | undefined;
-}
 
 /**
  * Everything that goes down: each session from its own revision, with its own client's mark and outcomes.
@@ -31,14 +26,22 @@ export class Sender {
   readonly #storage: RoomStorage;
   readonly #sessions: ReadonlyMap<string, Session>;
   readonly #checksumIntervalMs: number;
+  readonly #snapshotSent: () => void;
   /** When a flush last carried the checksums. */
   #checksumsAt = Number.NEGATIVE_INFINITY;
   #hasReplies = false;
 
-  constructor(storage: RoomStorage, sessions: ReadonlyMap<string, Session>, checksumIntervalMs: number) {
+  /** `snapshotSent` is told of each snapshot that is through. */
+  constructor(
+    storage: RoomStorage,
+    sessions: ReadonlyMap<string, Session>,
+    checksumIntervalMs: number,
+    snapshotSent: () => void,
+  ) {
     this.#storage = storage;
     this.#sessions = sessions;
     this.#checksumIntervalMs = checksumIntervalMs;
+    this.#snapshotSent = snapshotSent;
   }
 
   /** Whether something waits for the next flush that no batch brings along. */
@@ -49,7 +52,7 @@ export class Sender {
   /** Answers a call that was executed before, with the next flush. */
   reply(session: Session, clientReqId: number, outcome: Outcome): void {
     if (!session.isLive) return; // the catch-up that it waits for brings every outcome
-    session.replies.push([clientReqId, outcome]);
+    session.replies.set(clientReqId, outcome);
     this.#hasReplies = true;
   }
 
@@ -60,16 +63,15 @@ export class Sender {
   fanOut(
     memory: Memory,
     flush: Flush | undefined,
-    signals: Pick<Shared, "presence" | "events">,
+    signals: Pick<SharedParts, "presence" | "events">,
     now: number,
   ): { readonly frames: number; readonly stale: readonly Session[] } {
     const delta = flush?.delta;
     const checksums = delta === undefined ? undefined : this.#checksumsDue(memory, now);
-    const shared: Shared = { delta: delta?.body, checksums, ...signals };
-    const sharedText = Object.values(shared).some((text) => text !== undefined)
-      ? encodeUpdate(shared)
-      : undefined;
-    const sharedBytes = sharedText === undefined ? 0 : utf8Bytes(sharedText);
+    const shared = encodeShared({ delta: delta?.body, checksums, ...signals });
+    const isEmpty = delta === undefined && signals.presence === undefined && signals.events === undefined;
+    // What most sessions are sent has nothing of their own, and is one and the same.
+    const common = isEmpty ? undefined : encodeUpdate({}, shared);
     let frames = 0;
     const stale: Session[] = [];
     this.#hasReplies = false;
@@ -80,7 +82,7 @@ export class Sender {
         continue;
       }
       const outcomes = this.#takeOutcomes(session, flush);
-      if (outcomes.length === 0 && sharedText === undefined) continue;
+      if (outcomes.length === 0 && common === undefined) continue;
       if (session.owesMoreThan(1)) {
         // Nothing more until it acknowledges. The catch-up that follows then brings the outcomes as well.
         session.feed = { kind: "behind", rev: session.lastSentRev };
@@ -90,9 +92,9 @@ export class Sender {
       frames += 1;
       if (outcomes.length > 0) {
         const { mark } = memory.marks.get(session.client.actor) ?? {};
-        session.send(encodeUpdate({ mark, outcomes, ...shared }));
-      } else if (sharedText !== undefined) {
-        session.send(sharedText, sharedBytes);
+        session.send(encodeUpdate({ mark, outcomes }, shared));
+      } else if (common !== undefined) {
+        session.send(common);
       }
     }
     return { frames: frames + stale.length, stale };
@@ -104,12 +106,18 @@ export class Sender {
   }
 
   /** Brings a session from `position` up to date. The reply carries `tag`, and all that the client has not confirmed. */
-  catchUp(memory: Memory, session: Session, position: Position, tag: number | undefined): void {
+  catchUp(
+    memory: Memory,
+    session: Session,
+    position: Position,
+    tag: number | undefined,
+    arrived?: Arrived,
+  ): void {
     const choice = chooseCatchUp(position, {
       epoch: memory.epoch,
       rev: memory.rev,
       deltaSince: (rev) => memory.history.since(rev),
-      snapshotBytes: () => snapshotBytes(memory),
+      snapshotBytes: () => this.#snapshotBytes(memory, session),
     });
     switch (choice.kind) {
       case "current":
@@ -117,7 +125,7 @@ export class Sender {
       case "delta":
         return this.#finish(memory, session, { tag, delta: choice.delta.body });
       case "snapshot":
-        return this.#sendSnapshot(memory, session, beginSnapshot(memory, tag));
+        return this.#sendSnapshot(memory, session, resumeSnapshot(memory, tag, arrived));
       default:
         return choice satisfies never;
     }
@@ -145,28 +153,33 @@ export class Sender {
       return this.#sendSnapshot(memory, session, beginSnapshot(memory, tag));
     }
     this.#finish(memory, session, { tag, parts, delta: tail.body });
+    this.#snapshotSent();
   }
 
   /** The update that ends a catch-up, and who is here; from then on the session is live. */
   #finish(
     memory: Memory,
     session: Session,
-    update: { tag: number | undefined; parts?: number; delta?: string },
+    { tag, parts, delta }: { tag: number | undefined; parts?: number; delta?: Uint8Array },
   ): void {
     const mark = memory.marks.get(session.client.actor);
     const outcomes = Array.from(mark?.answers ?? [], storedAnswer);
-    const text = encodeUpdate({
-      ...update,
-      mark: mark?.mark ?? 0,
-      ...(outcomes.length > 0 && { outcomes }),
-      checksums: memory.state.checksums,
-    });
-    session.replies.length = 0;
-    session.send(text);
-    const roster = encodeDown({ kind: "roster", peers: this.#peersOf(session) });
+    const own = { tag, mark: mark?.mark ?? 0, ...(outcomes.length > 0 && { outcomes }), parts };
+    session.replies.clear();
+    session.send(encodeUpdate(own, encodeShared({ delta, checksums: memory.state.checksums })));
+    const roster = encodeText({ kind: "roster", peers: this.#peersOf(session) });
     session.send(roster);
     session.feed = live;
     session.lastSentRev = memory.rev;
+  }
+
+  /** Bytes of a snapshot sent now: the stored pages and the delta that closes it. */
+  #snapshotBytes(memory: Memory, { inflates }: Session): number {
+    const tail =
+      memory.rev === memory.checkpointRev
+        ? 0
+        : (memory.history.since(memory.checkpointRev)?.body.length ?? 0);
+    return tail + (memory.stored ? this.#storage.pagesBytes(inflates) : 0);
   }
 
   #peersOf(session: Session): [actor: string, user: Json, presence: Json][] {
@@ -179,10 +192,13 @@ export class Sender {
   }
 
   #takeOutcomes(session: Session, flush: Flush | undefined): readonly (readonly [number, Outcome])[] {
-    const answers = flush?.answers.get(session.client.actor)?.answers ?? [];
-    const executed = answers.map(([clientReqId, { outcome }]) => [clientReqId, outcome] as const);
-    if (session.replies.length === 0) return executed;
-    return [...session.replies.splice(0), ...executed].toSorted(([a], [b]) => a - b);
+    const answers = flush?.answers.get(session.client.actor)?.answers;
+    if (answers === undefined && session.replies.size === 0) return noOutcomes;
+    const executed = (answers ?? []).map(([clientReqId, { outcome }]) => [clientReqId, outcome] as const);
+    if (session.replies.size === 0) return executed;
+    const outcomes = [...session.replies, ...executed].toSorted(([a], [b]) => a - b);
+    session.replies.clear();
+    return outcomes;
   }
 
   /** Now and then, for clients to see whether theirs are the same. */
@@ -192,11 +208,4 @@ export class Sender {
     this.#checksumsAt = now;
     return state.checksums;
   }
-}
-
-/** Bytes of a snapshot sent now: the stored pages and the delta that closes it. */
-function snapshotBytes(memory: Memory): number {
-  const tail =
-    memory.rev === memory.checkpointRev ? 0 : (memory.history.since(memory.checkpointRev)?.bytes ?? 0);
-  return memory.pages.bytes + tail;
 }

@@ -1,14 +1,13 @@
 import type { Outcome } from "../core/call.ts";
 import type { Client } from "../core/engine.ts";
-import { utf8Bytes } from "../core/json.ts";
 import type { Limits } from "../core/limits.ts";
-import { encodeDown } from "../protocol/codec.ts";
+import { encodeText, frameBytes } from "../protocol/codec.ts";
 import type { Json } from "../schema/json.ts";
 import { TokenBucket, type BucketState } from "../core/token-bucket.ts";
 
 /** The little that a room needs of a socket. */
 export interface Socket {
-  send(text: string): void;
+  send(frame: string | Uint8Array): void;
   close(closeCode: number, reason: string): void;
   /** Keeps `attachment` over hibernation. */
   save(attachment: Attachment): void;
@@ -41,6 +40,10 @@ export interface Attachment {
   readonly epoch: string;
   /** Of the hello: a session with a lower one is an older attempt that has arrived late. */
   readonly attempt: number;
+  /** Hash of the names that its pushes may use as numbers, null for none. */
+  readonly names: number | null;
+  /** Whether it takes snapshot parts compressed. */
+  readonly inflates: boolean;
   /** Left out when this session has announced none. */
   readonly presence?: Json;
   readonly calls: BucketState;
@@ -55,12 +58,14 @@ export class Session {
   readonly client: Client;
   readonly epoch: string;
   readonly attempt: number;
+  readonly names: number | null;
+  readonly inflates: boolean;
   readonly socket: Socket;
   readonly calls: TokenBucket;
   readonly signals: TokenBucket;
   readonly #limits: Limits;
   /** Outcomes of calls that were executed before and sent again; they leave with the next flush. */
-  readonly replies: [clientReqId: number, outcome: Outcome][] = [];
+  readonly replies = new Map<number, Outcome>();
   /** The client was told to send again from this call on; whatever is on its way above it needs no other answer. */
   expected: number | undefined;
   /** Revision up to which this session was sent everything. */
@@ -88,6 +93,8 @@ export class Session {
     this.client = attachment.client;
     this.epoch = attachment.epoch;
     this.attempt = attachment.attempt;
+    this.names = attachment.names;
+    this.inflates = attachment.inflates;
     this.calls = new TokenBucket(limits.callsPerSecond, limits.callsBurst, attachment.calls);
     this.signals = new TokenBucket(limits.signalsPerSecond, limits.signalsBurst, attachment.signals);
     this.#presence = attachment.presence;
@@ -99,7 +106,7 @@ export class Session {
 
   static open(
     socket: Socket,
-    who: Pick<Attachment, "client" | "epoch" | "attempt">,
+    who: Pick<Attachment, "client" | "epoch" | "attempt" | "names" | "inflates">,
     limits: Limits,
     now: number,
   ): Session {
@@ -111,6 +118,11 @@ export class Session {
   /** After hibernation: a session that was live has been sent everything up to `rev`. */
   static restore(socket: Socket, attachment: Attachment, limits: Limits, rev: number): Session {
     return new Session(socket, attachment, limits, rev, false);
+  }
+
+  /** Whether its pushes may be bytes. */
+  get isCompact(): boolean {
+    return this.names !== null;
   }
 
   get feed(): Feed {
@@ -150,20 +162,19 @@ export class Session {
   /** Tells the client that nothing from `clientReqId` on has been executed. */
   expect(clientReqId: number): void {
     this.expected = clientReqId;
-    this.send(encodeDown({ kind: "gap", expected: clientReqId }));
+    this.send(encodeText({ kind: "gap", expected: clientReqId }));
   }
 
   /** Drops the replies to calls above `mark`: they were of a batch that is lost. */
   dropReplies(mark: number): void {
-    const kept = this.replies.filter(([clientReqId]) => clientReqId <= mark);
-    this.replies.splice(0, this.replies.length, ...kept);
+    for (const clientReqId of this.replies.keys()) if (clientReqId > mark) this.replies.delete(clientReqId);
   }
 
-  /** `bytes` spares counting them again for a text that many are sent. */
-  send(text: string, bytes: number = utf8Bytes(text)): void {
+  send(frame: string | Uint8Array): void {
+    const bytes = frameBytes(frame);
     this.#unacknowledged.push(bytes);
     this.#unacknowledgedBytes += bytes;
-    this.socket.send(text);
+    this.socket.send(frame);
   }
 
   /** The client says that it has received `bytes` more. What was sent before hibernation is not counted any more. */
@@ -190,6 +201,8 @@ export class Session {
       client: this.client,
       epoch: this.epoch,
       attempt: this.attempt,
+      names: this.names,
+      inflates: this.inflates,
       ...(this.#presence !== undefined && { presence: this.#presence }),
       ...this.#saved,
       feed: this.#feed,

@@ -1,5 +1,6 @@
 import type { Json } from "../schema/json.ts";
 import type { PeerChange, WireEvent } from "../protocol/frames.ts";
+import type { SharedParts } from "../protocol/update.ts";
 
 /** What the next flush tells of presence and events: the newest of each peer, and every event in order. */
 export class Signals {
@@ -31,10 +32,10 @@ export class Signals {
     this.#events.push(event);
   }
 
-  /** JSON texts of what has gathered, undefined for nothing, and starts over. */
-  take(): { presence: string | undefined; events: string | undefined } {
-    const presence = this.#peers.size === 0 ? undefined : JSON.stringify([...this.#peers.values()]);
-    const events = this.#events.length === 0 ? undefined : JSON.stringify(this.#events);
+  /** What has gathered, undefined for nothing; and starts over. */
+  take(): Pick<SharedParts, "presence" | "events"> {
+    const presence = this.#peers.size === 0 ? undefined : [...this.#peers.values()];
+    const events = this.#events.length === 0 ? undefined : this.#events;
     this.#peers.clear();
     this.#events = [];
     return { presence, events };

@@ -1,15 +1,35 @@
 import type { Memory } from "../core/memory.ts";
 import type { PageRange } from "../core/page.ts";
 import type { RoomStorage } from "../core/storage.ts";
-import { encodeSnapshotPart } from "../protocol/codec.ts";
+import { encodeSnapshotPart } from "../protocol/snapshot.ts";
+import type { Arrived } from "../protocol/hello.ts";
 import type { Session, SnapshotProgress } from "./session.ts";
 
 /** Below the limit by a frame's worth: parts stop before the session has to be held back altogether. */
 const partsShare = 0.75;
 
+const encoder = new TextEncoder();
+
 /** Begins a snapshot, or begins it anew: its first part tells the client to drop what it had of another. */
 export function beginSnapshot(memory: Memory, tag: number | undefined): SnapshotProgress {
   return { tag, parts: 0, cursor: undefined, baseRev: memory.checkpointRev };
+}
+
+/** Goes on where a snapshot was cut, if history reaches back to its oldest part; else begins it anew. */
+export function resumeSnapshot(
+  memory: Memory,
+  tag: number | undefined,
+  arrived: Arrived | undefined,
+): SnapshotProgress {
+  const isKnown =
+    arrived !== undefined &&
+    arrived.parts > 0 &&
+    arrived.epoch === memory.epoch &&
+    (arrived.rev === memory.rev ||
+      (arrived.rev < memory.rev && memory.history.since(arrived.rev) !== undefined));
+  if (!isKnown) return beginSnapshot(memory, tag);
+  const { parts, rev, collection, until } = arrived;
+  return { tag, parts, cursor: { collection, untilId: until }, baseRev: Math.min(rev, memory.checkpointRev) };
 }
 
 /**
@@ -23,12 +43,24 @@ export function sendParts(
   memory: Memory,
   storage: RoomStorage,
 ): boolean {
-  for (const range of rangesFrom(memory, progress.cursor)) {
+  const ranges = [...rangesFrom(memory, progress.cursor)];
+  for (const [index, { number, collection, firstId, untilId }] of ranges.entries()) {
     if (session.owesMoreThan(partsShare)) return false;
-    const records = storage.pageRecords(range.number, memory.checkpoints);
-    session.send(encodeSnapshotPart(progress.parts, range, records));
+    const { checkpoints } = memory;
+    const deflated = session.inflates ? storage.deflatedRecords(number, checkpoints) : undefined;
+    const frame = encodeSnapshotPart({
+      part: progress.parts,
+      left: ranges.length - index - 1,
+      rev: memory.checkpointRev,
+      collection,
+      from: firstId,
+      until: untilId,
+      isDeflated: deflated !== undefined,
+      content: deflated ?? encoder.encode(storage.pageRecords(number, checkpoints)),
+    });
+    session.send(frame);
     progress.parts += 1;
-    progress.cursor = { collection: range.collection, untilId: range.untilId };
+    progress.cursor = { collection, untilId };
   }
   return true;
 }

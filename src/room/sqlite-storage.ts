@@ -10,24 +10,24 @@ import {
 } from "../core/storage.ts";
 
 /** Of the tables below. A room with another one was written by another version of deltaroom. */
-const layout = 2;
+const layout = 3;
 
 const tables = `
   CREATE TABLE room (
     id INTEGER PRIMARY KEY CHECK (id = 1), layout INTEGER NOT NULL, epoch TEXT NOT NULL, checkpoints INTEGER NOT NULL, n INTEGER NOT NULL,
-    rev INTEGER NOT NULL, ringFrom INTEGER NOT NULL, horizon INTEGER NOT NULL, tombstones TEXT NOT NULL,
+    rev INTEGER NOT NULL, nextHandle INTEGER NOT NULL, ringFrom INTEGER NOT NULL, horizon INTEGER NOT NULL, tombstones TEXT NOT NULL,
     checksums TEXT NOT NULL
   );
   CREATE TABLE journal (
     slot INTEGER PRIMARY KEY, n INTEGER NOT NULL, epoch TEXT NOT NULL, "from" INTEGER NOT NULL,
-    "to" INTEGER NOT NULL, body TEXT NOT NULL, marks TEXT NOT NULL, authors TEXT NOT NULL
+    "to" INTEGER NOT NULL, body BLOB NOT NULL, ids TEXT NOT NULL, marks TEXT NOT NULL, authors TEXT NOT NULL
   );
   CREATE TABLE page (
     number INTEGER PRIMARY KEY, collection TEXT NOT NULL, firstId TEXT NOT NULL, records TEXT NOT NULL,
-    authorship TEXT NOT NULL
+    authorship TEXT NOT NULL, deflated BLOB
   );
   CREATE TABLE segment (
-    "from" INTEGER PRIMARY KEY, "to" INTEGER NOT NULL, level INTEGER NOT NULL, body TEXT NOT NULL
+    "from" INTEGER PRIMARY KEY, "to" INTEGER NOT NULL, level INTEGER NOT NULL, body BLOB NOT NULL
   );
   CREATE TABLE mark (
     actor TEXT PRIMARY KEY, secret TEXT NOT NULL, owner TEXT NOT NULL, mark INTEGER NOT NULL, confirmed INTEGER NOT NULL,
@@ -76,11 +76,42 @@ export class SqliteStorage implements RoomStorage {
   }
 
   page(number: number, checkpoints: number): StoredPage {
-    return this.#page<StoredPage>("page.*", number, checkpoints);
+    return this.#page<StoredPage>(
+      "number, collection, firstId, page.records, authorship",
+      number,
+      checkpoints,
+    );
   }
 
   pageRecords(number: number, checkpoints: number): string {
     return this.#page<Pick<StoredPage, "records">>("records", number, checkpoints).records;
+  }
+
+  deflatedRecords(number: number, checkpoints: number): Uint8Array | undefined {
+    const { deflated } = this.#page<{ deflated: ArrayBuffer | null }>("deflated", number, checkpoints);
+    return deflated === null ? undefined : new Uint8Array(deflated);
+  }
+
+  undeflatedPages(minBytes: number): readonly number[] {
+    const query = "SELECT number FROM page WHERE deflated IS NULL AND octet_length(records) >= ?";
+    return this.#rows<{ number: number }>(query, minBytes).map(({ number }) => number);
+  }
+
+  saveDeflated(number: number, deflated: Uint8Array, checkpoints: number): void {
+    this.#storage.sql.exec(
+      "UPDATE page SET deflated = ? WHERE number = ? AND (SELECT checkpoints FROM room) = ?",
+      bufferOf(deflated),
+      number,
+      checkpoints,
+    );
+  }
+
+  pagesBytes(isDeflated: boolean): number {
+    const column = isDeflated ? "coalesce(deflated, records)" : "records";
+    const [row] = this.#rows<{ bytes: number | null }>(
+      `SELECT sum(octet_length(${column})) AS bytes FROM page`,
+    );
+    return row?.bytes ?? 0;
   }
 
   *marks(): Generator<StoredMark> {
@@ -90,7 +121,7 @@ export class SqliteStorage implements RoomStorage {
   }
 
   segments(): Iterable<StoredSegment> {
-    return this.#storage.sql.exec<StoredSegment & Row>('SELECT * FROM segment ORDER BY "from"');
+    return this.#withBodies<StoredSegment>('SELECT * FROM segment ORDER BY "from"');
   }
 
   journal(n: number): Iterable<JournalRow> {
@@ -103,17 +134,18 @@ export class SqliteStorage implements RoomStorage {
 
   append(row: JournalRow, checkpoints: number): void {
     const { rowsWritten } = this.#storage.sql.exec(
-      `INSERT INTO journal (slot, n, epoch, "from", "to", body, marks, authors)
-       SELECT ?, ?, ?, ?, ?, ?, ?, ? FROM room WHERE checkpoints = ?
+      `INSERT INTO journal (slot, n, epoch, "from", "to", body, ids, marks, authors)
+       SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? FROM room WHERE checkpoints = ?
        ON CONFLICT (slot) DO UPDATE SET n = excluded.n, epoch = excluded.epoch, "from" = excluded."from",
-         "to" = excluded."to", body = excluded.body, marks = excluded.marks, authors = excluded.authors
+         "to" = excluded."to", body = excluded.body, ids = excluded.ids, marks = excluded.marks, authors = excluded.authors
        WHERE excluded.n > journal.n`,
       row.n % this.#slots,
       row.n,
       row.epoch,
       row.from,
       row.to,
-      row.body,
+      bufferOf(row.body),
+      row.ids,
       row.marks,
       row.authors,
       checkpoints,
@@ -142,16 +174,16 @@ export class SqliteStorage implements RoomStorage {
       for (const actor of forgottenMarks) sql.exec("DELETE FROM mark WHERE actor = ?", actor);
       for (const from of removedSegments) sql.exec('DELETE FROM segment WHERE "from" = ?', from);
       for (const { from, to, level, body } of writtenSegments) {
-        sql.exec("REPLACE INTO segment VALUES (?, ?, ?, ?)", from, to, level, body);
+        sql.exec("REPLACE INTO segment VALUES (?, ?, ?, ?)", from, to, level, bufferOf(body));
       }
       this.#writeRoom(room);
     });
   }
 
   #journalRows(condition: string, ...bindings: SqlStorageValue[]): JournalRow[] {
-    const rows = this.#rows<JournalRow>(`SELECT * FROM journal WHERE ${condition}`, ...bindings);
+    const rows = this.#withBodies<JournalRow>(`SELECT * FROM journal WHERE ${condition}`, ...bindings);
     // To have SQLite sort them would be to copy them all once more.
-    return rows.toSorted((a, b) => a.n - b.n);
+    return [...rows].toSorted((a, b) => a.n - b.n);
   }
 
   #page<T extends object>(columns: string, number: number, checkpoints: number): T {
@@ -166,7 +198,14 @@ export class SqliteStorage implements RoomStorage {
     const { sql } = this.#storage;
     if (write.kind === "delete") return void sql.exec("DELETE FROM page WHERE number = ?", write.number);
     const { number, collection, firstId, records, authorship } = write.page;
-    sql.exec("REPLACE INTO page VALUES (?, ?, ?, ?, ?)", number, collection, firstId, records, authorship);
+    sql.exec(
+      "REPLACE INTO page VALUES (?, ?, ?, ?, ?, NULL)",
+      number,
+      collection,
+      firstId,
+      records,
+      authorship,
+    );
   }
 
   #hasRoomTable(): boolean {
@@ -179,12 +218,30 @@ export class SqliteStorage implements RoomStorage {
       throw new SupersededError(`another instance has written checkpoint ${stored}`);
   }
 
-  #writeRoom({ epoch, checkpoints, n, rev, ringFrom, horizon, tombstones, checksums }: RoomRow): void {
-    const values = [layout, epoch, checkpoints, n, rev, ringFrom, horizon, tombstones, checksums];
-    this.#storage.sql.exec("REPLACE INTO room VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)", ...values);
+  #writeRoom(room: RoomRow): void {
+    const { epoch, checkpoints, n, rev, nextHandle, ringFrom, horizon, tombstones, checksums } = room;
+    const values = [layout, epoch, checkpoints, n, rev, nextHandle, ringFrom, horizon, tombstones, checksums];
+    this.#storage.sql.exec("REPLACE INTO room VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", ...values);
+  }
+
+  *#withBodies<T extends { readonly body: Uint8Array }>(
+    query: string,
+    ...bindings: SqlStorageValue[]
+  ): Generator<T> {
+    for (const row of this.#storage.sql.exec<Row & { body: ArrayBuffer }>(query, ...bindings)) {
+      yield { ...row, body: new Uint8Array(row.body) } as unknown as T;
+    }
   }
 
   #rows<T extends object = Row>(query: string, ...bindings: SqlStorageValue[]): T[] {
     return this.#storage.sql.exec<Row>(query, ...bindings).toArray() as T[];
   }
+}
+
+/** What the platform takes for a BLOB. */
+function bufferOf(bytes: Uint8Array): ArrayBuffer {
+  const { buffer, byteOffset, byteLength } = bytes;
+  const isWhole = byteLength === buffer.byteLength;
+  // Nothing here was ever made over shared memory.
+  return (isWhole ? buffer : buffer.slice(byteOffset, byteOffset + byteLength)) as ArrayBuffer;
 }

@@ -1,16 +1,19 @@
 import { describe, expect, test, vi } from "vitest";
 import type { Traffic } from "../../client/index.ts";
 import { codes } from "../../src/protocol/codes.ts";
-import type { SnapshotPart } from "../../src/protocol/frames.ts";
+import { nameTable } from "../../src/protocol/names.ts";
+import { bytesOfHex } from "../protocol/hex.ts";
+import { clientBoard } from "./client-board.ts";
 import { hushed, outcomeOf } from "./enter.ts";
 import { epoch, fakeTimers, joined, scripted, turn, type Scripted } from "./scripted-room.ts";
+import type { SpokenPart } from "./spoken.ts";
 
 const shapes = { s1: { x: 1, y: 1 }, s2: { x: 2, y: 2 } };
 const nothing = { from: 0, to: 0, changes: {} };
 
 fakeTimers();
 
-function part(number: number, from: string, until: string | null, ids: readonly string[]): SnapshotPart {
+function part(number: number, from: string, until: string | null, ids: readonly string[]): SpokenPart {
   const records = ids.map((id): [string, { x: number; y: number }] => [id, { x: 1, y: 1 }]);
   return { kind: "snapshot", part: number, collection: "shapes", from, until, records };
 }
@@ -29,7 +32,13 @@ describe("the first hello", () => {
     expect(socket.url).toBe("ws://room.test/rooms/lobby");
     expect(socket.protocols[0]).toBe("deltaroom.v1");
     const { client } = socket.hello;
-    const said = { client, schema: 7, token: "let me in" };
+    const said = {
+      client,
+      schema: 7,
+      token: "let me in",
+      names: nameTable(clientBoard).hash,
+      inflates: true,
+    };
     const { attempt = 0 } = socket.hello;
     expect(socket.hello).toEqual({ ...said, attempt, epoch: null, rev: 0, confirmed: 0, birth: null });
     socket.greet({ rev: 40, birth: 9 });
@@ -177,7 +186,7 @@ describe("a delta", () => {
     const { room, socket } = await joined({ rev: 10, records: { shapes } });
     socket.delta(7, { shapes: [["put", "s1", { x: 9, y: 9 }]] }, {}, 12);
     expect([room.rev, room.state.shapes.get("s1")?.x]).toEqual([12, 9]);
-    expect(socket.texts).toEqual([]);
+    expect(socket.sent).toEqual([]);
   });
 
   test.each([10, 9])("that ends at %i when 10 is here is dropped, but its answers count", async (to) => {
@@ -289,9 +298,20 @@ describe("a reply to the hello", () => {
 });
 
 describe("a frame that cannot be read", () => {
-  const garbage = ["", "null", "{", '{"kind":"surprise"}', '{"kind":"update","delta":5}'];
+  const garbage: [title: string, data: string | Uint8Array][] = [
+    ["no text", ""],
+    ["null", "null"],
+    ["no JSON", "{"],
+    ["a kind that there is not", '{"kind":"surprise"}'],
+    ["an update as text", '{"kind":"update"}'],
+    ["no bytes", bytesOfHex("")],
+    ["bytes of no kind", bytesOfHex("ff 00")],
+    ["half of an update", bytesOfHex("22")],
+    ["a delta that ends too early", bytesOfHex("20 01 00 01 01")],
+    ["a part that ends too early", bytesOfHex("30 00 06 7368")],
+  ];
 
-  test.each(garbage)("is reported and changes nothing: %s", async (text) => {
+  test.each(garbage)("is reported and changes nothing: %s", async (_, text) => {
     const { room, socket } = await joined({ records: { shapes } });
     const errors = errorsOf({ room });
     socket.say(text);
@@ -305,7 +325,7 @@ describe("a frame that cannot be read", () => {
     errorsOf({ room });
     const call = room.mutate.addUp({ id: "c1", by: 1 });
     await turn();
-    socket.say('{"kind":"update","mark":1,"outcomes":"garbled"}');
+    socket.say(bytesOfHex("26 01 01 ff")); // an update with the mark 1 and one outcome, which is garbled
     expect(socket.frames("resync")).toHaveLength(1);
     const delta = {
       from: 0,
@@ -409,7 +429,7 @@ describe("onTraffic", () => {
     expect(push).toMatchObject({
       direction: "up",
       kind: "push",
-      bytes: (socket.texts[0] as string).length + 1,
+      bytes: (socket.sent[0] as Uint8Array).length,
     });
     expect(update).toMatchObject({ direction: "down", kind: "update", from: 0, to: 1, at: Date.now() });
   });

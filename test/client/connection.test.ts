@@ -394,7 +394,7 @@ describe("a listener", () => {
       const status = leave === "close" ? "closed" : "offline";
       expect(told).toEqual(["offline", "connecting", status]);
       await pass(hour);
-      expect([room.status, server.sockets.length, server.newest.texts]).toEqual([status, 2, []]);
+      expect([room.status, server.sockets.length, server.newest.sent]).toEqual([status, 2, []]);
     },
   );
 });

@@ -1,11 +1,16 @@
 import { expect, test } from "vitest";
 import type { Transport } from "../../client/index.ts";
+import { bytesOfHex, hexOf } from "../protocol/hex.ts";
 import { newTestRoom, put, patch } from "../room/rooms.ts";
 import { approach, expectAgreement, hushed, until, viewOf } from "./enter.ts";
 import { joined } from "./scripted-room.ts";
 
-/** A way on which the text of one message, the first in which it occurs, comes out as another. */
-function garbled(transport: Transport, text: string, becomes: string): Transport {
+/** The fields x and y with the values 5 and 7, where a delta names them for the first time; and with another x. */
+const said = "01780179 05 07".replaceAll(" ", "");
+const heard = "01780179 04 07".replaceAll(" ", "");
+
+/** A way on which some bytes, in the first message in which they occur, come out as others. Both in hex. */
+function garbled(transport: Transport, bytes: string, become: string): Transport {
   let isDone = false;
   return (url, protocols) => {
     const socket = transport(url, protocols);
@@ -14,9 +19,10 @@ function garbled(transport: Transport, text: string, becomes: string): Transport
       close: (code, reason) => socket.close(code, reason),
       addEventListener: (type, listener) =>
         socket.addEventListener(type, (event) => {
-          if (isDone || typeof event.data !== "string" || !event.data.includes(text)) return listener(event);
+          const hex = event.data instanceof ArrayBuffer ? hexOf(new Uint8Array(event.data)) : "";
+          if (isDone || !hex.includes(bytes)) return listener(event);
           isDone = true;
-          listener({ data: event.data.replace(text, becomes) });
+          listener({ data: bytesOfHex(hex.replace(bytes, become)).buffer });
         }),
     };
   };
@@ -27,7 +33,7 @@ test("a bit that falls over on the way is noticed, told to the app and to the op
   const at = newTestRoom();
   const alice = await at.join();
   const seen: number[] = [];
-  const bob = approach(at, {}, (transport) => garbled(transport, '{"x":5,"y":7}', '{"x":4,"y":7}'));
+  const bob = approach(at, {}, (transport) => garbled(transport, said, heard));
   bob.room.observe("shapes", () => seen.push(bob.room.rev));
   const told: string[] = [];
   bob.room.on("error", ({ code, willRetry, message }) => told.push(`${code} ${willRetry} ${message}`));
@@ -59,7 +65,7 @@ test("a call that waits while the copy is healed stays, and commits once", async
   hushed("warn");
   const at = newTestRoom();
   const alice = await at.join();
-  const bob = approach(at, {}, (transport) => garbled(transport, '{"x":5,"y":7}', '{"x":4,"y":7}'));
+  const bob = approach(at, {}, (transport) => garbled(transport, said, heard));
   await bob.room.ready;
   bob.link.hold("up");
   const call = bob.room.mutate.addUp({ id: "mine", by: 1 });

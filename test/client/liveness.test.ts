@@ -16,10 +16,10 @@ describe("silence", () => {
     const { room, server, socket } = await joined();
     for (let minute = 0; minute < 10; minute++) {
       await pass(20_000);
-      expect(socket.texts.at(-1)).toBe("ping");
+      expect(socket.sent.at(-1)).toBe("ping");
       socket.say("pong");
     }
-    expect(socket.texts).toHaveLength(10);
+    expect(socket.sent).toHaveLength(10);
     expect([room.status, server.sockets.length]).toEqual(["online", 1]);
   });
 
@@ -29,14 +29,14 @@ describe("silence", () => {
       await pass(10_000);
       socket.delta(n, {});
     }
-    expect(socket.texts).toEqual([]);
+    expect(socket.sent).toEqual([]);
   });
 
   test("that a ping does not break means that nobody is there", async () => {
     const { room, server, socket } = await joined();
     const told = toldOf({ room });
     await pass(30_000);
-    expect(socket.texts).toEqual(["ping"]);
+    expect(socket.sent).toEqual(["ping"]);
     expect(socket.closedWith).toBe(1000);
     expect(server.sockets).toHaveLength(2);
     server.newest.greetAgain();
@@ -49,7 +49,7 @@ describe("silence", () => {
     for (let minute = 0; minute < 5; minute++) {
       vi.setSystemTime(Date.now() + 60_000);
       await pass(5_000);
-      expect(socket.texts).toHaveLength(minute + 1);
+      expect(socket.sent).toHaveLength(minute + 1);
       socket.say("pong");
     }
     expect(server.sockets).toHaveLength(1);
@@ -59,7 +59,7 @@ describe("silence", () => {
     const { server, socket } = await joined();
     vi.setSystemTime(Date.now() - 86_400_000);
     await pass(35_000);
-    expect(socket.texts).toEqual(["ping"]);
+    expect(socket.sent).toEqual(["ping"]);
     expect(server.sockets).toHaveLength(2);
   });
 
@@ -149,10 +149,10 @@ describe("the page", () => {
     const page = stubPage();
     const { socket } = await joined();
     page.tell("online");
-    expect(socket.texts).toEqual([]);
+    expect(socket.sent).toEqual([]);
     vi.setSystemTime(Date.now() + hour);
     page.tell("visibilitychange");
-    expect(socket.texts).toEqual(["ping"]);
+    expect(socket.sent).toEqual(["ping"]);
   });
 
   test("wakes nobody who was sent away or has left", async () => {

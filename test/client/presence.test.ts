@@ -125,7 +125,7 @@ describe("presence", () => {
   test("is not sent by a client that has none, until its first", async () => {
     const { room, socket } = await joined();
     await vi.advanceTimersByTimeAsync(100);
-    expect(socket.texts).toEqual([]);
+    expect(socket.sent).toEqual([]);
     expect(() => room.presence.update({ x: 1 })).toThrow("does not fit"); // the first has to be whole
     room.presence.update({ x: 1, y: 1 });
     await turn();
@@ -171,7 +171,7 @@ describe("events", () => {
     );
     expect(() => room.broadcast("nothing" as never, {} as never)).toThrow("there is no event nothing");
     await turn();
-    expect(socket.texts).toEqual([]);
+    expect(socket.sent).toEqual([]);
   });
 
   test("are dropped when nobody can be reached", async () => {

@@ -9,7 +9,7 @@ describe("the way up", () => {
     const { room, socket } = await joined();
     room.mutate.addUp({ id: "c1", by: 1 });
     room.mutate.addUp({ id: "c1", by: 2 });
-    expect(socket.texts).toEqual([]); // what is made in one turn goes together
+    expect(socket.sent).toEqual([]); // what is made in one turn goes together
     await turn();
     room.mutate.addUp({ id: "c1", by: 3 });
     await vi.advanceTimersByTimeAsync(8);
@@ -50,9 +50,31 @@ describe("the way up", () => {
     );
     for (let n = 0; n < 8; n++) room.transact((tx) => tx.papers.put(`p${n}`, { text: "x".repeat(2_900) }));
     await vi.advanceTimersByTimeAsync(16);
-    const frames = socket.texts.slice(3);
-    expect(frames.map((text) => text.length < limits.maxFrameBytes)).toEqual(frames.map(() => true));
+    const frames = socket.sent.slice(3);
+    expect(frames.map(({ length }) => length < limits.maxFrameBytes)).toEqual(frames.map(() => true));
     expect(socket.calls).toHaveLength(33);
+  });
+
+  test("is bytes where the room has the same names, and text in a room with others", async () => {
+    for (const isCompact of [true, false]) {
+      const { room, socket } = await joined({ isCompact });
+      room.transact((tx) => tx.papers.put("p1", { text: "é" }));
+      await turn();
+      expect(socket.sent.map((frame) => typeof frame)).toEqual([isCompact ? "object" : "string"]);
+      expect(socket.calls[0]?.payload).toEqual({ papers: [["put", "p1", { text: "é" }]] });
+    }
+  });
+
+  test("is text again for what would be longer as bytes than the room takes", async () => {
+    const limits = { maxFrameBytes: 2_000 };
+    const { room, socket } = await joined({ limits });
+    const path = Array.from({ length: 300 }, () => 1e-7);
+    room.transact((tx) => tx.shapes.put("s1", { x: 1, y: 1, path }));
+    await turn();
+    const [frame] = socket.sent;
+    expect(typeof frame).toBe("string");
+    expect(frame?.length).toBeLessThan(limits.maxFrameBytes);
+    expect(socket.calls[0]?.payload).toEqual({ shapes: [["put", "s1", { x: 1, y: 1, path }]] });
   });
 
   test("is not crowded: with enough on it, calls wait until something is answered", async () => {
@@ -298,11 +320,11 @@ describe("acknowledgements", () => {
 
   test("ride along with calls", async () => {
     const { room, socket } = await joined();
-    const before = socket.texts.length;
+    const before = socket.sent.length;
     socket.delta(0, { papers: [["put", "p1", { text: "x".repeat(1_000) }]] });
     room.mutate.addUp({ id: "c1", by: 1 });
     await turn();
-    expect(socket.texts).toHaveLength(before + 1);
+    expect(socket.sent).toHaveLength(before + 1);
     expect(socket.frames("push")[0]?.received).toBeGreaterThan(1_000);
   });
 

@@ -3,7 +3,8 @@ import { ClientRoom, type SavedClient } from "../../client/client-room.ts";
 import { ownRuntime } from "../../client/platform.ts";
 import type { Room } from "../../client/index.ts";
 import { codes } from "../../src/protocol/codes.ts";
-import { encodeHello, type Hello } from "../../src/protocol/hello.ts";
+import { type Hello } from "../../src/protocol/hello.ts";
+import { encodeHello } from "../../src/protocol/hello-text.ts";
 import { newTestRoom, patch, put, remove } from "../room/rooms.ts";
 import { testBoard, type TestBoard } from "../room/test-board.ts";
 import { expectAgreement, hushed, leave, outcomeOf, until, type Entered } from "./enter.ts";
@@ -22,7 +23,6 @@ function openPage(at: { readonly url: string }, saved?: SavedClient): Page {
   const client = new ClientRoom({
     url: at.url.replace("http", "ws"),
     definition: testBoard,
-    schemaVersion: testBoard.version,
     clientId: saved?.clientId ?? `page-${crypto.randomUUID().slice(0, 8)}.${"s".repeat(24)}`,
     ...(saved && { saved }),
     transport: link.transport,

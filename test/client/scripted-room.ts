@@ -9,17 +9,20 @@ import {
   type TransportSocket,
 } from "../../client/index.ts";
 import type { WireChanges } from "../../src/core/changes.ts";
-import type {
-  DownFrame,
-  SnapshotPart,
-  UpFrame,
-  Update,
-  Welcome,
-  WireOutcome,
-} from "../../src/protocol/frames.ts";
+import { decodeUp } from "../../src/protocol/codec.ts";
+import type { UpFrame, Welcome } from "../../src/protocol/frames.ts";
 import { decodeHello, type Hello } from "../../src/protocol/hello.ts";
+import { nameTable } from "../../src/protocol/names.ts";
+import { pingText } from "../../src/protocol/version.ts";
 import { clientBoard, type ClientBoard } from "./client-board.ts";
 import { leave } from "./enter.ts";
+import {
+  Speaker,
+  type SpokenFrame,
+  type SpokenOutcome,
+  type SpokenPart,
+  type SpokenUpdate,
+} from "./spoken.ts";
 
 type EventType = "open" | "message" | "close" | "error";
 type FrameOf<K extends UpFrame["kind"]> = Extract<UpFrame, { kind: K }>;
@@ -33,6 +36,8 @@ export interface SentCall {
 }
 
 export const epoch = "epoch-1";
+
+const names = nameTable(clientBoard);
 
 const plentiful: Welcome["limits"] = {
   callsPerSecond: 100_000,
@@ -49,8 +54,10 @@ export interface Greeting {
   readonly rev?: number;
   readonly records?: { readonly [collection: string]: { readonly [id: string]: object } };
   readonly mark?: number;
-  readonly outcomes?: WireOutcome[];
+  readonly outcomes?: readonly SpokenOutcome[];
   readonly birth?: number;
+  /** Whether pushes may be bytes; true when not said otherwise. */
+  readonly isCompact?: boolean;
   readonly user?: { readonly id: string; readonly name: string } | null;
   readonly limits?: Partial<Welcome["limits"]>;
 }
@@ -61,11 +68,12 @@ export class ScriptedSocket implements TransportSocket {
   readonly protocols: readonly string[];
   readonly hello: Hello;
   /** Everything that was sent, heartbeats too. */
-  readonly texts: string[] = [];
+  readonly sent: (string | Uint8Array)[] = [];
   /** How the client closed it. */
   closedWith: number | undefined;
   /** As a socket is that has begun to close. */
   refusesToSend = false;
+  readonly #speaker: Speaker;
   readonly #listeners: Record<EventType, ((event: TransportEvent) => void)[]> = {
     open: [],
     message: [],
@@ -73,7 +81,8 @@ export class ScriptedSocket implements TransportSocket {
     error: [],
   };
 
-  constructor(url: string, protocols: readonly string[]) {
+  constructor(url: string, protocols: readonly string[], speaker: Speaker) {
+    this.#speaker = speaker;
     const hello = decodeHello(protocols);
     if (hello === undefined) throw new Error(`no hello in ${protocols.join()}`);
     this.url = url;
@@ -85,9 +94,9 @@ export class ScriptedSocket implements TransportSocket {
     this.#listeners[type].push(listener);
   }
 
-  send(text: string): void {
+  send(frame: string | Uint8Array): void {
     if (this.refusesToSend) throw new Error("the socket is closing");
-    this.texts.push(text);
+    this.sent.push(typeof frame === "string" ? frame : frame.slice());
   }
 
   close(code?: number): void {
@@ -97,15 +106,13 @@ export class ScriptedSocket implements TransportSocket {
   // ── what the client sent ───────────────────────────────────────────────────────────────────────────────────
 
   frames<K extends UpFrame["kind"]>(kind: K): FrameOf<K>[] {
-    const frames = this.texts
-      .filter((text) => text.startsWith("{"))
-      .map((text) => JSON.parse(text) as UpFrame);
+    const frames = this.sent.filter((data) => data !== pingText).map(readUp);
     return frames.filter((frame) => frame.kind === kind) as FrameOf<K>[];
   }
 
   /** The kinds of all frames, in order. */
   get kinds(): string[] {
-    return this.texts.map((text) => (text.startsWith("{") ? (JSON.parse(text) as UpFrame).kind : text));
+    return this.sent.map((data) => (data === pingText ? pingText : readUp(data).kind));
   }
 
   get calls(): SentCall[] {
@@ -130,9 +137,12 @@ export class ScriptedSocket implements TransportSocket {
     this.#tell("open", {});
   }
 
-  /** Says a frame, or any text at all. */
-  say(frame: DownFrame | string): void {
-    this.#tell("message", { data: typeof frame === "string" ? frame : JSON.stringify(frame) });
+  /** Says a frame, or any text or bytes at all. */
+  say(frame: SpokenFrame | string | Uint8Array): void {
+    const isRaw = typeof frame === "string" || frame instanceof Uint8Array;
+    const data = isRaw ? frame : this.#speaker.encode(frame);
+    // As browsers have it.
+    this.#tell("message", { data: typeof data === "string" ? data : data.slice().buffer });
   }
 
   welcome(greeting: Greeting = {}): void {
@@ -143,6 +153,7 @@ export class ScriptedSocket implements TransportSocket {
       user: greeting.user ?? null,
       role: "writer",
       birth: greeting.birth ?? 3,
+      isCompact: greeting.isCompact ?? true,
       limits: { ...plentiful, ...greeting.limits },
     });
   }
@@ -160,18 +171,23 @@ export class ScriptedSocket implements TransportSocket {
   }
 
   /** Opens, and tells a client that comes back what it has missed; nothing by default. */
-  greetAgain(update: Omit<Update, "kind" | "tag"> = {}, greeting: Greeting = {}): void {
+  greetAgain(update: Omit<SpokenUpdate, "kind" | "tag"> = {}, greeting: Greeting = {}): void {
     this.open();
     this.welcome(greeting);
     this.say({ kind: "update", tag: 0, mark: 0, ...update });
   }
 
-  update(update: Omit<Update, "kind">): void {
+  update(update: Omit<SpokenUpdate, "kind">): void {
     this.say({ kind: "update", ...update });
   }
 
   /** A delta from `from` to `to`, by default one revision. */
-  delta(from: number, changes: WireChanges, more: Omit<Update, "kind" | "delta"> = {}, to = from + 1): void {
+  delta(
+    from: number,
+    changes: WireChanges,
+    more: Omit<SpokenUpdate, "kind" | "delta"> = {},
+    to = from + 1,
+  ): void {
     this.update({ ...more, delta: { from, to, changes } });
   }
 
@@ -196,11 +212,12 @@ export class ScriptedRoom {
   readonly sockets: ScriptedSocket[] = [];
   /** Thrown by the transport, when set. */
   failure: Error | undefined;
+  readonly #speaker = new Speaker();
   readonly #waiting = new Map<number, (socket: ScriptedSocket) => void>();
 
   readonly transport: Transport = (url, protocols) => {
     if (this.failure !== undefined) throw this.failure;
-    const socket = new ScriptedSocket(url, protocols);
+    const socket = new ScriptedSocket(url, protocols, this.#speaker);
     this.sockets.push(socket);
     this.#waiting.get(this.sockets.length)?.(socket);
     return socket;
@@ -277,13 +294,19 @@ export function toldOf({ room }: Pick<Scripted, "room">): string[] {
 }
 
 /** One part a collection. */
-function snapshotOf(records: NonNullable<Greeting["records"]>): SnapshotPart[] {
+function snapshotOf(records: NonNullable<Greeting["records"]>): SpokenPart[] {
   return Object.entries(records).map(([collection, section], part) => ({
     kind: "snapshot",
     part,
     collection,
     from: "",
     until: null,
-    records: Object.entries(section) as SnapshotPart["records"],
+    records: Object.entries(section),
   }));
+}
+
+function readUp(data: string | Uint8Array): UpFrame {
+  const decoded = decodeUp(data, Infinity, names);
+  if (decoded.kind !== "frame") throw new Error(`the client sends what is none: ${decoded.message}`);
+  return decoded.frame;
 }

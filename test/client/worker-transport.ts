@@ -1,8 +1,13 @@
 import { exports } from "cloudflare:workers";
 import type { Transport, TransportEvent, TransportSocket } from "../../client/index.ts";
-import { decodeDown } from "../../src/protocol/codec.ts";
+import { decodeDown, decodeUp } from "../../src/protocol/codec.ts";
 import type { DownFrame, UpFrame } from "../../src/protocol/frames.ts";
 import { decodeHello, type Hello } from "../../src/protocol/hello.ts";
+import { nameTable } from "../../src/protocol/names.ts";
+import { pingText, pongText } from "../../src/protocol/version.ts";
+import { testBoard } from "../room/test-board.ts";
+
+const names = nameTable(testBoard);
 
 type EventType = "open" | "message" | "close" | "error";
 export type Direction = "up" | "down";
@@ -111,12 +116,16 @@ class LinkSocket implements TransportSocket {
     this.#listeners[type].push(listener);
   }
 
-  send(text: string): void {
+  send(data: string | Uint8Array): void {
     if (this.#socket === undefined || this.#isOver) throw new Error("the socket is not open");
     const socket = this.#socket;
-    if (text.startsWith("{")) this.#link.up.push(JSON.parse(text) as UpFrame);
+    if (data !== pingText) {
+      const decoded = decodeUp(data, Infinity, names);
+      if (decoded.kind !== "frame") throw new Error(`the client sends what is none: ${decoded.message}`);
+      this.#link.up.push(decoded.frame);
+    }
     this.#link.carry("up", () => {
-      if (!this.#isOver) socket.send(text);
+      if (!this.#isOver) socket.send(data);
     });
   }
 
@@ -149,6 +158,7 @@ class LinkSocket implements TransportSocket {
     if (webSocket === null) return this.break(false);
     if (this.#isOver) return webSocket.accept();
     this.#socket = webSocket;
+    webSocket.binaryType = "arraybuffer";
     webSocket.addEventListener("message", ({ data }) => this.#hear(data));
     webSocket.addEventListener("close", ({ code }) => {
       this.#link.carry("down", () => {
@@ -163,7 +173,7 @@ class LinkSocket implements TransportSocket {
   }
 
   #hear(data: unknown): void {
-    const frame = typeof data === "string" && data.startsWith("{") ? decodeDown(data) : undefined;
+    const frame = data === pongText ? undefined : decodeDown(data);
     if (frame !== undefined) this.#link.down.push(frame);
     if (frame !== undefined && this.#link.loses(frame)) return;
     this.#link.carry("down", () => {

@@ -2,8 +2,8 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Call } from "../../src/core/engine.ts";
 import { ownerOf } from "../../src/core/marks.ts";
-import { decodeDelta } from "../../src/core/history.ts";
 import { rowBytes } from "../../src/core/memory.ts";
+import { readDelta } from "../protocol/frame-reader.ts";
 import { ann, ben, Desk, now } from "./desk.ts";
 import { writer } from "./sheet.ts";
 
@@ -94,7 +94,21 @@ describe("a cut", () => {
       [1, "epoch", 0, 2],
       [2, "epoch", 2, 3],
     ]);
-    expect(decodeDelta(first.row.body)).toEqual(first.delta);
+    const { from, to, body } = first.row;
+    expect(first.delta).toEqual({ from, to, body });
+    expect(readDelta(body)).toEqual({
+      from,
+      to,
+      sections: [
+        [
+          "notes",
+          [
+            ["put", 0, "a", { text: "", rank: 0 }],
+            ["put", 1, "b", { text: "", rank: 0 }],
+          ],
+        ],
+      ],
+    });
     const outcomes = Array.from(first.answers, ([actor, { answers }]) => {
       return [actor, answers.map(([id, { outcome }]) => [id, outcome])];
     });
@@ -123,8 +137,14 @@ describe("a cut", () => {
     const desk = new Desk();
     desk.put(ann, "a");
     const { row } = desk.flush();
-    expect(row.body).toBe('{"from":0,"to":1,"changes":{"notes":[["put","a",{"text":"","rank":0}]]}}');
-    expect(row.body).not.toContain("secret-of-ann");
+    expect(readDelta(row.body)).toEqual({
+      from: 0,
+      to: 1,
+      sections: [["notes", [["put", 0, "a", { text: "", rank: 0 }]]]],
+    });
+    const sent = new TextDecoder().decode(row.body);
+    expect(sent).toContain("rank");
+    expect(sent).not.toContain("ann");
     expect(JSON.parse(row.marks)).toEqual([
       {
         actor: "ann",

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { chooseCatchUp, type CatchUpSource } from "../../src/core/catch-up.ts";
-import { encodeDelta } from "../../src/core/history.ts";
+import { encodeDelta } from "../../src/core/delta.ts";
 
 const delta = encodeDelta(6, 10, new Map());
 
@@ -53,8 +53,8 @@ test.each([
 });
 
 test.each([
-  { title: "larger than the snapshot is not sent", snapshotBytes: delta.bytes - 1, kind: "snapshot" },
-  { title: "as large as the snapshot is sent", snapshotBytes: delta.bytes, kind: "delta" },
+  { title: "larger than the snapshot is not sent", snapshotBytes: delta.body.length - 1, kind: "snapshot" },
+  { title: "as large as the snapshot is sent", snapshotBytes: delta.body.length, kind: "delta" },
 ])("a delta $title", ({ snapshotBytes, kind }) => {
   expect(chooseCatchUp({ epoch: "now", rev: 8 }, room({ snapshotBytes })).kind).toBe(kind);
 });

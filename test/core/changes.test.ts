@@ -7,12 +7,13 @@ import {
   deletion,
   encodeChanges,
   freeze,
+  readChanges,
   squashChange,
-  WireChanges,
   type Change,
   type Changes,
 } from "../../src/core/changes.ts";
 import type { Fields } from "../../src/core/json.ts";
+import type { Json } from "../../src/schema/json.ts";
 import { State } from "../../src/core/state.ts";
 import { anyChange, anyEdit, contentOf, copyOfState, operationOf, type Edit } from "./random-edits.ts";
 
@@ -225,7 +226,7 @@ describe("on the wire", () => {
       fc.property(operations, (groups) => {
         const whole = squashed(story(groups).steps);
         const text = JSON.stringify(encodeChanges(whole));
-        const decoded = decodeChanges(WireChanges.parse(JSON.parse(text)));
+        const decoded = readChanges(JSON.parse(text) as Json) as Changes;
         expect(decoded).toEqual(whole);
         expect(JSON.stringify(encodeChanges(decoded))).toBe(text);
       }),
@@ -268,7 +269,7 @@ describe("on the wire", () => {
     null,
     "put",
   ])("%j is not a set of changes", (given) => {
-    expect(WireChanges.safeParse(given).success).toBe(false);
+    expect(readChanges(given as Json)).toBeUndefined();
   });
 });
 

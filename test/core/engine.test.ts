@@ -291,7 +291,7 @@ describe("limits", () => {
     desk.outcome(ann, "clear", {});
     desk.flush();
     const { memory } = desk;
-    expect([...memory.pages.encodeChanged(memory.state, memory.authorship)]).not.toEqual([]);
+    expect([...memory.pages.encodeChanged(memory)]).not.toEqual([]);
     memory.journalBytes = 0;
     expect(desk.put(ann, "b", "x".repeat(600))).toMatchObject({ kind: "accepted" });
   });

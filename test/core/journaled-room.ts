@@ -1,11 +1,12 @@
 import type { Call, Client } from "../../src/core/engine.ts";
-import { decodeDelta } from "../../src/core/history.ts";
 import { defaultLimits, type Limits } from "../../src/core/limits.ts";
 import type { Memory } from "../../src/core/memory.ts";
 import { wake } from "../../src/core/memory.ts";
 import { State } from "../../src/core/state.ts";
 import { Journal } from "../../src/room/journal.ts";
 import type { Json } from "../../src/index.ts";
+import { RecordNames } from "../protocol/record-names.ts";
+import { applyDelta, namesOf } from "./applied-delta.ts";
 import { MemoryStorage, type Write } from "./memory-storage.ts";
 import { contentOf, copyOfState, editedCollections, editedIds, haveSameContent } from "./random-edits.ts";
 import { sheet, sheetServerMutators } from "./sheet.ts";
@@ -22,6 +23,8 @@ export class JournaledRoom {
   readonly journal: Journal;
   /** By revision. */
   #states: State[] = [new State()];
+  /** By revision, where a flush has ended: what clients know of handles there. */
+  #names: (RecordNames | undefined)[] = [new RecordNames()];
 
   constructor(limits: Limits = tinyLimits, storage = new MemoryStorage(2 * limits.maxRingFlushes)) {
     this.limits = limits;
@@ -50,7 +53,10 @@ export class JournaledRoom {
 
   /** Keeps a copy of the room at its revision; call it after each call that is submitted past this class. */
   noteState(): void {
-    this.#states[this.memory.rev] = copyOfState(this.memory.state);
+    const { rev, state, handles } = this.memory;
+    this.#states[rev] = copyOfState(state);
+    if (this.journal.engine.hasBatch) return; // nobody is told of this revision before the flush
+    this.#names[rev] = namesOf(state, handles, Object.keys(sheet.collections));
   }
 
   put(client: Client, id: string, text = "0123456789"): void {
@@ -66,6 +72,7 @@ export class JournaledRoom {
     const flush = this.journal.engine.cut(now);
     if (flush === undefined) return;
     this.journal.write(flush);
+    this.noteState();
     if (this.journal.isCheckpointDue) this.checkpoint();
   }
 
@@ -91,6 +98,7 @@ export class JournaledRoom {
   crash(): void {
     this.journal.reload();
     this.#states.length = this.memory.rev + 1;
+    this.#names.length = this.memory.rev + 1;
   }
 
   /** The room as another instance would have it, from the same disk. */
@@ -109,9 +117,11 @@ export class JournaledRoom {
         problems.push(`${rev}: none, though no page has it`);
       if (delta === undefined || state === undefined) continue;
       if (delta.from > rev || delta.to !== memory.rev) problems.push(`${rev}: ${delta.from}..${delta.to}`);
+      const names = this.#names[rev];
+      if (names === undefined) continue;
       const reached = copyOfState(state);
-      reached.apply(decodeDelta(delta.body).changes);
-      if (!haveSameContent(reached, newest)) problems.push(`${rev}: ${delta.body} leads elsewhere`);
+      applyDelta(reached, new RecordNames(names), delta.body);
+      if (!haveSameContent(reached, newest)) problems.push(`${rev}: the delta leads elsewhere`);
     }
     return problems;
   }
@@ -126,6 +136,7 @@ export function factsOf(memory: Memory): object {
     numbers: { epoch, stored, rev, n, checkpointN, checkpointRev, journalBytes, horizon },
     content: contentOf(memory.state),
     checksums: memory.state.checksums,
+    handles: [memory.handles.next, names.map((name) => ids.map((id) => memory.handles.get(name, id)))],
     authors: names.map((name) => ids.map((id) => memory.authorship.get(name, id))),
     tombstones: [...memory.authorship.tombstones()]
       .map((tombstone) => JSON.stringify(tombstone))
@@ -136,7 +147,7 @@ export function factsOf(memory: Memory): object {
 }
 
 /** The bodies of the deltas from each revision. */
-export function deltasOf(memory: Memory): (string | undefined)[] {
+export function deltasOf(memory: Memory): (Uint8Array | undefined)[] {
   return Array.from({ length: memory.rev }, (_, rev) => memory.history.since(rev)?.body);
 }
 

@@ -29,6 +29,8 @@ export class MemoryStorage implements RoomStorage {
   readonly pagesRead: number[] = [];
   #room: RoomRow | undefined;
   #pages = new Map<number, StoredPage>();
+  /** Of a page as it was written: another is another object. */
+  readonly #deflated = new WeakMap<StoredPage, Uint8Array>();
   #marks = new Map<string, StoredMark>();
   #segments = new Map<number, StoredSegment>();
   #journal = new Map<number, JournalRow>();
@@ -94,12 +96,35 @@ export class MemoryStorage implements RoomStorage {
     return this.#page(number, checkpoints).records;
   }
 
+  deflatedRecords(number: number, checkpoints: number): Uint8Array | undefined {
+    return this.#deflated.get(this.#page(number, checkpoints));
+  }
+
+  undeflatedPages(minBytes: number): readonly number[] {
+    return [...this.#pages.values()]
+      .filter((page) => !this.#deflated.has(page) && utf8Bytes(page.records) >= minBytes)
+      .map(({ number }) => number);
+  }
+
+  saveDeflated(number: number, deflated: Uint8Array, checkpoints: number): void {
+    const page = this.#pages.get(number);
+    if (page !== undefined && this.#room?.checkpoints === checkpoints) this.#deflated.set(page, deflated);
+  }
+
+  pagesBytes(isDeflated: boolean): number {
+    let bytes = 0;
+    for (const page of this.#pages.values()) {
+      bytes += (isDeflated && this.#deflated.get(page)?.length) || utf8Bytes(page.records);
+    }
+    return bytes;
+  }
+
   marks(): Iterable<StoredMark> {
     return copyOf([...this.#marks.values()]);
   }
 
   segments(): Iterable<StoredSegment> {
-    return copyOf([...this.#segments.values()].toSorted((a, b) => a.from - b.from));
+    return [...this.#segments.values()].toSorted((a, b) => a.from - b.from).map(copyOfRow);
   }
 
   journal(n: number): Iterable<JournalRow> {
@@ -136,7 +161,7 @@ export class MemoryStorage implements RoomStorage {
     const pages = Array.from(checkpoint.pages, (write) =>
       write.kind === "put" ? { ...write, page: storable(write.page) } : write,
     );
-    const marks = checkpoint.marks.map(storable);
+    const marks = checkpoint.marks.map((mark) => copyOf(storable(mark)));
     const segments = checkpoint.writtenSegments.map(({ from, to, level, body }) =>
       storable({ from, to, level, body }),
     );
@@ -152,7 +177,10 @@ export class MemoryStorage implements RoomStorage {
   }
 
   #journalRows(isAsked: (row: JournalRow) => boolean): JournalRow[] {
-    return copyOf([...this.#journal.values()].filter(isAsked).toSorted((a, b) => a.n - b.n));
+    return [...this.#journal.values()]
+      .filter(isAsked)
+      .toSorted((a, b) => a.n - b.n)
+      .map(copyOfRow);
   }
 
   #page(number: number, checkpoints: number): StoredPage {
@@ -179,10 +207,20 @@ export class MemoryStorage implements RoomStorage {
 function storable<Row extends object>(row: Row): Row {
   let bytes = 0;
   for (const column of Object.values(row)) {
-    bytes += utf8Bytes(typeof column === "string" ? column : JSON.stringify(column));
+    if (column instanceof Uint8Array) bytes += column.length;
+    else bytes += utf8Bytes(typeof column === "string" ? column : JSON.stringify(column));
   }
   if (bytes > maxStoredRowBytes) throw new Error(`string or blob too big: ${bytes} bytes`);
-  return copyOf(row);
+  return copyOfRow(row);
+}
+
+/** Of a row whose columns are texts, numbers and bytes. */
+function copyOfRow<Row extends object>(row: Row): Row {
+  const copy: Row = { ...row };
+  for (const [name, column] of Object.entries(row)) {
+    if (column instanceof Uint8Array) Object.assign(copy, { [name]: column.slice() });
+  }
+  return copy;
 }
 
 function copyOf<Value>(value: Value): Value {

@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AuthorshipIndex } from "../../src/core/authorship.ts";
 import { deletion, type Change, type Changes } from "../../src/core/changes.ts";
+import { Handles } from "../../src/core/handles.ts";
 import type { Fields } from "../../src/core/json.ts";
 import { loadPage, PageTable, type StoredPage } from "../../src/core/page.ts";
 import { PagedState } from "../../src/core/paged-state.ts";
@@ -13,6 +14,7 @@ import { anyEdit, contentOf, operationOf } from "./random-edits.ts";
 class Pages {
   readonly state: PagedState;
   readonly authorship: AuthorshipIndex;
+  readonly handles = new Handles(0);
   readonly table: PageTable;
   readonly storage = new Map<number, StoredPage>();
   readonly pageBytes: number;
@@ -20,8 +22,7 @@ class Pages {
 
   constructor(pageBytes: number) {
     this.pageBytes = pageBytes;
-    const read = (number: number) =>
-      loadPage(this.storage.get(number) as StoredPage, this.state, this.authorship);
+    const read = (number: number) => loadPage(this.storage.get(number) as StoredPage, this);
     this.table = new PageTable(pageBytes, new PageReader(read));
     this.state = new PagedState(this.table);
     this.authorship = new AuthorshipIndex(100, this.table);
@@ -31,6 +32,7 @@ class Pages {
   note(changes: Changes, actor = "ann"): void {
     this.#rev += 1;
     this.authorship.note(changes, this.#rev, actor);
+    this.handles.take(changes);
     this.table.touch(changes);
   }
 
@@ -52,7 +54,7 @@ class Pages {
   checkpoint(): { written: number[]; removed: readonly number[] } {
     const written: number[] = [];
     const removed: number[] = [];
-    for (const write of this.table.encodeChanged(this.state, this.authorship)) {
+    for (const write of this.table.encodeChanged(this)) {
       if (write.kind === "put") {
         this.storage.set(write.page.number, write.page);
         written.push(write.page.number);
@@ -104,7 +106,7 @@ class Pages {
 }
 
 /** Bytes of the pages below, which hold two records each. */
-const twoRecords = 2 * JSON.stringify(["a", { text: "0123456789" }]).length + 2;
+const twoRecords = 2 * JSON.stringify(["a", { text: "0123456789" }, 0]).length + 2;
 
 describe("splitting", () => {
   test("begins a page where the one before is full", () => {

@@ -54,7 +54,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a duplicate is answered at once, before the row of what it repeats is written",
     "src/room/sender.ts",
-    "    session.replies.push([clientReqId, outcome]);\n    this.#hasReplies = true;",
+    "    session.replies.set(clientReqId, outcome);\n    this.#hasReplies = true;",
     "    session.send(encodeUpdate({ mark: clientReqId, outcomes: [[clientReqId, outcome]] }));",
     "test/room/flush.test.ts",
     "test/room/failures.test.ts",
@@ -115,8 +115,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "an answer is counted by session and not by client",
     "src/room/sender.ts",
-    "      mark: mark?.mark ?? 0,",
-    "      mark: outcomes.length,",
+    "const own = { tag, mark: mark?.mark ?? 0,",
+    "const own = { tag, mark: outcomes.length,",
     "test/room/push.test.ts",
   ),
   bug(
@@ -293,8 +293,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "the client applies a delta that leads back",
     "client/replica.ts",
-    "    const changes = delta === undefined || delta.to <= this.#rev ? undefined : decodeChanges(delta.changes);",
-    "    const changes = delta === undefined ? undefined : decodeChanges(delta.changes);",
+    "    const news = delta === undefined || delta.to <= this.#rev ? undefined : delta;",
+    "    const news = delta;",
     "test/client/catch-up.test.ts",
   ),
   bug(
@@ -331,8 +331,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "parts of a broken-off snapshot stay in the next",
     "client/replica.ts",
-    "    if (part === 0) this.#arriving = newArriving();",
-    "    if (part === 0) this.#arriving = { ...newArriving(), state: this.#arriving?.state ?? new State() };",
+    "    if (part === 0) this.#arriving = newArriving(epoch, rev);",
+    "    if (part === 0) this.#arriving = { ...newArriving(epoch, rev), state: this.#arriving?.state ?? new State() };",
     "test/client/catch-up.test.ts",
   ),
   bug(
@@ -378,7 +378,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a checkpoint behind a wake does not have what was replayed",
     "src/core/memory.ts",
-    "    memory.pages.touch(delta.changes);\n",
+    "    memory.pages.touch(changes);\n",
     "",
     "test/core/memory.test.ts",
   ),
@@ -504,5 +504,101 @@ export const plantedBugs: readonly PlantedBug[] = [
     "      if (!isOneTooMany && !isHeavy && client.seenAt >= seenBefore) continue;",
     "      if (client.seenAt >= 0) continue;",
     "test/core/marks.test.ts",
+  ),
+
+  // ── handles and bytes ──────────────────────────────────────────────────────────────────────────────────────
+  bug(
+    "the handle of a record that is gone is given to another",
+    "src/core/handles.ts",
+    '        if (change.kind === "delete") handles.delete(id);',
+    '        if (change.kind === "delete" && handles.delete(id) && handle === this.#next - 1) this.#next = handle;',
+    "test/core/handles.test.ts",
+  ),
+  bug(
+    "a record that is made again has the handle that it had",
+    "src/core/handles.ts",
+    '        if (change.kind === "delete") handles.delete(id);\n',
+    "",
+    "test/core/handles.test.ts",
+  ),
+  bug(
+    "a page does not hold the handles of its records",
+    "src/core/page.ts",
+    "JSON.stringify([id, state.get(collection, id), handles.get(collection, id)])",
+    "JSON.stringify([id, state.get(collection, id)])",
+    "test/core/handles.test.ts",
+    "test/core/memory.test.ts",
+  ),
+  bug(
+    "a checkpoint does not say which handles were given",
+    "src/core/memory.ts",
+    "      nextHandle: memory.handles.next,",
+    "      nextHandle: 0,",
+    "test/core/handles.test.ts",
+  ),
+  bug(
+    "the ids of a row stand in another order than its changes",
+    "src/core/batch.ts",
+    'if (change.kind !== "put") ids.push(id);',
+    'if (change.kind !== "put") ids.unshift(id);',
+    "test/core/handles.test.ts",
+    "test/core/memory.test.ts",
+  ),
+  bug(
+    "a deletion is applied behind the put of the same id under another handle",
+    "client/replica.ts",
+    "      if (id !== undefined) section.set(id, change);",
+    "      if (id !== undefined) section.set(id, section.get(id) ?? change);",
+    "test/client/handles.test.ts",
+  ),
+  bug(
+    "the client forgets the handles that a delta tells",
+    "client/replica.ts",
+    "      noteHandles(this.#handles, news.entries);\n",
+    "",
+    "test/client/handles.test.ts",
+  ),
+  bug(
+    "a deletion of a record that came and went while the client was away is taken for a mistake",
+    "client/replica.ts",
+    '      else if (change.kind !== "delete")\n',
+    "      else\n",
+    "test/client/handles.test.ts",
+  ),
+  bug(
+    "a patch folded into a put loses the id",
+    "src/core/delta.ts",
+    "(later.id ?? earlier.id)",
+    "later.id",
+    "test/core/delta.test.ts",
+  ),
+  bug(
+    "lists of fields are numbered by their length",
+    "src/core/delta.ts",
+    "      writer.count(known.number + 1);",
+    "      writer.count(known.names.length);",
+    "test/core/delta.test.ts",
+  ),
+  bug(
+    "a count may be no number",
+    "src/core/bytes.ts",
+    "for (let factor = 0x80; factor <= maxFactor; factor *= 0x80) {",
+    "for (let factor = 0x80; ; factor *= 0x80) {",
+    "test/core/bytes.test.ts",
+    "test/protocol/push.test.ts",
+  ),
+  bug(
+    "bytes are taken of a client that has other names",
+    "src/room/room.ts",
+    "const names = session.isCompact ? this.#names : undefined;",
+    "const names = this.#names;",
+    "test/room/compact-push.test.ts",
+  ),
+  bug(
+    "a session stays that was told of other names",
+    "src/room/room.ts",
+    '    else if (isOfOtherNames) socket.close(codes.internal.closeCode, "internal");\n',
+    "",
+    "test/room/compact-push.test.ts",
   ),
 ];

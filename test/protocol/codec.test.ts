@@ -7,9 +7,12 @@ import { maxJsonDepth } from "../../src/core/json.ts";
 import { defaultLimits } from "../../src/core/limits.ts";
 import { State } from "../../src/core/state.ts";
 import { Transaction } from "../../src/core/transaction.ts";
-import { decodeDown, decodeUp, encodeDown, encodeUp, encodeUpdate } from "../../src/protocol/codec.ts";
+import { decodeDown, decodeUp, encodeText, encodeUp } from "../../src/protocol/codec.ts";
 import type { UpFrame } from "../../src/protocol/frames.ts";
+import { nameTable } from "../../src/protocol/names.ts";
+import { encodeShared, encodeUpdate } from "../../src/protocol/update.ts";
 import { defineRoom, type Json } from "../../src/index.ts";
+import { bytesOfHex } from "./hex.ts";
 
 const maxBytes = 1_000;
 const json = fc
@@ -50,7 +53,7 @@ describe("a frame up", () => {
   test("comes back as it went, whatever it carries", () => {
     fc.assert(
       fc.property(upFrame.filter(isPlain), (frame) => {
-        expect(decodeUp(encodeUp(frame), 1e6)).toEqual({ kind: "frame", frame });
+        expect(decodeUp(encodeUp(frame, undefined), 1e6, undefined)).toEqual({ kind: "frame", frame });
       }),
       { numRuns: 200 },
     );
@@ -58,15 +61,18 @@ describe("a frame up", () => {
 
   test("may carry members that this version does not know", () => {
     const text = '{"kind":"ack","bytes":1,"since":"v2"}';
-    expect(decodeUp(text, maxBytes)).toStrictEqual({ kind: "frame", frame: { kind: "ack", bytes: 1 } });
+    expect(decodeUp(text, maxBytes, undefined)).toStrictEqual({
+      kind: "frame",
+      frame: { kind: "ack", bytes: 1 },
+    });
   });
 
   test("may be as long as the limit, in bytes", () => {
-    const text = encodeUp({ kind: "presence", presence: "é𝄞" });
+    const text = encodeUp({ kind: "presence", presence: "é𝄞" }, undefined) as string;
     const bytes = new TextEncoder().encode(text).length;
-    expect(decodeUp(text, bytes).kind).toBe("frame");
-    expect(decodeUp(text, bytes - 1)).toMatchObject({ kind: "refused", code: "too-large" });
-    expect(decodeUp("x".repeat(maxBytes + 1), maxBytes)).toMatchObject({
+    expect(decodeUp(text, bytes, undefined).kind).toBe("frame");
+    expect(decodeUp(text, bytes - 1, undefined)).toMatchObject({ kind: "refused", code: "too-large" });
+    expect(decodeUp("x".repeat(maxBytes + 1), maxBytes, undefined)).toMatchObject({
       kind: "refused",
       code: "too-large",
     });
@@ -87,14 +93,18 @@ describe("a frame up", () => {
       [0, "transact", encodeChanges(transaction.changes)],
       [0, "take", deep(maxJsonDepth)],
     ];
-    const decoded = decodeUp(encodeUp({ kind: "push", first: 1, calls, confirmed: 0 }), 1e6);
-    const read = decoded.kind === "frame" && decoded.frame.kind === "push" ? decoded.frame.calls : [];
     const caller = { actor: "ann", user: null, role: "writer" };
-    const fates = read.map(([, type, payload]) => {
-      return runCall(new State(), type, payload, { definition, limits, location: "server", now: 0, caller })
-        .kind;
-    });
-    expect(fates).toEqual(["done", "done"]);
+    for (const names of [undefined, nameTable(definition)]) {
+      const encoded = encodeUp({ kind: "push", first: 1, calls, confirmed: 0 }, names);
+      expect(typeof encoded).toBe(names === undefined ? "string" : "object");
+      const decoded = decodeUp(encoded, 1e6, names);
+      const read = decoded.kind === "frame" && decoded.frame.kind === "push" ? decoded.frame.calls : [];
+      const fates = read.map(([, type, payload]) => {
+        const options = { definition, limits, location: "server", now: 0, caller } as const;
+        return runCall(new State(), type, payload, options).kind;
+      });
+      expect(fates).toEqual(["done", "done"]);
+    }
   });
 });
 
@@ -104,7 +114,11 @@ test.each([
   ["a number beyond all numbers", "[1e400]"],
   ["a hundred thousand levels", "[".repeat(100_000) + "]".repeat(100_000)],
 ])("a call is read whatever is in its payload, so that its id can be answered: %s", (_title, payload) => {
-  const decoded = decodeUp(`{"kind":"push","first":1,"calls":[[0,"claim",${payload}]],"confirmed":0}`, 1e6);
+  const decoded = decodeUp(
+    `{"kind":"push","first":1,"calls":[[0,"claim",${payload}]],"confirmed":0}`,
+    1e6,
+    undefined,
+  );
   expect(decoded).toMatchObject({ kind: "frame", frame: { kind: "push", first: 1 } });
 });
 
@@ -168,7 +182,7 @@ describe("a message that is no frame is refused, and the caller is told in a sen
     ["constructor as a key", '{"kind":"event","event":"e","payload":{"a":[{"constructor":1}]}}'],
     ["a payload too deep", `{"kind":"presence","presence":${"[".repeat(40)}${"]".repeat(40)}}`],
   ])("%s", (_title, data) => {
-    const decoded = decodeUp(data, maxBytes);
+    const decoded = decodeUp(data, maxBytes, undefined);
     expect(decoded).toMatchObject({ kind: "refused", code: "invalid" });
     const message = decoded.kind === "refused" ? decoded.message : "";
     expect(message.length > 0 && message.length <= 200).toBe(true);
@@ -176,12 +190,12 @@ describe("a message that is no frame is refused, and the caller is told in a sen
 
   test("JSON nested a hundred thousand levels deep", () => {
     const text = "[".repeat(100_000) + "]".repeat(100_000);
-    expect(decodeUp(text, 1e6)).toMatchObject({ kind: "refused", code: "invalid" });
+    expect(decodeUp(text, 1e6, undefined)).toMatchObject({ kind: "refused", code: "invalid" });
   });
 
   test("and is not told its own words at length", () => {
     const text = JSON.stringify({ kind: "presence", presence: { ["𝄞".repeat(500)]: "\ud800" } });
-    const decoded = decodeUp(text, 1e6);
+    const decoded = decodeUp(text, 1e6, undefined);
     const message = decoded.kind === "refused" ? decoded.message : "";
     expect(message.length).toBeLessThanOrEqual(200);
     expect(message.isWellFormed()).toBe(true);
@@ -189,7 +203,7 @@ describe("a message that is no frame is refused, and the caller is told in a sen
 
   test("whatever is changed in a good one, nothing is ever thrown", () => {
     const broken = fc.tuple(
-      upFrame.map(encodeUp),
+      upFrame.map((frame) => encodeUp(frame, undefined) as string),
       fc.nat(),
       fc.string({ unit: "binary", maxLength: 3 }),
       fc.nat(4),
@@ -198,7 +212,7 @@ describe("a message that is no frame is refused, and the caller is told in a sen
       fc.property(broken, ([text, at, inserted, removed]) => {
         const start = at % (text.length + 1);
         const given = text.slice(0, start) + inserted + text.slice(start + removed);
-        expect(["frame", "refused"]).toContain(decodeUp(given, maxBytes).kind);
+        expect(["frame", "refused"]).toContain(decodeUp(given, maxBytes, undefined).kind);
       }),
       { numRuns: 300 },
     );
@@ -207,20 +221,30 @@ describe("a message that is no frame is refused, and the caller is told in a sen
 
 describe("a frame down", () => {
   test.each<[string, unknown]>([
-    ["bytes", new ArrayBuffer(4)],
+    ["nothing", undefined],
+    ["a number", 32],
     ["no JSON", "{"],
     ["an unknown kind", '{"kind":"push"}'],
-    ["an update with a delta that ends nowhere", '{"kind":"update","delta":{"from":0,"changes":{}}}'],
-    [
-      "an update with a change of no kind",
-      '{"kind":"update","delta":{"from":0,"to":1,"changes":{"a":[["move","a"]]}}}',
-    ],
-    ["an update with an outcome of nothing", '{"kind":"update","outcomes":[[1,null]]}'],
-    [
-      "a snapshot with a record that is a list",
-      '{"kind":"snapshot","part":0,"collection":"a","from":"","until":null,"records":[["a",[]]]}',
-    ],
+    ["an update as text", '{"kind":"update"}'],
     ["a gap that expects nothing", '{"kind":"gap","expected":0}'],
+    ["no bytes", bytesOfHex("")],
+    ["bytes of no kind", bytesOfHex("00 00 00 00")],
+    ["a push", bytesOfHex("10 01 00 03 e0")],
+    ["an update that ends behind its first byte", bytesOfHex("20")],
+    ["an update that says something else of everybody", bytesOfHex("20 10")],
+    ["an update with bytes behind its end", bytesOfHex("20 00 00")],
+    ["an update with a delta that ends nowhere", bytesOfHex("20 01 00")],
+    ["an update with a delta and something behind it", bytesOfHex("20 01 00 00 00 00")],
+    ["an update with more sections than bytes", bytesOfHex("20 01 00 00 7f")],
+    ["an update with more records than bytes", bytesOfHex("20 01 00 01 01 0161 7f")],
+    ["an update with fields of a shape that there is not", bytesOfHex("20 01 00 01 01 0161 01 01 05")],
+    ["an update with fields as before, and none before", bytesOfHex("20 01 00 01 01 0161 01 02 05")],
+    ["an update with an outcome of nothing", bytesOfHex("24 01 04")],
+    ["an update with a value of no kind", bytesOfHex("20 02 ff")],
+    ["an update with text that is none", bytesOfHex("20 02 c1 ff")],
+    ["a part of a snapshot with unknown flags", bytesOfHex("32 00 00 00 5b5d")],
+    ["a part of a snapshot without records", bytesOfHex("31 00 00 00")],
+    ["a part of a snapshot whose records are no JSON", bytesOfHex("31 00 00 00 5b")],
   ])("that cannot be read throws, so that the client asks again: %s", (_title, data) => {
     expect(() => decodeDown(data)).toThrow(Error);
   });
@@ -236,20 +260,18 @@ describe("a frame down", () => {
     const peer = fc.tuple(fc.string({ unit: "binary" }), json, json);
     fc.assert(
       fc.property(fc.array(peer, { maxLength: 4 }), (peers) => {
-        expect(decodeDown(encodeDown({ kind: "roster", peers }))).toEqual({ kind: "roster", peers });
+        expect(decodeDown(encodeText({ kind: "roster", peers }))).toEqual({ kind: "roster", peers });
       }),
       { numRuns: 100 },
     );
   });
 
-  test("is put together from shared texts without a change to them", () => {
+  test("is put together from shared bytes without a change to them", () => {
     const events: [string, string, Json][] = [["ann", "say", { text: '"}],' }]];
     const presence: ["set", string, Json][] = [["set", "ann", '\u2028"\\']];
-    const text = encodeUpdate({
-      mark: 1,
-      presence: JSON.stringify(presence),
-      events: JSON.stringify(events),
-    });
-    expect(decodeDown(text)).toEqual({ kind: "update", mark: 1, presence, events });
+    const shared = encodeShared({ presence, events });
+    const bytes = encodeUpdate({ mark: 1 }, shared);
+    expect(bytes.slice(-shared.length)).toEqual(shared);
+    expect(decodeDown(bytes)).toEqual({ kind: "update", mark: 1, presence, events });
   });
 });

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { actorPattern, decodeHello, encodeHello, type Hello } from "../../src/protocol/hello.ts";
+import { actorPattern, decodeHello, type Hello } from "../../src/protocol/hello.ts";
+import { encodeHello } from "../../src/protocol/hello-text.ts";
 
 const hello: Hello = {
   client: "actor-01.secret-0123456789",

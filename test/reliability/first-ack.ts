@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { decodeDown, encodeUp } from "../../src/protocol/codec.ts";
-import { encodeHello } from "../../src/protocol/hello.ts";
+import { decodeDown } from "../../src/protocol/codec.ts";
+import type { UpFrame } from "../../src/protocol/frames.ts";
+import { encodeHello } from "../../src/protocol/hello-text.ts";
 import { subprotocol } from "../../src/protocol/version.ts";
 import type { Json } from "../../src/schema/json.ts";
 
@@ -34,19 +35,21 @@ export async function firstAck(
   const startedAt = performance.now();
   let caughtUpMs = 0;
   const socket = new WebSocket(url.replace(/^http/, "ws"), [subprotocol, hello]);
+  socket.binaryType = "arraybuffer";
   socket.addEventListener("close", ({ code, reason }) => reject(new Error(`closed: ${code} ${reason}`)));
   socket.addEventListener("message", ({ data }) => {
-    const frame = decodeDown(data as string);
+    const frame = decodeDown(data);
     if (frame.kind === "error") reject(new Error(`${frame.code}: ${frame.message}`));
     if (frame.kind === "snapshot") reject(new Error("it was sent a snapshot, though it has everything"));
     if (frame.kind !== "update") return;
     if (frame.tag === 0) {
       caughtUpMs = performance.now() - startedAt;
-      socket.send(encodeUp({ kind: "push", first: 1, calls: [[rev, type, payload]], confirmed: 0 }));
+      const push: UpFrame = { kind: "push", first: 1, calls: [[rev, type, payload]], confirmed: 0 };
+      socket.send(JSON.stringify(push));
     }
     const [, outcome] = frame.outcomes?.[0] ?? [];
-    if (typeof outcome === "number")
-      resolve({ caughtUpMs, ackMs: performance.now() - startedAt, rev: outcome });
+    if (outcome?.kind === "accepted")
+      resolve({ caughtUpMs, ackMs: performance.now() - startedAt, rev: outcome.rev });
     else if (outcome !== undefined) reject(new Error(`the call came to ${JSON.stringify(outcome)}`));
   });
   try {

@@ -2,7 +2,7 @@ import { mkdtemp, open, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { DownFrame } from "../../src/protocol/frames.ts";
+import type { ReadFrame } from "../protocol/frame-reader.ts";
 import type { Chance } from "./chance.ts";
 import { SentFrames } from "./sent-frames.ts";
 import { readTrace, straceCommand, type SystemCall } from "./strace.ts";
@@ -23,7 +23,7 @@ const tracerTimeoutMs = 30_000;
 export interface Telling {
   readonly at: number;
   readonly actor: string;
-  readonly frame: DownFrame;
+  readonly frame: ReadFrame;
 }
 
 /** What became of a load under strace. */

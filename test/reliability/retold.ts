@@ -1,4 +1,4 @@
-import type { DownFrame } from "../../src/protocol/frames.ts";
+import { readFrame } from "../protocol/frame-reader.ts";
 import type { StoredMark } from "./stored-room.ts";
 import type { Outcome } from "./testimony.ts";
 
@@ -9,12 +9,13 @@ export async function hearAgain(roomUrl: string, clientId: string): Promise<Stor
   const hello = { client: clientId, schema: 1, epoch: null, rev: 0, confirmed: 0, birth: null };
   const encoded = Buffer.from(JSON.stringify(hello)).toString("base64url");
   const socket = new WebSocket(roomUrl.replace(/^http/, "ws"), ["deltaroom.v1", `hello.${encoded}`]);
+  socket.binaryType = "arraybuffer";
   const { promise, resolve, reject } = Promise.withResolvers<StoredMark>();
   socket.addEventListener("close", ({ code }) => reject(new Error(`${roomUrl} closed with ${code}`)));
   socket.addEventListener("message", ({ data }) => {
-    const text = String(data);
-    const frame = JSON.parse(text) as DownFrame;
-    socket.send(JSON.stringify({ kind: "ack", bytes: Buffer.byteLength(text) }));
+    const raw = data instanceof ArrayBuffer ? new Uint8Array(data) : String(data);
+    const frame = readFrame(raw);
+    socket.send(JSON.stringify({ kind: "ack", bytes: Buffer.byteLength(raw) }));
     if (frame.kind !== "update" || frame.tag !== 0) return;
     const outcomes = new Map<number, Outcome>((frame.outcomes ?? []).map(([id, outcome]) => [id, outcome]));
     // What it had confirmed is not told any more; ids have no gaps.

@@ -1,13 +1,14 @@
-import type { DownFrame } from "../../src/protocol/frames.ts";
+import { readFrame, type ReadFrame } from "../protocol/frame-reader.ts";
 
 const headEnd = Buffer.from("\r\n\r\n");
 const textOpcode = 1;
+const bytesOpcode = 2;
 
 /** A frame of the room on its way to a client. */
 export interface SentFrame {
   /** Where in the trace its first byte left. */
   readonly at: number;
-  readonly frame: DownFrame;
+  readonly frame: ReadFrame;
 }
 
 /** What leaves by one socket, read as HTTP and, after a 101, as WebSocket frames of RFC 6455. */
@@ -23,8 +24,7 @@ export class SentFrames {
     if (!this.#isUpgraded && !this.#upgrade(at)) return [];
     const frames: SentFrame[] = [];
     for (let frame = this.#next(); frame !== undefined; frame = this.#next()) {
-      if (frame.text !== undefined)
-        frames.push({ at: this.#firstAt, frame: JSON.parse(frame.text) as DownFrame });
+      if (frame.data !== undefined) frames.push({ at: this.#firstAt, frame: readFrame(frame.data) });
       this.#firstAt = at; // what is left began after the end of that one
     }
     return frames;
@@ -39,8 +39,8 @@ export class SentFrames {
     return this.#isUpgraded;
   }
 
-  /** Takes the next frame off; without a text for one that is not the room's. Undefined when it is not all here. */
-  #next(): { readonly text: string | undefined } | undefined {
+  /** Takes the next frame off; without data for one that is not the room's. Undefined when it is not all here. */
+  #next(): { readonly data: string | Uint8Array | undefined } | undefined {
     const bytes = this.#bytes;
     if (bytes.byteLength < 2) return undefined;
     const first = bytes.readUInt8(0);
@@ -56,10 +56,13 @@ export class SentFrames {
     }
     if (bytes.byteLength < from + length) return undefined;
     const opcode = first & 0x0f;
-    if (opcode === textOpcode && first !== 0x81)
+    const isMessage = opcode === textOpcode || opcode === bytesOpcode;
+    // The continuation of a message would have the opcode 0.
+    if (opcode === 0 || (isMessage && first !== 0x80 + opcode))
       throw new Error("a message came in pieces or compressed, which is not read here");
-    const text = opcode === textOpcode ? bytes.subarray(from, from + length).toString() : undefined;
+    const payload = bytes.subarray(from, from + length);
     this.#bytes = bytes.subarray(from + length);
-    return { text };
+    if (opcode === bytesOpcode) return { data: new Uint8Array(payload) };
+    return { data: opcode === textOpcode ? payload.toString() : undefined };
   }
 }

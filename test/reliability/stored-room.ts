@@ -1,10 +1,10 @@
 import { DatabaseSync } from "node:sqlite";
 import { defaultLimits } from "../../src/core/limits.ts";
 import { wake } from "../../src/core/memory.ts";
-import type { WireChanges } from "../../src/core/changes.ts";
 import { journalSlots } from "../../src/room/journal.ts";
 import { jsonSnapshot } from "../../src/room/json-snapshot.ts";
 import { SqliteStorage } from "../../src/room/sqlite-storage.ts";
+import { readDelta, type ReadDelta } from "../protocol/frame-reader.ts";
 import { ledger, ledgerLimits, type LedgerJson } from "./ledger.ts";
 import type { Outcome } from "./testimony.ts";
 
@@ -94,8 +94,7 @@ export function readTables(database: DatabaseSync): StoredRoom {
     const from = Number(row["from"]);
     if (next !== n + 1 || from !== rev)
       throw new Error(`flush ${n} at ${rev} is followed by ${next} from ${from}`);
-    const { changes } = JSON.parse(String(row["body"])) as { changes: WireChanges };
-    applyChanges(collections, changes);
+    applyDelta(collections, readDelta(row["body"] as Uint8Array));
     for (const marked of JSON.parse(String(row["marks"])) as Marked[]) addOutcomes(marks, marked);
     n = next;
     rev = Number(row["to"]);
@@ -104,12 +103,15 @@ export function readTables(database: DatabaseSync): StoredRoom {
   return { ledger: found as LedgerJson, checkpointRev: room.rev, marks };
 }
 
-function applyChanges(collections: { [name: string]: { [id: string]: object } }, changes: WireChanges): void {
-  for (const [name, section] of Object.entries(changes)) {
+function applyDelta(
+  collections: { [name: string]: { [id: string]: object } },
+  { sections }: ReadDelta,
+): void {
+  for (const [name, entries] of sections) {
     const records = (collections[name] ??= {});
-    for (const change of section) {
-      if (change[0] !== "put") throw new Error(`the ledger knows no ${change[0]}`);
-      records[change[1]] = change[2];
+    for (const entry of entries) {
+      if (entry[0] !== "put") throw new Error(`the ledger knows no ${entry[0]}`);
+      records[entry[2]] = entry[3];
     }
   }
 }

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import type { DownFrame } from "../../src/protocol/frames.ts";
+import type { ReadFrame, Result } from "../protocol/frame-reader.ts";
 import { longMark, textOf, type Entry, type LedgerJson } from "./ledger.ts";
 
 /** What a call came to: the revision at which it was committed, or the refusal. */
-export type Outcome = number | { readonly code: string; readonly message: string; readonly data?: unknown };
+export type Outcome = Result;
 
 /** `lost`: shown to somebody, and gone. `doubled`: executed twice. `altered`: there, but not as it was told. */
 export type Violation = {
@@ -44,14 +44,17 @@ export class Testimony {
   }
 
   /** Somebody was sent this frame; `names` are those of its client's calls, from `clientReqId` 1 on. */
-  hearFrame(frame: DownFrame, names: readonly string[]): void {
+  hearFrame(frame: ReadFrame, names: readonly string[]): void {
     if (frame.kind === "welcome") this.hearEpoch(frame.epoch);
     if (frame.kind === "snapshot" && frame.collection === "entries") {
       for (const [name, fields] of frame.records) this.hearEntry(name, fields as unknown as Entry);
     }
     if (frame.kind !== "update") return;
-    for (const change of frame.delta?.changes["entries"] ?? []) {
-      if (change[0] === "put") this.hearEntry(change[1], change[2] as unknown as Entry);
+    for (const [collection, entries] of frame.delta?.sections ?? []) {
+      if (collection !== "entries") continue;
+      for (const entry of entries) {
+        if (entry[0] === "put") this.hearEntry(entry[2], entry[3] as unknown as Entry);
+      }
     }
     if (frame.delta !== undefined) this.hearRev(frame.delta.to);
     for (const [id, outcome] of frame.outcomes ?? []) {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { DownFrame } from "../../src/protocol/frames.ts";
+import type { ReadFrame } from "../protocol/frame-reader.ts";
 import type { StoredMark, StoredRoom } from "./stored-room.ts";
 import { Testimony, type Outcome, type Violation } from "./testimony.ts";
 import type { WireWriter } from "./wire-writer.ts";
@@ -14,7 +14,7 @@ export class Told {
     this.#writers = writers;
   }
 
-  hear(actor: string, frame: DownFrame): void {
+  hear(actor: string, frame: ReadFrame): void {
     this.testimony.hearFrame(frame, this.#writerAt(actor).names);
     const known = this.#outcomes.get(actor) ?? new Map<number, Outcome>();
     this.#outcomes.set(actor, known);

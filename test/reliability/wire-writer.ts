@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import type { DownFrame, UpFrame, WireCall } from "../../src/protocol/frames.ts";
+import type { UpFrame, WireCall } from "../../src/protocol/frames.ts";
+import { readFrame, type ReadFrame } from "../protocol/frame-reader.ts";
 import { ClientCopy } from "../room/client-copy.ts";
 import type { Chance } from "./chance.ts";
 import { inventCall } from "./ledger-call.ts";
@@ -91,8 +92,11 @@ export class WireWriter {
     this.#owedFrames = 0;
     const encoded = Buffer.from(JSON.stringify(hello)).toString("base64url");
     const socket = new WebSocket(this.#url, ["deltaroom.v1", `hello.${encoded}`]);
+    socket.binaryType = "arraybuffer";
     this.#socket = socket;
-    socket.addEventListener("message", ({ data }) => this.#hear(String(data), isUnsure));
+    socket.addEventListener("message", ({ data }) => {
+      this.#hear(data instanceof ArrayBuffer ? new Uint8Array(data) : String(data), isUnsure);
+    });
     socket.addEventListener("close", ({ code, reason }) => {
       if (code >= 3000) this.#testimony.accuse("altered", `${this.name} was closed: ${code} ${reason}`);
       this.#socket = undefined;
@@ -171,15 +175,18 @@ export class WireWriter {
 
   // ── down ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #hear(text: string, isUnsure: boolean): void {
-    const frame = JSON.parse(text) as DownFrame;
+  #hear(raw: string | Uint8Array, isUnsure: boolean): void {
+    const frame = readFrame(raw);
     const known =
       frame.kind === "update" ? frame.outcomes?.filter(([id]) => this.#copy.outcomes.has(id)) : [];
     this.retold += known?.length ?? 0;
     try {
       this.#copy.take(this.#chance.happens(comparedShare) ? frame : withoutChecksums(frame));
     } catch (error) {
-      this.#testimony.accuse("altered", `${this.name}: ${String(error)}: ${text.slice(0, 200)}`);
+      this.#testimony.accuse(
+        "altered",
+        `${this.name}: ${String(error)}: ${JSON.stringify(frame).slice(0, 200)}`,
+      );
     }
     this.#testimony.hearFrame(frame, this.names);
     if (frame.kind === "welcome") {
@@ -192,7 +199,7 @@ export class WireWriter {
     } else if (frame.kind === "gap") {
       this.#next = frame.expected;
     } else if (frame.kind === "error") this.#obey(frame);
-    this.#owe(Buffer.byteLength(text));
+    this.#owe(Buffer.byteLength(raw));
   }
 
   /** It is caught up: what has no answer is sent again, and some of what has one. */
@@ -204,7 +211,7 @@ export class WireWriter {
     this.#pump();
   }
 
-  #obey({ clientReqId, retryAfterMs = 0, code, message }: Extract<DownFrame, { kind: "error" }>): void {
+  #obey({ clientReqId, retryAfterMs = 0, code, message }: Extract<ReadFrame, { kind: "error" }>): void {
     if (clientReqId === undefined || code !== "rate-limited")
       return this.#testimony.accuse("altered", `${this.name} was told ${code}: ${message}`);
     this.#next = clientReqId;
@@ -225,7 +232,7 @@ export class WireWriter {
   }
 }
 
-function withoutChecksums(frame: DownFrame): DownFrame {
+function withoutChecksums(frame: ReadFrame): ReadFrame {
   if (frame.kind !== "update") return frame;
   const { checksums: _, ...rest } = frame;
   return rest;

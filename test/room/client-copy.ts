@@ -1,24 +1,28 @@
-import type {
-  DownFrame,
-  PeerChange,
-  SnapshotPart,
-  Update,
-  WireOutcome,
-  Welcome,
-} from "../../src/protocol/frames.ts";
+import type { PeerChange, TextFrame, Welcome } from "../../src/protocol/frames.ts";
+import type { ReadFrame, ReadPart, ReadUpdate, Result } from "../protocol/frame-reader.ts";
+import { RecordNames, type NamedChanges } from "../protocol/record-names.ts";
 
 type Record = { readonly [field: string]: unknown };
 /** Collection → id → record; collections without a record are left out. */
 export type Collections = { [collection: string]: { [id: string]: Record } };
 
-interface Base {
-  readonly records: Map<string, Record>;
-  parts: number;
+/** An update in which records go by their ids. */
+export interface SeenUpdate extends Omit<ReadUpdate, "delta"> {
+  readonly delta?: { readonly from: number; readonly to: number; readonly changes: NamedChanges };
+}
+
+/** A frame as whoever keeps a copy sees it. */
+export type SeenFrame = TextFrame | ReadPart | SeenUpdate;
+
+class Base {
+  readonly records = new Map<string, Record>();
+  readonly names = new RecordNames();
+  parts = 0;
 }
 
 /**
  * What a client knows by the frames that it was sent, and a judge of them: `take` throws for a frame that breaks the
- * protocol. Written against docs and frames only, with nothing of the room's or the client's own code.
+ * protocol. Written after docs/PROTOCOL.md only, with nothing of the room's or the client's own code.
  */
 export class ClientCopy {
   welcome: Welcome | undefined;
@@ -26,19 +30,19 @@ export class ClientCopy {
   rev = 0;
   mark = 0;
   /** Every outcome ever told, by `clientReqId`: a revision, or the refusal. */
-  readonly outcomes = new Map<number, WireOutcome[1]>();
+  readonly outcomes = new Map<number, Result>();
   /** Everybody else who is here, by actor. */
   readonly peers = new Map<string, { user: unknown; presence: unknown }>();
   readonly events: [actor: string | null, event: string, payload: unknown][] = [];
-  #base: Base = { records: new Map(), parts: 0 };
+  #base = new Base();
   #arriving: Base | undefined;
   /** The epoch that the welcome named; the copy's own once it has a state of it. */
   #greetedEpoch: string | null = null;
 
-  /** A new socket begins with a welcome; what was half here is forgotten. */
-  reconnect(): void {
+  /** A new socket begins with a welcome; what was half here is forgotten, unless the hello says that it was kept. */
+  reconnect(keepsParts = false): void {
     this.welcome = undefined;
-    this.#arriving = undefined;
+    if (!keepsParts) this.#arriving = undefined;
   }
 
   get collections(): Collections {
@@ -61,45 +65,51 @@ export class ClientCopy {
     return confirmed;
   }
 
-  take(frame: DownFrame): void {
+  /** Takes a frame in, and answers it with ids in place of handles. */
+  take(frame: ReadFrame): SeenFrame {
     check((this.welcome === undefined) === (frame.kind === "welcome"), "one welcome, and before all else");
     switch (frame.kind) {
       case "welcome":
         this.welcome = frame;
         this.#greetedEpoch = frame.epoch;
-        return;
+        return frame;
       case "snapshot":
-        return this.#takePart(frame);
+        this.#takePart(frame);
+        return frame;
       case "update":
         return this.#takeUpdate(frame);
       case "roster":
         this.peers.clear();
         for (const [actor, user, presence] of frame.peers) this.peers.set(actor, { user, presence });
-        return check(!this.peers.has(this.welcome?.actor ?? ""), "the roster is of others");
+        check(!this.peers.has(this.welcome?.actor ?? ""), "the roster is of others");
+        return frame;
       case "gap":
       case "error":
-        return;
+        return frame;
       default:
-        frame satisfies never;
+        return frame satisfies never;
     }
   }
 
-  #takePart({ part, collection, from, until, records }: SnapshotPart): void {
-    if (part === 0) this.#arriving = { records: new Map(), parts: 0 };
+  #takePart({ part, collection, from, until, records }: ReadPart): void {
+    if (part === 0) this.#arriving = new Base();
     const arriving = this.#arriving;
     check(arriving !== undefined && arriving.parts === part, `part ${part} follows part ${part - 1}`);
     for (const key of arriving.records.keys()) {
       const [name, id] = JSON.parse(key) as [string, string];
       if (name === collection && id >= from && (until === null || id < until)) arriving.records.delete(key);
     }
-    for (const [id, record] of records) {
+    for (const [id, record, handle] of records) {
       check(id >= from && (until === null || id < until), `${id} is in [${from}, ${until})`);
       arriving.records.set(keyOf(collection, id), record);
+      arriving.names.name(collection, id, handle);
     }
     arriving.parts += 1;
   }
 
-  #takeUpdate({ mark, outcomes, parts, delta, checksums, presence, events }: Update): void {
+  #takeUpdate({ delta, ...update }: ReadUpdate): SeenUpdate {
+    const { mark, outcomes, parts, checksums, presence, events } = update;
+    let changes: NamedChanges = {};
     const lowest = parts === undefined ? this.rev : this.#finishSnapshot(parts);
     if (delta !== undefined) {
       check(this.epoch === this.#greetedEpoch, "a delta is of the epoch that the client has");
@@ -108,8 +118,9 @@ export class ClientCopy {
         `a delta from ${delta.from} meets revision ${this.rev}`,
       );
       check(delta.to >= lowest, `a delta to ${delta.to} does not lead back from ${lowest}`);
-      for (const [collection, changes] of Object.entries(delta.changes)) {
-        for (const change of changes) this.#apply(collection, change);
+      changes = this.#base.names.take(delta);
+      for (const [collection, section] of Object.entries(changes)) {
+        for (const change of section) this.#apply(collection, change);
       }
       this.rev = delta.to;
     }
@@ -121,11 +132,12 @@ export class ClientCopy {
     for (const [id, outcome] of outcomes ?? []) this.#takeOutcome(id, outcome);
     for (const change of presence ?? []) this.#takePeer(change);
     this.events.push(...(events ?? []));
+    return { ...update, ...(delta && { delta: { from: delta.from, to: delta.to, changes } }) };
   }
 
   /** Puts the parts in place of what was here, and answers the revision below which their delta may not end. */
   #finishSnapshot(parts: number): number {
-    const arriving = parts === 0 ? { records: new Map(), parts: 0 } : this.#arriving;
+    const arriving = parts === 0 ? new Base() : this.#arriving;
     check(arriving?.parts === parts, `${parts} parts were sent, ${arriving?.parts} are here`);
     this.#base = arriving;
     this.#arriving = undefined;
@@ -135,10 +147,7 @@ export class ClientCopy {
     return 0;
   }
 
-  #apply(
-    collection: string,
-    [kind, id, fields, unset = []]: readonly [string, string, Record?, string[]?],
-  ): void {
+  #apply(collection: string, [kind, id, fields, unset = []]: NamedChanges[string][number]): void {
     const key = keyOf(collection, id);
     const before = this.#base.records.get(key);
     if (kind === "delete") return void this.#base.records.delete(key);
@@ -163,7 +172,7 @@ export class ClientCopy {
     check(here === there, `at revision ${this.rev} the checksums are ${here}, not ${there}`);
   }
 
-  #takeOutcome(id: number, outcome: WireOutcome[1]): void {
+  #takeOutcome(id: number, outcome: Result): void {
     const known = this.outcomes.get(id);
     // Asked again for what was confirmed, or by another call under the id, the room says that it is so.
     const isNoAnswer = typeof outcome === "object" && ["too-old", "id-conflict"].includes(outcome.code);

@@ -36,6 +36,7 @@ describe("connecting", () => {
       user: { id: "bob", name: "BOB" },
       role: "writer",
       birth: 1,
+      isCompact: false,
       limits: Object.fromEntries(told.map((limit) => [limit, defaultLimits[limit]])),
     });
     expect(await bob.next("update")).toEqual({
@@ -173,7 +174,7 @@ describe("connecting", () => {
     const thief = room.client({ actor: "actor-alice" });
     await thief.open();
     expect(await thief.closed()).toEqual({ closeCode: 4411, reason: "id-conflict" });
-    expect(thief.texts).toEqual([]);
+    expect(thief.kinds).toEqual([]);
     alice.cut();
     await thief.open();
     expect(await thief.closed()).toMatchObject({ closeCode: 4411 });

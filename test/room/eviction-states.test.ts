@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { DownFrame } from "../../src/protocol/frames.ts";
+import type { SeenFrame } from "./client-copy.ts";
 import { withLoneRoom, type LoneClient, type LoneRoom } from "./lone-room.ts";
 import { put } from "./rooms.ts";
 
@@ -75,7 +75,7 @@ class Scene {
  * A frame without what may come once more after a sleep: that it is time to send again, who is here, which is judged by
  * what the client knows, and checksums, which the copy has compared.
  */
-function newsOf(frame: DownFrame): object[] {
+function newsOf(frame: SeenFrame): object[] {
   if (frame.kind === "gap" || frame.kind === "roster") return [];
   const { checksums: _, ...news } = { checksums: undefined, ...frame };
   return [news];

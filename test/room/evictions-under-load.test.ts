@@ -1,7 +1,6 @@
 import { expect, it, vi } from "vitest";
-import type { DownFrame } from "../../src/protocol/frames.ts";
 import { approach, until, viewOf, type Entered } from "../client/enter.ts";
-import type { Collections } from "./client-copy.ts";
+import type { Collections, SeenFrame } from "./client-copy.ts";
 import { newSmallRoom, newThriftyRoom, put, type AnyRoom } from "./rooms.ts";
 import type { Call, WireClient } from "./wire-client.ts";
 
@@ -87,8 +86,8 @@ class WireWorker implements Worker {
   }
 
   mishaps(): unknown[] {
-    const { closing, copy, texts } = this.#client;
-    const refusals = texts.map((text) => JSON.parse(text) as DownFrame).filter(isRefusal);
+    const { closing, copy, frames } = this.#client;
+    const refusals = frames.filter(isRefusal);
     const wrong = this.#calls.filter(
       (call, index) => (typeof copy.outcomes.get(index + 1) === "number") === (call === refuse),
     );
@@ -145,7 +144,7 @@ class RealWorker implements Worker {
   }
 }
 
-function isRefusal({ kind }: DownFrame): boolean {
+function isRefusal({ kind }: Pick<SeenFrame, "kind">): boolean {
   return kind === "error" || kind === "gap";
 }
 

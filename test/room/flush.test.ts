@@ -33,7 +33,7 @@ describe("a flush", () => {
 
   it("comes at most once an interval while commits keep coming", async () => {
     await withLoneRoom({ limits: { flushIntervalMs: 20 } }, (room) => {
-      expect(flushTimes(room, 100)).toEqual([0, 20, 40, 60, 80, 100]);
+      expect(flushTimes(room, 100)).toEqual([0, 40, 60, 80, 100]);
     });
   });
 
@@ -43,7 +43,7 @@ describe("a flush", () => {
       alice.push(edit(1));
       alice.push(edit(2));
       alice.take();
-      room.now += 17; // and no timer runs
+      room.now += 33; // and no timer runs
       alice.push(edit(3));
       expect(alice.take()).toMatchObject([
         {
@@ -62,7 +62,7 @@ describe("a flush", () => {
       alice.push(edit(1));
       room.now -= 3_600_000;
       alice.push(edit(2));
-      room.pass(20);
+      room.pass(40);
       expect(alice.copy.rev).toBe(2);
     });
   });
@@ -87,7 +87,7 @@ describe("a flush", () => {
       alice.push(edit(2), edit(3));
       alice.pushAt(3, edit(3));
       alice.pushAt(2, edit(2));
-      room.pass(20);
+      room.pass(40);
       const outcomes = alice
         .take()
         .flatMap((frame) => (frame.kind === "update" ? (frame.outcomes ?? []) : []));
@@ -98,15 +98,28 @@ describe("a flush", () => {
   });
 });
 
+/** A delta of enough operations to be worth its row. */
+const many = { from: 0, to: 100 };
+
 describe("the pace", () => {
   it("is that of the interval for few frames, and slower for many", () => {
     const pace = new FlushPace(16);
-    pace.flushed(1_000, 10, undefined);
+    pace.flushed(1_000, 10, many, undefined);
     expect(pace.dueAt(1_000)).toBe(1_016);
-    pace.flushed(2_000, 1_000, undefined);
-    expect(pace.dueAt(2_000)).toBe(2_036);
-    pace.flushed(3_000, 100_000, undefined);
+    pace.flushed(2_000, 1_000, many, undefined);
+    expect(pace.dueAt(2_000)).toBe(2_060);
+    pace.flushed(3_000, 100_000, many, undefined);
     expect(pace.dueAt(3_000)).toBe(3_250);
+  });
+
+  it("is half of that while a flush has few operations, each of which is a row all the same", () => {
+    const pace = new FlushPace(16);
+    pace.flushed(1_000, 10, { from: 5, to: 8 }, undefined);
+    expect(pace.dueAt(1_000)).toBe(1_032);
+    pace.flushed(2_000, 10, { from: 12, to: 20 }, undefined);
+    expect(pace.dueAt(2_000)).toBe(2_016);
+    pace.flushed(3_000, 10, undefined, undefined);
+    expect(pace.dueAt(3_000)).toBe(3_032);
   });
 
   it("slows down when timers come late, and recovers", () => {
@@ -115,10 +128,10 @@ describe("the pace", () => {
     const flush = (lateMs: number) => {
       const dueAt = pace.dueAt(now);
       now = dueAt + lateMs;
-      pace.flushed(now, 1, dueAt);
+      pace.flushed(now, 1, many, dueAt);
       return pace.dueAt(now) - now;
     };
-    pace.flushed(now, 1, undefined);
+    pace.flushed(now, 1, many, undefined);
     const slowed = Array.from({ length: 30 }, () => flush(1_000));
     expect(slowed[0]).toBe(24);
     expect(slowed.at(-1)).toBe(250);
@@ -126,7 +139,57 @@ describe("the pace", () => {
     expect(recovering.at(-1)).toBe(16);
   });
 
-  it("of 0 milliseconds flushes every message", async () => {
+  it("slows down while calls wait to be read, and not for a client that is far away", () => {
+    const pace = new FlushPace(16);
+    let now = 0;
+    let rev = 0;
+    /** One interval, in which calls come that were made `agesMs` ago. */
+    const flush = (...agesMs: readonly number[]) => {
+      now = pace.dueAt(now);
+      const made = agesMs.map((ageMs) => rev - 10 * Math.ceil(ageMs / 16)).filter((baseRev) => baseRev >= 0);
+      for (const baseRev of made) pace.heard(now, baseRev);
+      pace.flushed(now, 1, { from: rev, to: (rev += 10) }, now);
+      return pace.dueAt(now) - now;
+    };
+    pace.flushed(now, 1, { from: rev, to: (rev += 10) }, undefined);
+    const far = Array.from({ length: 100 }, () => flush(800));
+    expect(far.at(-1)).toBe(16);
+    const near = Array.from({ length: 100 }, () => flush(32, 800));
+    expect(near.at(-1)).toBe(16);
+    const behind = Array.from({ length: 20 }, () => flush(800, 1_500));
+    expect(behind.at(-1)).toBe(250);
+    const recovering = Array.from({ length: 60 }, () => flush(32));
+    expect(recovering.at(-1)).toBe(16);
+  });
+
+  it("of 0 milliseconds flushes once for all that has come together", async () => {
+    await withLoneRoom({ limits: { flushIntervalMs: 0 } }, (room) => {
+      const alice = room.join("actor-alice");
+      const bob = room.join("actor-bobby");
+      room.together(() => {
+        for (let x = 0; x < 5; x++) {
+          alice.push(edit(x));
+          bob.push(edit(x));
+        }
+      });
+      expect(room.rows).toHaveLength(1);
+    });
+  });
+
+  it("of 0 milliseconds does not wait for a timer that never gets its turn", async () => {
+    await withLoneRoom({ limits: { flushIntervalMs: 0 } }, (room) => {
+      const alice = room.join("actor-alice");
+      room.together(() => {
+        for (let x = 0; x < 20; x++) {
+          alice.push(edit(x));
+          room.now += 1;
+        }
+      });
+      expect(room.rows.length).toBeGreaterThan(2);
+    });
+  });
+
+  it("of 0 milliseconds flushes every message that comes alone", async () => {
     await withLoneRoom({ limits: { flushIntervalMs: 0 } }, (room) => {
       const alice = room.join("actor-alice");
       for (let x = 0; x < 5; x++) alice.push(edit(x));
@@ -166,7 +229,7 @@ describe("a checkpoint", () => {
       const alice = room.join("actor-alice");
       for (let x = 0; x < 40; x++) {
         alice.push(put("shapes", `s${x}`, { x, y: 0 }));
-        room.pass(20);
+        room.pass(40);
       }
       for (let at = 0; at < 10; at++) {
         alice.send({ kind: "presence", presence: { at } });

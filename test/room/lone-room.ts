@@ -2,21 +2,26 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { defaultLimits, type Limits } from "../../src/core/limits.ts";
 import type { RoomStorage } from "../../src/core/storage.ts";
-import { decodeDown } from "../../src/protocol/codec.ts";
-import type { DownFrame, UpFrame, WireCall } from "../../src/protocol/frames.ts";
+import { frameBytes } from "../../src/protocol/codec.ts";
+import type { UpFrame, WireCall } from "../../src/protocol/frames.ts";
 import type { Hello } from "../../src/protocol/hello.ts";
 import { journalSlots } from "../../src/room/journal.ts";
 import { Room, type Identity, type RoomRules } from "../../src/room/room.ts";
 import type { Attachment, Session } from "../../src/room/session.ts";
 import { SqliteStorage } from "../../src/room/sqlite-storage.ts";
 import type { AnyRoomDefinition } from "../../src/schema/definition.ts";
-import { ClientCopy } from "./client-copy.ts";
+import { ClientCopy, type Collections, type SeenFrame } from "./client-copy.ts";
+import { readFrame } from "../protocol/frame-reader.ts";
+import { squeezed } from "../simulation/squeezed.ts";
 import { testBoard } from "./test-board.ts";
 import { serverMutators } from "./test-worker.ts";
 import type { Call } from "./wire-client.ts";
 
 /** Runs `story` with a room of its own, over storage of its own; whatever any of its sessions was sent is judged at the end. */
-export async function withLoneRoom(options: LoneRoomOptions, story: (room: LoneRoom) => void): Promise<void> {
+export async function withLoneRoom(
+  options: LoneRoomOptions,
+  story: (room: LoneRoom) => void | Promise<void>,
+): Promise<void> {
   const stub = env.SCRATCH.getByName(`scratch-${crypto.randomUUID()}`);
   await runInDurableObject(stub, (_, { storage }) => story(new LoneRoom(storage, options)));
 }
@@ -43,6 +48,9 @@ export class LoneRoom {
   /** What `ports.abort` was told; undefined while the instance lives. */
   aborted: string | undefined;
   readonly logged: string[] = [];
+  /** Pages compressed so far; none more is until `holdsDeflate` has resolved. */
+  deflated = 0;
+  holdsDeflate: Promise<void> | undefined;
   /** Set to a message to have writes of that kind fail. */
   readonly failing: {
     append?: string | undefined;
@@ -50,16 +58,18 @@ export class LoneRoom {
     room?: string | undefined;
     page?: string | undefined;
     pageRecords?: string | undefined;
+    saveDeflated?: string | undefined;
   } = {};
   readonly sql: SqlStorage;
   /** Another instance over the same storage, with a clock of its own. */
   readonly rival: () => LoneRoom;
   readonly #storage: RoomStorage;
-  readonly #definition: AnyRoomDefinition;
+  #definition: AnyRoomDefinition;
   readonly #limits: Limits;
   readonly #rules: RoomRules;
   readonly #clients: LoneClient[] = [];
   #timers: Timer[] = [];
+  #isTogether = false;
   #epochs = 0;
 
   constructor(storage: DurableObjectStorage, options: LoneRoomOptions) {
@@ -85,8 +95,29 @@ export class LoneRoom {
     if (typeof joined === "string") throw new Error(joined);
     client.session = joined;
     this.#clients.push(client);
+    this.runDue();
     client.take();
     return client;
+  }
+
+  /** Joins once more as a client that has lost its connection, and has kept what came of a snapshot. */
+  rejoin(before: LoneClient, hello: Partial<Hello>): LoneClient {
+    before.copy.reconnect(true);
+    const client = new LoneClient(this, before.actor, before.copy);
+    const joined = this.room.join(client.socket, client.hello(hello), { user: null, role: "writer" });
+    if (typeof joined === "string") throw new Error(joined);
+    client.session = joined;
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** The state, with collections without a record left out. */
+  get collections(): Collections {
+    const { state } = this.room.read();
+    const names = Object.keys(this.#definition.collections).filter((name) => state.ids(name).length > 0);
+    return Object.fromEntries(
+      names.map((name) => [name, Object.fromEntries(state.ids(name).map((id) => [id, state.get(name, id)]))]),
+    ) as Collections;
   }
 
   /** Lets time pass, and every timer run that is due by then. */
@@ -102,6 +133,24 @@ export class LoneRoom {
     this.now = until;
   }
 
+  /** Has what `story` does come all at once: no timer gets its turn before the end. */
+  together(story: () => void): void {
+    this.#isTogether = true;
+    story();
+    this.#isTogether = false;
+    this.runDue();
+  }
+
+  /** Runs the timers that were set for this very moment. */
+  runDue(): void {
+    while (!this.#isTogether) {
+      const due = this.#timers.find(({ at }) => at <= this.now);
+      if (due === undefined) return;
+      this.#timers = this.#timers.filter((timer) => timer !== due);
+      due.run();
+    }
+  }
+
   get hasTimer(): boolean {
     return this.#timers.length > 0;
   }
@@ -113,6 +162,12 @@ export class LoneRoom {
     for (const client of this.#clients.filter(({ closed, attachment }) => !closed && attachment)) {
       client.session = this.room.restore(client.socket, structuredClone(client.attachment) as Attachment);
     }
+  }
+
+  /** Another version of the app takes over, as a deploy that keeps sockets would have it. */
+  redeploy(definition: AnyRoomDefinition): void {
+    this.#definition = definition;
+    this.evict();
   }
 
   /** `[n, from, to]` of each journal row. */
@@ -138,6 +193,11 @@ export class LoneRoom {
         return () => void (this.#timers = this.#timers.filter((other) => other !== timer));
       },
       newEpoch: () => `epoch-${++this.#epochs}`,
+      deflate: async (bytes) => {
+        this.deflated += 1;
+        await this.holdsDeflate;
+        return squeezed(bytes);
+      },
       abort: (reason) => void (this.aborted = reason),
       log: (event) => void this.logged.push(event),
     });
@@ -159,19 +219,22 @@ export class LoneRoom {
 /** A client whose socket is a pair of lists. */
 export class LoneClient {
   readonly actor: string;
-  readonly copy = new ClientCopy();
+  readonly copy: ClientCopy;
+  /** Every frame so far. */
+  readonly seen: SeenFrame[] = [];
+  /** The epoch of the welcome. */
+  greetedEpoch = "";
   session: Session | undefined;
   attachment: Attachment | undefined;
   closed: { readonly closeCode: number; readonly reason: string } | undefined;
   sentBytes = 0;
-  lastText = "";
   readonly socket = {
-    send: (text: string) => {
-      const frame = decodeDown(text);
-      this.copy.take(frame);
-      this.sentBytes += new TextEncoder().encode(text).length;
+    send: (raw: string | Uint8Array) => {
+      this.sentBytes += frameBytes(raw);
+      const frame = this.copy.take(readFrame(raw, squeezed));
       this.#frames.push(frame);
-      this.lastText = text;
+      this.seen.push(frame);
+      if (frame.kind === "welcome") this.greetedEpoch = frame.epoch;
     },
     close: (closeCode: number, reason: string) => {
       this.attachment = undefined;
@@ -180,10 +243,11 @@ export class LoneClient {
     save: (attachment: Attachment) => void (this.attachment = structuredClone(attachment)),
   };
   readonly #lone: LoneRoom;
-  #frames: DownFrame[] = [];
+  #frames: SeenFrame[] = [];
   #nextId = 1;
 
-  constructor(lone: LoneRoom, actor: string) {
+  constructor(lone: LoneRoom, actor: string, copy = new ClientCopy()) {
+    this.copy = copy;
     this.#lone = lone;
     this.actor = actor;
   }
@@ -194,7 +258,7 @@ export class LoneClient {
   }
 
   /** Frames since the last time. */
-  take(): DownFrame[] {
+  take(): SeenFrame[] {
     return this.#frames.splice(0);
   }
 
@@ -205,6 +269,7 @@ export class LoneClient {
   sendRaw(data: unknown): void {
     if (this.session === undefined) throw new Error("not joined");
     this.#lone.room.receive(this.session, data);
+    this.#lone.runDue();
   }
 
   push(...calls: readonly Call[]): number {
@@ -225,5 +290,6 @@ export class LoneClient {
   leave(): void {
     this.closed ??= { closeCode: 1000, reason: "" };
     if (this.session !== undefined) this.#lone.room.leave(this.session);
+    this.#lone.runDue();
   }
 }

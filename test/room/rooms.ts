@@ -12,7 +12,7 @@ interface Row {
   readonly n: number;
   readonly from: number;
   readonly to: number;
-  readonly body: string;
+  readonly body: ArrayBuffer;
   readonly marks: string;
 }
 

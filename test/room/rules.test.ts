@@ -35,7 +35,7 @@ describe("a mutator", () => {
     const [alice, bob] = [await room.join(), await room.join()];
     const refusals = await alice.commit(edit, ["stumble", {}], edit);
     expect(refusals).toEqual([1, { code: "internal", message: "the room could not run this call" }, 2]);
-    expect(alice.texts.join()).not.toContain("secret detail");
+    expect(alice.heard).not.toContain("secret detail");
     await bob.until(({ rev }) => rev === 2);
     expect((await room.json()).collections).toEqual({ shapes: { s: { x: 1, y: 1 } } });
     await room.evict();

@@ -66,7 +66,7 @@ describe("presence", () => {
       bob.send({ kind: "presence", presence: { at: 7 } });
       bob.send({ kind: "presence", presence: { at: 8 } });
       expect(bob.take()).toEqual([]);
-      room.pass(20);
+      room.pass(40);
       const presence = [
         ["set", "actor-alice", { at: 5 }],
         ["join", "actor-bob", null, { at: 8 }],
@@ -80,12 +80,12 @@ describe("presence", () => {
     await withLoneRoom({ definition }, (room) => {
       const alice = room.join("actor-alice");
       const bob = room.join("actor-bob");
-      room.pass(20);
+      room.pass(40);
       expect([...bob.copy.peers]).toEqual([["actor-alice", { user: null, presence: {} }]]);
       expect([...alice.copy.peers.keys()]).toEqual(["actor-bob"]);
       room.evict();
       bob.leave();
-      room.pass(20);
+      room.pass(40);
       expect(alice.copy.peers.size).toBe(0);
     });
   });
@@ -128,7 +128,7 @@ describe("events", () => {
     );
   });
 
-  it("ride in one frame behind presence, and presence behind the state", async () => {
+  it("ride in one frame with presence and the state", async () => {
     await withLoneRoom({}, (room) => {
       const [alice, bob] = [room.join("actor-alice"), room.join("actor-bob")];
       alice.push(put("shapes", "s", { x: 0, y: 0 }));
@@ -137,7 +137,7 @@ describe("events", () => {
       alice.send({ kind: "presence", presence: { at: 1 } });
       alice.push(put("shapes", "s", { x: 1, y: 0 }));
       alice.send({ kind: "event", event: "wave", payload: { text: "b" } });
-      room.pass(20);
+      room.pass(40);
       const [frame, ...more] = bob.take();
       expect(more).toEqual([]);
       expect(frame).toEqual({
@@ -149,12 +149,6 @@ describe("events", () => {
           ["actor-alice", "wave", { text: "b" }],
         ],
       });
-      expect(Object.keys(JSON.parse(bob.lastText) as object)).toEqual([
-        "kind",
-        "delta",
-        "presence",
-        "events",
-      ]);
     });
   });
 

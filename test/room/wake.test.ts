@@ -82,8 +82,8 @@ describe("a room that wakes", () => {
   it("refuses storage that another version has written", async () => {
     const room = newTestRoom();
     await (await room.join()).commit(put("shapes", "s", { x: 0, y: 0 }));
-    await room.sql("UPDATE room SET layout = 3");
+    await room.sql("UPDATE room SET layout = 2");
     await room.evict();
-    await expect(room.get()).rejects.toThrow("storage has layout 3, known is 2");
+    await expect(room.get()).rejects.toThrow("storage has layout 2, known is 3");
   });
 });

@@ -1,9 +1,11 @@
 import { exports } from "cloudflare:workers";
-import type { DownFrame, UpFrame, WireCall } from "../../src/protocol/frames.ts";
-import { decodeDown, encodeUp } from "../../src/protocol/codec.ts";
-import { encodeHello, type Hello } from "../../src/protocol/hello.ts";
+import type { UpFrame, WireCall } from "../../src/protocol/frames.ts";
+import { frameBytes } from "../../src/protocol/codec.ts";
+import { type Hello } from "../../src/protocol/hello.ts";
+import { encodeHello } from "../../src/protocol/hello-text.ts";
 import { pingText, pongText, subprotocol } from "../../src/protocol/version.ts";
-import { ClientCopy } from "./client-copy.ts";
+import { ClientCopy, type SeenFrame } from "./client-copy.ts";
+import { readFrame, type Result } from "../protocol/frame-reader.ts";
 
 /** `[type, payload]`, with the client's own revision as `baseRev` unless another is said. */
 export type Call = readonly [type: string, payload: unknown, baseRev?: number];
@@ -21,11 +23,10 @@ export interface WireOptions {
   readonly allowHalfOpen?: boolean;
 }
 
-type FrameOf<K extends DownFrame["kind"]> = Extract<DownFrame, { kind: K }>;
+type FrameOf<K extends SeenFrame["kind"]> = Extract<SeenFrame, { kind: K }>;
 type Closing = { readonly closeCode: number; readonly reason: string };
 
 const patienceMs = 4_000;
-const utf8 = new TextEncoder();
 
 /**
  * A client that speaks the protocol and nothing else: it decides nothing, repeats nothing and waits for nothing by
@@ -35,8 +36,8 @@ export class WireClient {
   readonly actor: string;
   readonly secret: string;
   readonly copy = new ClientCopy();
-  /** Texts of every frame since the last `open`, heartbeats left out. */
-  texts: string[] = [];
+  /** Every frame since the last `open` or `forget` as it came, heartbeats left out. */
+  raws: (string | Uint8Array)[] = [];
   /** How the socket was closed; undefined while it is open. */
   closing: Closing | undefined;
   violation: Error | undefined;
@@ -49,7 +50,7 @@ export class WireClient {
   /** From the first welcome. */
   #birth: number | null = null;
   #socket: WebSocket | undefined;
-  #frames: DownFrame[] = [];
+  #frames: SeenFrame[] = [];
   /** How many of those a test has taken. */
   #taken = 0;
   #owedFrames = 0;
@@ -99,13 +100,14 @@ export class WireClient {
     const socket = response.webSocket;
     if (socket === null) throw new Error(`no socket but ${response.status}: ${await response.text()}`);
     this.copy.reconnect();
-    this.texts = [];
+    this.raws = [];
     this.#frames = [];
     this.#taken = 0;
     this.owedBytes = 0;
     this.#owedFrames = 0;
     this.closing = undefined;
     this.#socket = socket;
+    socket.binaryType = "arraybuffer";
     socket.addEventListener("message", ({ data }) => this.#socket === socket && this.#hear(data));
     socket.addEventListener(
       "close",
@@ -157,10 +159,10 @@ export class WireClient {
   }
 
   send(frame: UpFrame): void {
-    this.sendRaw(encodeUp(frame));
+    this.sendRaw(JSON.stringify(frame));
   }
 
-  sendRaw(data: string | ArrayBuffer): void {
+  sendRaw(data: string | ArrayBuffer | Uint8Array): void {
     if (this.#socket === undefined) throw new Error("no socket");
     this.#socket.send(data);
   }
@@ -178,16 +180,16 @@ export class WireClient {
   // ── down ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** The next frame that was not taken yet; it has to be of this kind. */
-  async next<K extends DownFrame["kind"]>(kind: K): Promise<FrameOf<K>> {
+  async next<K extends SeenFrame["kind"]>(kind: K): Promise<FrameOf<K>> {
     await this.#wait(() => this.#taken < this.#frames.length, `a frame ${kind}`);
-    const frame = this.#frames[this.#taken++] as DownFrame;
+    const frame = this.#frames[this.#taken++] as SeenFrame;
     if (frame.kind !== kind)
       throw new Error(`${this.actor} awaited ${kind} and got ${JSON.stringify(frame)}`);
     return frame as FrameOf<K>;
   }
 
   /** The frames that came since the last one taken, all taken now. */
-  rest(): DownFrame[] {
+  rest(): SeenFrame[] {
     const rest = this.#frames.slice(this.#taken);
     this.#taken = this.#frames.length;
     return rest;
@@ -206,24 +208,46 @@ export class WireClient {
     return updates.findLast(({ tag }) => tag !== undefined) as FrameOf<"update">;
   }
 
+  /** Every frame since the last `open` or `forget`. */
+  get frames(): readonly SeenFrame[] {
+    return this.#frames;
+  }
+
+  /** Every frame since the last `open` or `forget`, as text in which nothing that was said is left out. */
+  get heard(): string {
+    return this.#frames.map((frame) => JSON.stringify(frame)).join("\n");
+  }
+
+  /** Forgets what has come up to now. */
+  forget(): void {
+    this.raws = [];
+    this.#frames = [];
+    this.#taken = 0;
+  }
+
+  /** Kinds of the frames since the last `open` or `forget`. */
+  get kinds(): string[] {
+    return this.#frames.map(({ kind }) => kind);
+  }
+
   /** Pushes and waits until each call is answered; answers the outcomes. */
-  async commit(...calls: readonly Call[]): Promise<(number | { code: string })[]> {
+  async commit(...calls: readonly Call[]): Promise<Result[]> {
     const first = this.push(...calls);
     return await this.outcomesOf(first, calls.length);
   }
 
   /** Waits for the outcomes of `count` calls from `first` on. */
-  async outcomesOf(first: number, count = 1): Promise<(number | { code: string })[]> {
+  async outcomesOf(first: number, count = 1): Promise<Result[]> {
     const ids = Array.from({ length: count }, (_, index) => first + index);
     await this.until(({ outcomes }) => ids.every((id) => outcomes.has(id)), `outcomes of ${ids.join()}`);
-    return ids.map((id) => this.copy.outcomes.get(id) as number);
+    return ids.map((id) => this.copy.outcomes.get(id) as Result);
   }
 
   /** What the room has to say until it answers a frame that cannot be read; that answer is left out. */
-  async quiet(): Promise<DownFrame[]> {
+  async quiet(): Promise<SeenFrame[]> {
     const before = this.#frames.length;
     this.sendRaw("nonsense");
-    const isAnswer = (frame: DownFrame) =>
+    const isAnswer = (frame: SeenFrame) =>
       frame.kind === "error" && frame.message === "a frame is one JSON object";
     await this.#wait(() => this.#frames.slice(before).some(isAnswer), "an answer to nonsense");
     return this.rest().filter((frame) => !isAnswer(frame));
@@ -242,20 +266,18 @@ export class WireClient {
 
   #hear(data: unknown): void {
     if (data === pongText) this.#pongs += 1;
-    else this.#hearFrame(data as string);
+    else this.#hearFrame(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer));
     for (const listener of this.#listeners) listener();
   }
 
-  #hearFrame(text: string): void {
-    this.texts.push(text);
-    this.owedBytes += utf8.encode(text).length;
+  #hearFrame(raw: string | Uint8Array): void {
+    this.raws.push(raw);
+    this.owedBytes += frameBytes(raw);
     this.#owedFrames += 1;
     try {
-      const frame = decodeDown(text);
-      this.#frames.push(frame);
-      this.copy.take(frame);
+      this.#frames.push(this.copy.take(readFrame(raw)));
     } catch (error) {
-      this.violation ??= new Error(`${this.actor} got ${text.slice(0, 300)}`, { cause: error });
+      this.violation ??= new Error(`${this.actor} got ${String(raw).slice(0, 300)}`, { cause: error });
     }
     if (this.#options.acks ?? true) this.#ackInTime();
   }
@@ -277,7 +299,7 @@ export class WireClient {
   /** Looks again at everything that comes. */
   async #wait(isDone: () => boolean, what: string): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const newest = () => this.texts.at(-1)?.slice(0, 300) ?? "nothing";
+    const newest = () => String(this.raws.at(-1) ?? "nothing").slice(0, 300);
     const look = () => {
       if (this.violation !== undefined) reject(this.violation);
       else if (isDone()) resolve();

@@ -1,5 +1,6 @@
 import type { Checkpoint, JournalRow, RoomRow, RoomStorage } from "../../src/core/storage.ts";
 import { MemoryStorage } from "../core/memory-storage.ts";
+import { readDelta } from "../protocol/frame-reader.ts";
 import { Histories, Ledger } from "./ledger.ts";
 import type { Stage } from "./stage.ts";
 
@@ -19,6 +20,10 @@ export const reads = [
   "pages",
   "page",
   "pageRecords",
+  "deflatedRecords",
+  "undeflatedPages",
+  "saveDeflated",
+  "pagesBytes",
   "marks",
   "segments",
   "journal",
@@ -96,6 +101,11 @@ export class Disk {
       pages: () => reach("pages").pages(),
       page: (number, checkpoints) => reach("page").page(number, checkpoints),
       pageRecords: (number, checkpoints) => reach("pageRecords").pageRecords(number, checkpoints),
+      deflatedRecords: (number, checkpoints) => reach("deflatedRecords").deflatedRecords(number, checkpoints),
+      undeflatedPages: (minBytes) => reach("undeflatedPages").undeflatedPages(minBytes),
+      saveDeflated: (number, deflated, checkpoints) =>
+        reach("saveDeflated").saveDeflated(number, deflated, checkpoints),
+      pagesBytes: (isDeflated) => reach("pagesBytes").pagesBytes(isDeflated),
       marks: () => reach("marks").marks(),
       segments: () => reach("segments").segments(),
       journal: (n) => reach("journal").journal(n),
@@ -115,7 +125,15 @@ export class Disk {
   #append(storage: MemoryStorage, holder: Holder, row: JournalRow, checkpoints: number): void {
     this.#crashWhenTold("append", "before", holder);
     storage.append(row, checkpoints);
-    this.#stage.note("row", row.n, row.epoch, row.from, row.to, row.body, row.marks);
+    this.#stage.note(
+      "row",
+      row.n,
+      row.epoch,
+      row.from,
+      row.to,
+      () => JSON.stringify(readDelta(row.body)),
+      row.marks,
+    );
     this.#report(this.ledger.appended(row));
     this.#stage.figures.count("operations committed", row.to - row.from);
     this.#stage.figures.count("flushes");

@@ -1,3 +1,4 @@
+import { withoutReceived } from "./frames-up.ts";
 import type { Clock } from "./clock.ts";
 import { reads, writes, type Backup } from "./disk.ts";
 import type { Page } from "./page.ts";
@@ -53,8 +54,7 @@ const faults: { readonly [name in FaultName]: (world: World, page: Page) => void
   "re-send": ({ stage: { dice } }, { wire }) => {
     if (wire === undefined || wire.pushes.length === 0 || !wire.isOpenAtPage) return;
     // What it acknowledged was acknowledged once.
-    const { received: _, ...push } = JSON.parse(dice.pick(wire.pushes)) as { received?: number };
-    wire.carryUp(JSON.stringify(push));
+    wire.carryUp(withoutReceived(dice.pick(wire.pushes)));
   },
 
   // At times while somebody lags behind.

@@ -8,6 +8,7 @@ import { DiskError, EndedError, type Disk, type Holder } from "./disk.ts";
 import type { Stage } from "./stage.ts";
 import type { Wire } from "./wire.ts";
 import type { Witness } from "./witness.ts";
+import { squeezed } from "./squeezed.ts";
 
 /** What an app's hook throws here. */
 class HookError extends Error {}
@@ -31,6 +32,7 @@ const diskTroubles = new Set([
   "wake-failed",
   "frame-failed",
   "session-failed",
+  "deflate-failed",
   "hook-failed",
 ]);
 
@@ -86,10 +88,10 @@ export class Instance implements Holder {
   #socketOf(wire: Wire): Socket {
     const { witness } = this.#at;
     return {
-      send: (text) => {
+      send: (raw) => {
         if (this.isEnded || !wire.isOpenAtRoom) return;
-        witness.sent(wire, text);
-        wire.sendDown(text);
+        witness.sent(wire, raw);
+        wire.sendDown(raw);
       },
       close: (code, reason) => {
         if (this.isEnded) return;
@@ -112,6 +114,7 @@ export class Instance implements Holder {
           if (!this.isEnded) this.guard("a timer of the room", run);
         }),
       newEpoch,
+      deflate: (bytes) => Promise.resolve(squeezed(bytes)),
       abort: (reason) => this.end(`abort: ${reason}`),
       log: (event, facts) => this.#logged(event, String(facts["error"])),
     };

@@ -1,6 +1,9 @@
 import type { Checkpoint, JournalRow, RoomRow } from "../../src/core/storage.ts";
 import type { PlainRecord, PlainState } from "./board.ts";
-import { applyPlainly, type PlainChanges } from "./plain-state.ts";
+import { readDelta } from "../protocol/frame-reader.ts";
+import { RecordNames, type NamedChanges } from "../protocol/record-names.ts";
+import { HandleBook } from "./handle-book.ts";
+import { applyPlainly } from "./plain-state.ts";
 
 /** What became of a call: the text of its revision or refusal, as frames carry it, and where its row ends. */
 interface DurableOutcome {
@@ -25,6 +28,9 @@ export class Ledger {
   rev = 0;
   /** By the revisions at which a flush ended. */
   readonly states: Map<number, PlainState>;
+  /** By the same revisions, what a client knows of handles. */
+  readonly names: Map<number, RecordNames>;
+  readonly #handles: HandleBook;
   /** By actor. */
   readonly marks: Map<string, DurableMark>;
   /** Every text ever written for a call, by `actor#id`: more than one only when the client was forgotten between. */
@@ -41,6 +47,8 @@ export class Ledger {
     this.n = other?.n ?? 0;
     this.rev = other?.rev ?? 0;
     this.states = new Map<number, PlainState>(other?.states ?? new Map([[0, new Map()]]));
+    this.names = new Map(other?.names ?? new Map([[0, new RecordNames()]]));
+    this.#handles = other === undefined ? new HandleBook() : other.#handles.copy();
     this.marks = new Map(
       Array.from(other?.marks ?? [], ([actor, { mark, outcomes }]) => {
         return [actor, { mark, outcomes: new Map(outcomes) }];
@@ -115,14 +123,18 @@ export class Ledger {
   #takeChanges(row: JournalRow): string | undefined {
     const before = this.states.get(row.from) as PlainState;
     const state = new Map(before);
-    const { from, to, changes } = JSON.parse(row.body) as {
-      from: number;
-      to: number;
-      changes: PlainChanges;
-    };
+    const delta = readDelta(row.body);
+    const { from, to } = delta;
     if (from !== row.from || to !== row.to) return `the body of row ${row.n} goes from ${from} to ${to}`;
+    let changes: NamedChanges;
+    try {
+      changes = this.#handles.take(delta, JSON.parse(row.ids) as string[]);
+    } catch (error) {
+      return `in row ${row.n} ${String(error)}`;
+    }
     const problem = applyPlainly(state, changes);
     this.states.set(row.to, state);
+    this.names.set(row.to, new RecordNames(this.#handles.names));
     if (problem !== undefined) return `in row ${row.n} ${problem}`;
     for (const [, key] of changes["tallies"] ?? []) {
       const newProblem = this.#takeTokens(

@@ -1,7 +1,9 @@
 import type { Memory } from "../../src/core/memory.ts";
 import type { PlainRecord, PlainState } from "./board.ts";
 import type { Ledger } from "./ledger.ts";
-import { applyPlainly, differenceOf, type PlainChanges } from "./plain-state.ts";
+import { readDelta } from "../protocol/frame-reader.ts";
+import { RecordNames } from "../protocol/record-names.ts";
+import { applyPlainly, differenceOf } from "./plain-state.ts";
 
 export type DiskMemory = Memory;
 
@@ -49,19 +51,26 @@ function historyProblems(memory: Memory, ledger: Ledger): string[] {
         problems.push(`there is no delta from ${rev}, though no page holds it`);
       continue;
     }
-    const { from, to, changes } = JSON.parse(delta.body) as {
-      from: number;
-      to: number;
-      changes: PlainChanges;
-    };
+    const read = readDelta(delta.body);
+    const { from, to } = read;
     const reached = new Map(state);
-    const problem =
-      from > rev || to !== memory.rev
-        ? `it goes from ${from} to ${to}`
-        : (applyPlainly(reached, changes) ?? differenceOf(reached, ledger.state));
+    const lead = () => {
+      if (from > rev || to !== memory.rev) return `it goes from ${from} to ${to}`;
+      const changes = new RecordNames(ledger.names.get(rev)).take(read);
+      return applyPlainly(reached, changes) ?? differenceOf(reached, ledger.state);
+    };
+    const problem = textOfThrown(lead);
     if (problem !== undefined) problems.push(`the delta from ${rev} leads elsewhere: ${problem}`);
   }
   return problems;
+}
+
+function textOfThrown(run: () => string | undefined): string | undefined {
+  try {
+    return run();
+  } catch (error) {
+    return String(error);
+  }
 }
 
 /** Where a room's memory is not what another instance would read from disk, of its records only if they are to be read. */
@@ -85,15 +94,17 @@ function factsOf(memory: Memory): Facts {
   return {
     numbers: { epoch, stored, rev, n, checkpoints, checkpointN, checkpointRev, journalBytes, horizon },
     checksums: collections.map((name) => memory.state.checksum(name)),
+    nextHandle: memory.handles.next,
     tombstones: Array.from(memory.authorship.tombstones(), ([name, id]) => `${name}/${id}`).toSorted(),
     pages: { bytes: memory.pages.bytes, ranges: [...memory.pages.ranges()] },
   };
 }
 
-function recordsOf({ state, authorship }: Memory): Facts {
+function recordsOf({ state, authorship, handles }: Memory): Facts {
   const ids = ["a", "b", "c", "d", "e", "f", "g", "h"];
   return {
     content: collections.map((name) => state.ids(name).map((id) => [id, state.get(name, id)])),
+    handles: collections.map((name) => state.ids(name).map((id) => handles.get(name, id))),
     authors: collections.map((name) =>
       (name === "shapes" ? ids : state.ids(name)).map((id) => {
         const author = authorship.get(name, id);

@@ -1,12 +1,14 @@
+import type { ReadFrame, ReadPart, ReadUpdate } from "../protocol/frame-reader.ts";
+import { RecordNames } from "../protocol/record-names.ts";
 import type { PlainRecord, PlainState } from "./board.ts";
 import { applyPlainly, differenceOf } from "./plain-state.ts";
 import type { Histories } from "./ledger.ts";
 import type { Stage } from "./stage.ts";
-import type { PlainFrame } from "./witness.ts";
 
-interface Arriving {
-  readonly state: Map<string, PlainRecord>;
-  parts: number;
+class Arriving {
+  readonly state = new Map<string, PlainRecord>();
+  readonly names = new RecordNames();
+  parts = 0;
 }
 
 /**
@@ -17,6 +19,7 @@ export class Mirror {
   epoch: string | null = null;
   rev = 0;
   state: PlainState = new Map();
+  #names = new RecordNames();
   readonly #stage: Stage;
   readonly #histories: Histories;
   readonly #actor: string;
@@ -41,14 +44,14 @@ export class Mirror {
     this.#awaitedTag = tag;
   }
 
-  take(frame: PlainFrame): void {
-    if (frame.kind === "welcome") this.#greetedEpoch = frame.epoch ?? null;
+  take(frame: ReadFrame): void {
+    if (frame.kind === "welcome") this.#greetedEpoch = frame.epoch;
     else if (frame.kind === "snapshot") this.#takePart(frame);
     else if (frame.kind === "update") this.#takeUpdate(frame);
   }
 
-  #takePart({ part, collection = "", from = "", until = null, records = [] }: PlainFrame): void {
-    if (part === 0) this.#arriving = { state: new Map(), parts: 0 };
+  #takePart({ part, collection, from, until, records }: ReadPart): void {
+    if (part === 0) this.#arriving = new Arriving();
     const arriving = this.#arriving;
     if (arriving === undefined || arriving.parts !== part)
       return this.#fail(`part ${part} of a snapshot follows ${arriving?.parts ?? "none"}`);
@@ -57,24 +60,26 @@ export class Mirror {
       const slash = key.indexOf("/");
       if (key.slice(0, slash) === collection && isInRange(key.slice(slash + 1))) arriving.state.delete(key);
     }
-    for (const [id, record] of records) {
+    for (const [id, record, handle] of records) {
       if (!isInRange(id)) this.#fail(`${id} is in a part from ${from} until ${until}`);
       arriving.state.set(`${collection}/${id}`, record);
+      this.#attempt(() => arriving.names.name(collection, id, handle));
     }
     arriving.parts += 1;
   }
 
-  #takeUpdate({ tag, parts, delta, mark }: PlainFrame): void {
+  #takeUpdate({ tag, parts, delta, mark }: ReadUpdate): void {
     if (this.#awaitedTag !== undefined && tag !== this.#awaitedTag) return;
     if (tag !== undefined) this.#awaitedTag = undefined;
     if (delta !== undefined) {
-      const { from, to, changes } = delta;
+      const { from, to } = delta;
       const isSnapshot = parts !== undefined;
       if (!isSnapshot && (this.epoch === null || from > this.rev))
         return this.#fail(`a delta from ${from} meets revision ${this.rev}`);
       const base = isSnapshot ? this.#finish(parts) : new Map(this.state);
       if (isSnapshot || to > this.rev) {
-        const problem = applyPlainly(base, changes);
+        const changes = this.#attempt(() => this.#names.take(delta));
+        const problem = applyPlainly(base, changes ?? {});
         if (problem !== undefined) this.#fail(problem);
         this.#reach(to, base, isSnapshot);
       }
@@ -83,8 +88,9 @@ export class Mirror {
   }
 
   #finish(parts: number): Map<string, PlainRecord> {
-    const arriving = parts === 0 ? { state: new Map<string, PlainRecord>(), parts: 0 } : this.#arriving;
+    const arriving = parts === 0 ? new Arriving() : this.#arriving;
     this.#arriving = undefined;
+    this.#names = arriving?.names ?? new RecordNames();
     if (arriving?.parts === parts) return arriving.state;
     this.#fail(`a snapshot of ${parts} parts has ${arriving?.parts}`);
     return new Map();
@@ -111,6 +117,15 @@ export class Mirror {
         this.#fail(`mark ${mark} counts call ${id}, which is in ${to} and not in ${this.rev}`);
       if (isAccepted && id > mark && to <= this.rev)
         this.#fail(`mark ${mark} leaves call ${id} out, which is in ${to} and so in ${this.rev}`);
+    }
+  }
+
+  #attempt<T>(run: () => T): T | undefined {
+    try {
+      return run();
+    } catch (error) {
+      this.#fail(String(error));
+      return undefined;
     }
   }
 

@@ -2,15 +2,18 @@ import { ClientRoom, type SavedClient } from "../../client/client-room.ts";
 import type { RejectedError, RoomError } from "../../client/errors.ts";
 import type { Call } from "../../client/room.ts";
 import { codes } from "../../src/protocol/codes.ts";
+import type { UpFrame } from "../../src/protocol/frames.ts";
+import { readFrame } from "../protocol/frame-reader.ts";
 import { board, stateOf, type MutatorName, type PlainRecord } from "./board.ts";
 import type { Disk } from "./disk.ts";
+import type { Raw } from "./frames-up.ts";
 import type { Ledger } from "./ledger.ts";
 import { Mirror } from "./mirror.ts";
 import { differenceOf } from "./plain-state.ts";
 import { predict } from "./prediction.ts";
 import type { Stage } from "./stage.ts";
 import { Wire, type PageEnd, type RoomEnd } from "./wire.ts";
-import type { PlainFrame } from "./witness.ts";
+import { squeezed } from "./squeezed.ts";
 
 /** Where a page is, and what it starts with. */
 export interface PageOptions {
@@ -25,10 +28,7 @@ export interface PageOptions {
   readonly settled: (page: Page, token: string, rev: number | undefined, code: string) => void;
 }
 
-interface PushFrame {
-  readonly first: number;
-  readonly calls: readonly unknown[];
-}
+type PushFrame = Extract<UpFrame, { kind: "push" }>;
 
 /** What a client may complain of, and still be right; a shared one of `replaced` as well. */
 const bearable = new Set(["epoch-changed", "rate-limited", "too-old", "room-full"]);
@@ -77,7 +77,6 @@ export class Page implements PageEnd {
     this.client = new ClientRoom({
       url: "ws://room",
       definition: board,
-      schemaVersion: board.version,
       clientId,
       transport: (_, protocols) => this.#connect(protocols),
       runtime: {
@@ -87,6 +86,7 @@ export class Page implements PageEnd {
             if (!this.#isGone) run();
           }),
         random: () => stage.dice.next(),
+        inflate: (bytes) => Promise.resolve(squeezed(bytes)),
         onWake: (wake) => {
           this.wake = wake;
           return () => void (this.wake = () => {});
@@ -173,9 +173,9 @@ export class Page implements PageEnd {
     return this.wire;
   }
 
-  says(text: string): void {
-    if (text.startsWith('{"kind":"push"')) this.#countCalls(JSON.parse(text) as PushFrame);
-    if (text.startsWith('{"kind":"resync"')) this.#mirror.resync((JSON.parse(text) as { tag: number }).tag);
+  says(frame: UpFrame): void {
+    if (frame.kind === "push") this.#countCalls(frame);
+    if (frame.kind === "resync") this.#mirror.resync(frame.tag);
   }
 
   #countCalls({ first, calls }: PushFrame): void {
@@ -185,10 +185,10 @@ export class Page implements PageEnd {
     this.#newestSentId = Math.max(this.#newestSentId, last);
   }
 
-  hears(wire: Wire, text: string): void {
-    if (this.#isGone || wire !== this.wire || text === "pong") return;
+  hears(wire: Wire, raw: Raw): void {
+    if (this.#isGone || wire !== this.wire || raw === "pong") return;
     this.isTouched = true;
-    this.#mirror.take(JSON.parse(text) as PlainFrame);
+    this.#mirror.take(readFrame(raw, squeezed));
   }
 
   #complained({ code, message }: RoomError): void {

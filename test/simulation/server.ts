@@ -3,6 +3,7 @@ import { codes, type Code } from "../../src/protocol/codes.ts";
 import { decodeHello } from "../../src/protocol/hello.ts";
 import { journalSlots } from "../../src/room/journal.ts";
 import { Disk, type Backup } from "./disk.ts";
+import type { Raw } from "./frames-up.ts";
 import { Instance, textOf, type Surroundings } from "./instance.ts";
 import { memoryProblems, type DiskMemory } from "./memory-check.ts";
 import type { Stage } from "./stage.ts";
@@ -74,12 +75,12 @@ export class Server implements RoomEnd {
     }
   }
 
-  message(wire: Wire, text: string): void {
+  message(wire: Wire, raw: Raw): void {
     const instance = this.#ownerOf(wire);
     const session = instance?.sessions.get(wire);
     if (instance === undefined || session === undefined) return;
-    this.#surroundings.witness.acknowledged(wire, text);
-    instance.guard("receive", () => instance.room.receive(session, text));
+    this.#surroundings.witness.acknowledged(wire, raw);
+    instance.guard("receive", () => instance.room.receive(session, raw));
   }
 
   gone(wire: Wire): void {

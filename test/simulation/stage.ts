@@ -58,7 +58,10 @@ export class Stage {
     this.#failure ??= what;
   }
 
+  /** Of a word that is a function, what it answers. */
   note(...words: readonly unknown[]): void {
-    if (this.#isTraced) this.trace.push(`${this.clock.now - 1_800_000_000_000} ${words.join(" ")}`);
+    if (!this.#isTraced) return;
+    const said = words.map((word) => (typeof word === "function" ? String(word()) : word));
+    this.trace.push(`${this.clock.now - 1_800_000_000_000} ${said.join(" ")}`);
   }
 }

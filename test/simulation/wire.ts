@@ -1,8 +1,12 @@
-import { utf8Bytes } from "../../src/core/json.ts";
+import { frameBytes } from "../../src/protocol/codec.ts";
 import { pingText, pongText } from "../../src/protocol/version.ts";
+import type { UpFrame } from "../../src/protocol/frames.ts";
 import type { TransportEvent, TransportSocket } from "../../client/transport.ts";
 import type { Attachment } from "../../src/room/session.ts";
+import { readFrame } from "../protocol/frame-reader.ts";
+import { acknowledgedBy, frameUp, withoutReceived, type Raw } from "./frames-up.ts";
 import type { Stage } from "./stage.ts";
+import { squeezed } from "./squeezed.ts";
 
 type EventType = "open" | "message" | "close" | "error";
 
@@ -33,7 +37,7 @@ class Lane {
 /** The end of a wire at which the platform and the room are. */
 export interface RoomEnd {
   accept(wire: Wire): void;
-  message(wire: Wire, text: string): void;
+  message(wire: Wire, raw: Raw): void;
   gone(wire: Wire): void;
 }
 
@@ -51,9 +55,9 @@ export interface PageEnd {
   /** Keeps its acknowledgements to itself for now. */
   isMute: boolean;
   /** Is told of what its client sends. */
-  says(text: string): void;
+  says(frame: UpFrame): void;
   /** Is told of what arrives before its client is. */
-  hears(wire: Wire, text: string): void;
+  hears(wire: Wire, raw: Raw): void;
 }
 
 /** One WebSocket, both ends of it and the network between. */
@@ -66,7 +70,7 @@ export class Wire implements TransportSocket {
   /** Whether the platform still has the room's end of it. */
   isOpenAtRoom = false;
   /** Frames that the page has sent, for somebody to send them again. */
-  readonly pushes: string[] = [];
+  readonly pushes: Raw[] = [];
   /** Acknowledgements that a mute page keeps. */
   withheldBytes = 0;
   readonly #stage: Stage;
@@ -116,12 +120,13 @@ export class Wire implements TransportSocket {
     this.#listeners[type].push(listener);
   }
 
-  send(text: string): void {
+  send(raw: Raw): void {
     if (this.#pageState !== "open") throw new Error("the socket is not open");
-    this.#stage.note(this.name, ">", text);
-    this.page.says(text);
-    if (text.startsWith('{"kind":"push"')) this.pushes.push(text);
-    const sent = this.page.isMute ? this.#withhold(text) : text;
+    const frame = frameUp(raw);
+    this.#stage.note(this.name, ">", () => JSON.stringify(frame));
+    if (frame !== undefined) this.page.says(frame);
+    if (frame?.kind === "push") this.pushes.push(raw);
+    const sent = this.page.isMute ? this.#withhold(raw, frame) : raw;
     if (sent !== undefined) this.carryUp(sent);
   }
 
@@ -133,21 +138,19 @@ export class Wire implements TransportSocket {
   }
 
   /** Puts a message on its way to the room, whoever has made it. */
-  carryUp(text: string): void {
+  carryUp(raw: Raw): void {
     if (this.#isCut) return;
     this.up.carry(() => {
       if (!this.isOpenAtRoom) return;
-      if (text === pingText) this.sendDown(pongText);
-      else this.#room.message(this, text);
+      if (raw === pingText) this.sendDown(pongText);
+      else this.#room.message(this, raw);
     });
   }
 
-  /** Keeps what `text` acknowledges. Undefined when nothing else is in it. */
-  #withhold(text: string): string | undefined {
-    if (text === pingText) return text;
-    const { bytes = 0, received, ...frame } = JSON.parse(text) as { bytes?: number; received?: number };
-    this.withheldBytes += bytes + (received ?? 0);
-    return bytes > 0 ? undefined : JSON.stringify(frame);
+  /** Keeps what a frame acknowledges. Undefined when nothing else is in it. */
+  #withhold(raw: Raw, frame: UpFrame | undefined): Raw | undefined {
+    this.withheldBytes += acknowledgedBy(frame);
+    return frame?.kind === "ack" ? undefined : withoutReceived(raw);
   }
 
   /** Sends what a page kept while it was mute. */
@@ -173,16 +176,18 @@ export class Wire implements TransportSocket {
     });
   }
 
-  sendDown(text: string): void {
-    this.#stage.figures.count("bytes down", utf8Bytes(text));
-    this.down.carry(() => this.#arrive(text));
+  sendDown(raw: Raw): void {
+    this.#stage.figures.count("bytes down", frameBytes(raw));
+    this.down.carry(() => this.#arrive(raw));
   }
 
-  #arrive(text: string): void {
+  #arrive(raw: Raw): void {
     if (this.#pageState !== "open") return;
-    this.#stage.note(this.name, "<", text);
-    this.page.hears(this, text);
-    this.#tell("message", { data: text });
+    this.#stage.note(this.name, "<", () =>
+      raw === pongText ? raw : JSON.stringify(readFrame(raw, squeezed)),
+    );
+    this.page.hears(this, raw);
+    this.#tell("message", { data: raw });
   }
 
   /** The room closes it; the page answers, which the platform tells the room. */

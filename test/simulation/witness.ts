@@ -1,26 +1,11 @@
-import { utf8Bytes } from "../../src/core/json.ts";
+import { frameBytes } from "../../src/protocol/codec.ts";
+import type { Welcome } from "../../src/protocol/frames.ts";
+import { readFrame, type ReadFrame, type ReadUpdate } from "../protocol/frame-reader.ts";
 import type { Disk } from "./disk.ts";
-import type { PlainChanges } from "./plain-state.ts";
+import { acknowledgedBy, frameUp, type Raw } from "./frames-up.ts";
 import type { Stage } from "./stage.ts";
 import type { Wire } from "./wire.ts";
-
-/** A frame as docs/PROTOCOL.md has it; of each kind the members that are judged here. */
-export interface PlainFrame {
-  readonly kind: string;
-  readonly epoch?: string;
-  readonly birth?: number;
-  readonly tag?: number;
-  readonly mark?: number;
-  readonly outcomes?: readonly (readonly [clientReqId: number, result: unknown, ...unknown[]])[];
-  readonly parts?: number;
-  readonly delta?: { readonly from: number; readonly to: number; readonly changes: PlainChanges };
-  readonly part?: number;
-  readonly collection?: string;
-  readonly from?: string;
-  readonly until?: string | null;
-  readonly records?: readonly (readonly [string, { readonly [field: string]: unknown }])[];
-  readonly presence?: readonly unknown[];
-}
+import { squeezed } from "./squeezed.ts";
 
 /** What a session owes. */
 interface Debt {
@@ -48,12 +33,13 @@ export class Witness {
     this.#disk = disk;
   }
 
-  sent(wire: Wire, text: string): void {
-    const frame = JSON.parse(text) as PlainFrame;
-    this.#stage.figures.count(`sent: ${frame.parts === undefined ? frame.kind : "snapshot's end"}`);
+  sent(wire: Wire, raw: Raw): void {
+    const frame = readFrame(raw, squeezed);
+    const isEnd = frame.kind === "update" && frame.parts !== undefined;
+    this.#stage.figures.count(`sent: ${isEnd ? "snapshot's end" : frame.kind}`);
     if (frame.kind === "update") this.#judgeUpdate(wire, frame);
     if (frame.kind === "welcome") this.#judgeWelcome(frame);
-    this.#owe(wire, frame, utf8Bytes(text));
+    this.#owe(wire, frame, frameBytes(raw));
   }
 
   /** The room has woken, and counts anew what this wire owes. */
@@ -62,10 +48,9 @@ export class Witness {
   }
 
   /** The room has received `bytes` as acknowledged. */
-  acknowledged(wire: Wire, text: string): void {
-    const { bytes = 0, received = 0 } = JSON.parse(text) as { bytes?: number; received?: number };
+  acknowledged(wire: Wire, raw: Raw): void {
     const debt = this.#debtOf(wire);
-    let left = bytes + received;
+    let left = acknowledgedBy(frameUp(raw));
     for (;;) {
       const oldest = debt.sizes[0];
       if (oldest === undefined) return;
@@ -80,14 +65,14 @@ export class Witness {
     }
   }
 
-  #judgeWelcome({ epoch, birth = 0 }: PlainFrame): void {
+  #judgeWelcome({ epoch, birth }: Welcome): void {
     const { ledger } = this.#disk;
-    if (epoch !== ledger.epoch && this.#disk.histories.of(epoch ?? "") !== ledger)
+    if (epoch !== ledger.epoch && this.#disk.histories.of(epoch) !== ledger)
       this.#stage.fail(`a welcome to epoch ${epoch}, disk is at ${ledger.epoch}`);
     if (birth > ledger.n) this.#stage.fail(`a welcome tells of flush ${birth}, disk is at ${ledger.n}`);
   }
 
-  #judgeUpdate({ page: { actor, isShared } }: Wire, { mark, outcomes = [], delta }: PlainFrame): void {
+  #judgeUpdate({ page: { actor, isShared } }: Wire, { mark, outcomes = [], delta }: ReadUpdate): void {
     const { ledger } = this.#disk;
     if (delta !== undefined && (delta.to > ledger.rev || !ledger.states.has(delta.to)))
       this.#stage.fail(
@@ -110,7 +95,7 @@ export class Witness {
     }
   }
 
-  #owe(wire: Wire, { kind }: PlainFrame, bytes: number): void {
+  #owe(wire: Wire, { kind }: ReadFrame, bytes: number): void {
     const debt = this.#debtOf(wire);
     debt.bytes += bytes;
     debt.frames += 1;

@@ -33,7 +33,7 @@ describe("authenticate", () => {
       const stranger = room.client(token === undefined ? {} : { token });
       expect((await stranger.open()).status).toBe(101);
       expect(await stranger.closed()).toEqual({ closeCode: 4401, reason: "unauthorized" });
-      expect(stranger.texts).toEqual([]);
+      expect(stranger.kinds).toEqual([]);
     }
     expect(await room.sql("SELECT name FROM sqlite_master WHERE name = 'room'")).toEqual([]);
   });

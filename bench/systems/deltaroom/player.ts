@@ -28,7 +28,7 @@ export class DeltaroomPlayer implements Player {
   private constructor(url: string, place: Place | undefined, onMove: PlayerOptions["onMove"]) {
     this.#onMove = onMove;
     this.#socket = new MeteredSocket(url, greet(place));
-    this.#socket.on("message", (data) => this.#hear(data));
+    this.#socket.on("message", (data, isBinary) => this.#hear(data, !isBinary));
     this.#socket.on("close", (code, reason) => {
       this.closed ??= `${code} ${reason.toString()}`;
       this.#isCaughtUp.reject(new Error(`the room closed a session: ${this.closed}`));
@@ -49,7 +49,9 @@ export class DeltaroomPlayer implements Player {
 
   move(record: number, x: number, y: number): void {
     this.#made += 1;
-    this.#socket.send(encodeMove(this.#made, this.acknowledged, record, x, y));
+    const isOwed = this.#owedFrames > this.#maxOwedFrames / 4 || this.#owedBytes > this.#maxOwedBytes / 4;
+    const received = isOwed ? this.#takeOwed() : undefined;
+    this.#socket.send(encodeMove(this.#made, this.acknowledged, record, x, y, received));
   }
 
   close(): void {
@@ -57,9 +59,9 @@ export class DeltaroomPlayer implements Player {
     this.#socket.terminate();
   }
 
-  #hear(raw: RawData): void {
+  #hear(raw: RawData, isText: boolean): void {
     const data = bytesOf(raw);
-    const { welcome, isReply, mark, refusal } = readHead(data);
+    const { welcome, isReply, mark, refusal } = readHead(data, isText);
     if (welcome !== undefined) {
       this.#maxOwedBytes = welcome.limits.maxUnacknowledgedBytes / 4;
       this.#maxOwedFrames = welcome.limits.maxUnacknowledgedFrames / 4;
@@ -67,7 +69,8 @@ export class DeltaroomPlayer implements Player {
     if (refusal !== undefined) this.closed ??= refusal;
     if (mark !== undefined) this.acknowledged = mark;
     if (isReply) this.#isCaughtUp.resolve();
-    else if (this.#onMove !== undefined) for (const [record, x] of readMoves(data)) this.#onMove(record, x);
+    else if (this.#onMove !== undefined && !isText)
+      for (const [record, x] of readMoves(data)) this.#onMove(record, x);
     this.#owe(data.byteLength);
   }
 
@@ -75,9 +78,15 @@ export class DeltaroomPlayer implements Player {
     this.#owedBytes += bytes;
     this.#owedFrames += 1;
     if (this.#owedBytes < this.#maxOwedBytes && this.#owedFrames < this.#maxOwedFrames) return;
-    if (this.#socket.readyState === MeteredSocket.OPEN) this.#socket.send(encodeAck(this.#owedBytes));
+    const owed = this.#takeOwed();
+    if (this.#socket.readyState === MeteredSocket.OPEN) this.#socket.send(encodeAck(owed));
+  }
+
+  #takeOwed(): number {
+    const bytes = this.#owedBytes;
     this.#owedBytes = 0;
     this.#owedFrames = 0;
+    return bytes;
   }
 }
 

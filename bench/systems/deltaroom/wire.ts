@@ -1,16 +1,21 @@
 import { randomBytes } from "node:crypto";
 import { decodeDown, encodeUp } from "../../../src/protocol/codec.ts";
-import type { Welcome, WireCall } from "../../../src/protocol/frames.ts";
-import { encodeHello } from "../../../src/protocol/hello.ts";
-import { subprotocol } from "../../../src/protocol/version.ts";
-import { newNote, recordId, recordOf } from "../../load/records.ts";
+import type { UpFrame, Welcome, WireCall } from "../../../src/protocol/frames.ts";
+import { encodeHello } from "../../../src/protocol/hello-text.ts";
+import { nameTable } from "../../../src/protocol/names.ts";
+import { decodeUpdate } from "../../../src/protocol/update.ts";
+import { frameKinds, subprotocol } from "../../../src/protocol/version.ts";
+import { ByteReader } from "../../../src/core/bytes.ts";
+import { newNote, recordId } from "../../load/records.ts";
+import { board } from "./board.ts";
 
 // Everything that the load knows of deltaroom's wire is in this file, and it is built on the product's own codec.
 
-/** Characters at the beginning of an update in which its head is. */
-const headLength = 120;
-/** Bodies that were read lately and that other sessions of this process are about to receive. */
-const maxBodies = 64;
+const names = nameTable(board);
+/** In the first byte of an update: its tag and its mark follow. */
+const ownTag = 1;
+const ownMark = 2;
+const kindBits = 0xf0;
 
 export type Moves = readonly (readonly [record: number, x: number])[];
 
@@ -38,23 +43,19 @@ export function readPlace(etag: string): Place {
   return { epoch, rev: Number(rev) };
 }
 
-/** The subprotocols to offer. */
+/** The subprotocols to offer, as the product's own client has them. */
 export function greet({ epoch, rev }: Place = nowhere): string[] {
   const client = `${randomBytes(9).toString("base64url")}.${randomBytes(18).toString("base64url")}`;
-  return [subprotocol, encodeHello({ client, schema: 1, epoch, rev, confirmed: 0, birth: null })];
+  const abilities = { names: names.hash, inflates: true };
+  return [
+    subprotocol,
+    encodeHello({ client, schema: 1, epoch, rev, confirmed: 0, birth: null, ...abilities }),
+  ];
 }
 
 /** Reads the head of a frame. The rest of an update is the same bytes for all sessions. */
-export function readHead(data: Buffer): Arrived {
-  const head = data.toString("latin1", 0, headLength);
-  if (head.startsWith('{"kind":"update"')) {
-    const [, mark] = /^[^{]*\{[^{]*"mark":(\d+)/.exec(head) ?? [];
-    return {
-      isReply: head.startsWith('{"kind":"update","tag":0'),
-      ...(mark !== undefined && { mark: Number(mark) }),
-    };
-  }
-  if (head.startsWith('{"kind":"snapshot"')) return {};
+export function readHead(data: Buffer, isText: boolean): Arrived {
+  if (!isText) return ((data[0] ?? 0) & kindBits) === frameKinds.update ? readOwnParts(data) : {};
   const frame = decodeDown(data.toString());
   switch (frame.kind) {
     case "welcome":
@@ -68,49 +69,64 @@ export function readHead(data: Buffer): Arrived {
   }
 }
 
-const bodies = new Map<string, Moves>();
+function readOwnParts(data: Buffer): Arrived {
+  const reader = new ByteReader(data);
+  const flags = reader.byte();
+  const isReply = (flags & ownTag) !== 0 && reader.count() === 0;
+  return { isReply, ...((flags & ownMark) !== 0 && { mark: reader.count() }) };
+}
 
-/** The moves of an update's delta, decoded once for all sessions of this process: flushes are told apart by their `to`. */
+/** Where the room is, as far as this process was told: what the calls that it makes are based upon. */
+let newestRev = 0;
+
+/**
+ * The moves of an update's delta. One writer has made the records in order, in a room of their own, so a handle is the
+ * number of its record.
+ */
 export function readMoves(data: Buffer): Moves {
-  const text = data.toString("latin1");
-  const [range] = /"delta":\{"from":\d+,"to":\d+/.exec(text) ?? [];
-  if (range === undefined) return [];
-  const known = bodies.get(range);
-  if (known !== undefined) return known;
-  const frame = decodeDown(text);
-  if (frame.kind !== "update") return [];
-  const moves = (frame.delta?.changes["notes"] ?? []).flatMap((change) => {
-    if (change[0] === "delete") return [];
-    const { x } = change[2];
-    return typeof x === "number" ? [[recordOf(change[1]), x] as const] : [];
-  });
-  bodies.set(range, moves);
-  if (bodies.size > maxBodies) bodies.delete(bodies.keys().next().value ?? "");
+  if (((data[0] ?? 0) & kindBits) !== frameKinds.update) return [];
+  const { delta } = decodeUpdate(data);
+  const moves: (readonly [number, number])[] = [];
+  for (const [handle, { change }] of delta?.entries.get("notes") ?? []) {
+    if (change.kind === "delete") continue;
+    const { x } = change.kind === "put" ? change.record : change.set;
+    if (typeof x === "number") moves.push([handle, x]);
+  }
+  if (delta !== undefined) newestRev = delta.to;
   return moves;
 }
 
-export function encodeAck(bytes: number): string {
-  return encodeUp({ kind: "ack", bytes });
+export function encodeAck(bytes: number): string | Uint8Array {
+  return encodeUp({ kind: "ack", bytes }, names);
 }
 
-/** One call, a frame of its own. */
+/** One call, a frame of its own; it may bring an acknowledgement along, as the product's client has it. */
 export function encodeMove(
   clientReqId: number,
   confirmed: number,
   record: number,
   x: number,
   y: number,
-): string {
-  return push(clientReqId, confirmed, [0, "transact", { notes: [["patch", recordId(record), { x, y }]] }]);
+  receivedBytes: number | undefined,
+): string | Uint8Array {
+  const edit = { notes: [["patch", recordId(record), { x, y }]] };
+  return push(clientReqId, confirmed, [newestRev, "transact", edit], receivedBytes);
 }
 
-export function encodePuts(clientReqId: number, confirmed: number, first: number, count: number): string {
+export function encodePuts(
+  clientReqId: number,
+  confirmed: number,
+  first: number,
+  count: number,
+): string | Uint8Array {
   const puts = Array.from({ length: count }, (_, index) => {
     return ["put", recordId(first + index), { ...newNote(first + index) }] as const;
   });
-  return push(clientReqId, confirmed, [0, "transact", { notes: puts.map((put) => [...put]) }]);
+  return push(clientReqId, confirmed, [newestRev, "transact", { notes: puts.map((put) => [...put]) }]);
 }
 
-function push(first: number, confirmed: number, call: WireCall): string {
-  return encodeUp({ kind: "push", first, calls: [call], confirmed });
+function push(first: number, confirmed: number, call: WireCall, received?: number): string | Uint8Array {
+  const acknowledged = received !== undefined && { received };
+  const frame: UpFrame = { kind: "push", first, calls: [call], confirmed, ...acknowledged };
+  return encodeUp(frame, names);
 }

@@ -1,0 +1,352 @@
+import type { Json } from "../schema/json.ts";
+import { utf8Bytes, type Fields } from "./json.ts";
+
+// Part of every runtime that this runs in; `src/core` is compiled without the types of any platform.
+declare class TextEncoder {
+  encodeInto(source: string, destination: Uint8Array): unknown;
+}
+declare class TextDecoder {
+  constructor(label: string, options: { fatal: boolean; ignoreBOM: boolean });
+  decode(bytes: Uint8Array): string;
+}
+
+/** Bytes that do not have the form they should. */
+export class FormatError extends Error {
+  override readonly name = "FormatError";
+}
+
+/** First bytes of values. Below `tags.int14` a byte is an integer itself; up to `tags.text` it begins one of 14 bits. */
+const tags = {
+  int14: 0x80,
+  text: 0xc0,
+  null: 0xe0,
+  false: 0xe1,
+  true: 0xe2,
+  positive: 0xe3,
+  negative: 0xe4,
+  float: 0xe5,
+  longText: 0xe6,
+  array: 0xe7,
+  object: 0xe8,
+  /** Of one digit behind the point, and so on up to {@link maxDigits}. */
+  decimal: 0xe9,
+} as const;
+const maxDigits = 4;
+const powers = [1, 10, 100, 1_000, 10_000];
+const maxInt14 = 0x3fff + tags.int14;
+const maxShortText = tags.null - tags.text - 1;
+/** Shorter text is quicker read by hand than by the platform. */
+const fewChars = 32;
+/** What the last byte of the longest count stands for: 2⁵³ has 54 bits, and a byte seven of them. */
+const maxFactor = 0x80 ** 7;
+/** Deeper than any value that is not refused further in; recursion has to end. */
+const maxDepth = 128;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const float = new DataView(new ArrayBuffer(8));
+
+/** Bytes as they are written, one thing behind another. */
+export class ByteWriter {
+  #bytes = new Uint8Array(256);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** A copy of what was written. */
+  take(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
+  }
+
+  /** Begins anew in the same memory. */
+  reset(): this {
+    this.#length = 0;
+    return this;
+  }
+
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = value;
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  /** An integer from 0 to 2⁵³ - 1, seven bits a byte, the lowest first. */
+  count(value: number): void {
+    this.#reserve(8);
+    let rest = value;
+    for (; rest > 0x7fff_ffff; rest = Math.floor(rest / 0x80))
+      this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
+    for (; rest >= 0x80; rest >>>= 7) this.#bytes[this.#length++] = rest | 0x80;
+    this.#bytes[this.#length++] = rest;
+  }
+
+  /** An integer of either sign: 0, -1, 1, -2… as 0, 1, 2, 3… */
+  signed(value: number): void {
+    this.count(value < 0 ? -2 * value - 1 : 2 * value);
+  }
+
+  /** Well-formed text, behind its length in bytes. */
+  text(text: string): void {
+    if (this.#shortText(text, 0)) return;
+    const bytes = utf8Bytes(text);
+    this.count(bytes);
+    this.#text(text, bytes);
+  }
+
+  value(value: Json): void {
+    switch (typeof value) {
+      case "number":
+        return this.#number(value);
+      case "string": {
+        if (this.#shortText(value, tags.text)) return;
+        const bytes = utf8Bytes(value);
+        if (bytes <= maxShortText) this.byte(tags.text + bytes);
+        else {
+          this.byte(tags.longText);
+          this.count(bytes);
+        }
+        return this.#text(value, bytes);
+      }
+      case "boolean":
+        return this.byte(value ? tags.true : tags.false);
+      default:
+    }
+    if (value === null) return this.byte(tags.null);
+    if (Array.isArray(value)) {
+      this.byte(tags.array);
+      this.count(value.length);
+      for (const item of value as readonly Json[]) this.value(item);
+      return;
+    }
+    const keys = Object.keys(value);
+    this.byte(tags.object);
+    this.count(keys.length);
+    for (const key of keys) {
+      this.text(key);
+      this.value((value as Fields)[key] as Json);
+    }
+  }
+
+  #number(value: number): void {
+    if (!Number.isInteger(value)) return this.#fraction(value);
+    if (value < 0) {
+      if (value < -Number.MAX_SAFE_INTEGER) return this.#float(value);
+      this.byte(tags.negative);
+      return this.count(-1 - value);
+    }
+    if (value < tags.int14) return this.byte(value);
+    if (value <= maxInt14) {
+      const offset = value - tags.int14;
+      this.byte(tags.int14 + (offset >>> 8));
+      return this.byte(offset & 0xff);
+    }
+    if (value > Number.MAX_SAFE_INTEGER) return this.#float(value);
+    this.byte(tags.positive);
+    this.count(value);
+  }
+
+  /** Few digits behind the point are common, and then an integer and a place are shorter than a float. */
+  #fraction(value: number): void {
+    for (let digits = 1; digits <= maxDigits; digits++) {
+      const power = powers[digits] as number;
+      const scaled = Math.round(value * power);
+      if (Math.abs(scaled) > 0x7fff_ffff) break;
+      if (scaled / power !== value) continue;
+      this.byte(tags.decimal + digits - 1);
+      return this.signed(scaled);
+    }
+    this.#float(value);
+  }
+
+  #float(value: number): void {
+    this.byte(tags.float);
+    this.#reserve(8);
+    float.setFloat64(0, value);
+    for (let index = 0; index < 8; index++) this.#bytes[this.#length++] = float.getUint8(index);
+  }
+
+  #text(text: string, bytes: number): void {
+    this.#reserve(bytes);
+    encoder.encodeInto(text, this.#bytes.subarray(this.#length));
+    this.#length += bytes;
+  }
+
+  /** Short ASCII behind a byte of `base` and its length, by hand: quicker than to ask the platform. False: it is none. */
+  #shortText(text: string, base: number): boolean {
+    const { length } = text;
+    if (length > maxShortText) return false;
+    this.#reserve(length + 1);
+    const bytes = this.#bytes;
+    const start = this.#length + 1;
+    for (let index = 0; index < length; index++) {
+      const unit = text.charCodeAt(index);
+      if (unit >= 0x80) return false;
+      bytes[start + index] = unit;
+    }
+    bytes[this.#length] = base + length;
+    this.#length = start + length;
+    return true;
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+  }
+}
+
+/**
+ * Reads what a {@link ByteWriter} wrote. It trusts nothing, and throws {@link FormatError} for bytes that nobody
+ * could have written. Values are frozen.
+ */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at === this.#bytes.length;
+  }
+
+  /** Bytes not read yet. */
+  get left(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  assertEnd(): void {
+    if (!this.isAtEnd) throw new FormatError(`${this.left} bytes are left over`);
+  }
+
+  byte(): number {
+    const byte = this.#bytes[this.#at++];
+    if (byte === undefined) throw new FormatError("it ends too early");
+    return byte;
+  }
+
+  /** The next bytes themselves, not a copy. */
+  bytes(length: number): Uint8Array {
+    if (length > this.left) throw new FormatError("it ends too early");
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  count(): number {
+    let value = this.byte();
+    if (value < 0x80) return value;
+    value -= 0x80;
+    // Without an end to it, enough empty bytes would make a factor of Infinity and a count that is no number.
+    for (let factor = 0x80; factor <= maxFactor; factor *= 0x80) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * factor;
+      if (value > Number.MAX_SAFE_INTEGER) break;
+      if (byte < 0x80) return value;
+    }
+    throw new FormatError("a count is too large");
+  }
+
+  /** How many things follow, of which each takes a byte at least: nobody is made to hold more than was sent. */
+  size(): number {
+    const size = this.count();
+    if (size > this.left) throw new FormatError("it ends too early");
+    return size;
+  }
+
+  signed(): number {
+    const value = this.count();
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+
+  text(): string {
+    return this.#text(this.count());
+  }
+
+  value(depth = maxDepth): Json {
+    const tag = this.byte();
+    if (tag < tags.int14) return tag;
+    if (tag < tags.text) return ((tag & 0x3f) << 8) + this.byte() + tags.int14;
+    if (tag < tags.null) return this.#text(tag - tags.text);
+    switch (tag) {
+      case tags.null:
+        return null;
+      case tags.false:
+        return false;
+      case tags.true:
+        return true;
+      case tags.positive:
+        return this.count();
+      case tags.negative:
+        return -1 - this.count();
+      case tags.float:
+        return this.#float();
+      case tags.longText:
+        return this.text();
+      case tags.array:
+        return this.#array(depth);
+      case tags.object:
+        return this.#object(depth);
+      default: {
+        const digits = tag - tags.decimal + 1;
+        if (digits > maxDigits) throw new FormatError(`nothing begins with ${tag}`);
+        return this.signed() / (powers[digits] as number);
+      }
+    }
+  }
+
+  #float(): number {
+    for (let index = 0; index < 8; index++) float.setUint8(index, this.byte());
+    const value = float.getFloat64(0);
+    if (!Number.isFinite(value)) throw new FormatError("a number is not finite");
+    return value;
+  }
+
+  #array(depth: number): Json {
+    if (depth === 0) throw new FormatError("it is nested too deeply");
+    const items: Json[] = [];
+    for (let left = this.size(); left > 0; left--) items.push(this.value(depth - 1));
+    return Object.freeze(items);
+  }
+
+  #object(depth: number): Json {
+    if (depth === 0) throw new FormatError("it is nested too deeply");
+    const members: Record<string, Json> = {};
+    for (let left = this.size(); left > 0; left--) setMember(members, this.text(), this.value(depth - 1));
+    return Object.freeze(members);
+  }
+
+  #text(length: number): string {
+    const bytes = this.bytes(length);
+    if (length <= fewChars) {
+      let text = "";
+      let index = 0;
+      for (; index < length; index++) {
+        const byte = bytes[index] as number;
+        if (byte >= 0x80) break;
+        text += String.fromCharCode(byte);
+      }
+      if (index === length) return text;
+    }
+    try {
+      return decoder.decode(bytes);
+    } catch {
+      throw new FormatError("text is not UTF-8");
+    }
+  }
+}
+
+/** Sets a member that came from outside: `__proto__` is one as any other, for whoever refuses it to see. */
+export function setMember(members: Record<string, Json>, key: string, value: Json): void {
+  if (key !== "__proto__") members[key] = value;
+  else Object.defineProperty(members, key, { value, enumerable: true });
+}

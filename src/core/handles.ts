@@ -1,0 +1,68 @@
+import type { Changes } from "./changes.ts";
+import { sectionOf } from "./changes.ts";
+import type { Entries } from "./delta.ts";
+
+/**
+ * The number that stands for each record on the wire and in the journal, where its id would be most of a change.
+ * A record keeps its handle for as long as it is there, and no handle is given twice within an epoch: whoever was
+ * told of one need never be told that it means something else now.
+ */
+export class Handles {
+  readonly #records = new Map<string, Map<string, number>>();
+  #next: number;
+
+  /** `next`: the lowest that was never given. */
+  constructor(next: number) {
+    this.#next = next;
+  }
+
+  get next(): number {
+    return this.#next;
+  }
+
+  get(collection: string, id: string): number | undefined {
+    return this.#records.get(collection)?.get(id);
+  }
+
+  /** Takes over the handles of records that storage has. */
+  load(
+    collection: string,
+    records: readonly (readonly [id: string, record: unknown, handle: number])[],
+  ): void {
+    const handles = sectionOf(this.#records, collection);
+    for (const [id, , handle] of records) handles.set(id, handle);
+  }
+
+  /** What a flush that makes `changes` is to say: new records get a handle, deleted ones have theirs for the last time. */
+  take(changes: Changes): Entries {
+    const entries: Entries = new Map();
+    for (const [collection, records] of changes) {
+      if (records.size === 0) continue;
+      const handles = sectionOf(this.#records, collection);
+      const section = sectionOf(entries, collection);
+      for (const [id, change] of records) {
+        let handle = handles.get(id);
+        // One that came and went within a flush gets a handle as well: a deletion is always sent.
+        if (handle === undefined) handles.set(id, (handle = this.#next++));
+        if (change.kind === "delete") handles.delete(id);
+        section.set(handle, { change, id: change.kind === "put" ? id : undefined });
+      }
+    }
+    return entries;
+  }
+
+  /** Takes in what a flush said that is read back: `changes` and `entries` are the same, in the same order. */
+  replay(changes: Changes, entries: Entries): void {
+    for (const [collection, records] of changes) {
+      const handles = sectionOf(this.#records, collection);
+      const given = entries.get(collection)?.keys() ?? [];
+      const ids = records.keys();
+      for (const handle of given) {
+        const id = ids.next().value as string;
+        if (records.get(id)?.kind === "delete") handles.delete(id);
+        else handles.set(id, handle);
+        this.#next = Math.max(this.#next, handle + 1);
+      }
+    }
+  }
+}

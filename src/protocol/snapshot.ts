@@ -1,0 +1,63 @@
+import { ByteReader, ByteWriter, FormatError } from "../core/bytes.ts";
+import type { PageRecord } from "../core/page.ts";
+import type { SnapshotPart } from "./frames.ts";
+import { frameKinds } from "./version.ts";
+
+declare class TextDecoder {
+  constructor(label: string, options: { fatal: boolean });
+  decode(bytes: Uint8Array): string;
+}
+
+const flags = { isOpenEnded: 1, isDeflated: 2 } as const;
+const allFlags = 3;
+
+const writer = new ByteWriter();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** A snapshot part around what storage has of a page. */
+export function encodeSnapshotPart({
+  part,
+  left,
+  rev,
+  collection,
+  from,
+  until,
+  isDeflated,
+  content,
+}: Omit<SnapshotPart, "kind">): Uint8Array {
+  writer.reset();
+  writer.byte(
+    frameKinds.snapshot | (until === null ? flags.isOpenEnded : 0) | (isDeflated ? flags.isDeflated : 0),
+  );
+  writer.count(part);
+  writer.count(left);
+  writer.count(rev);
+  writer.text(collection);
+  writer.text(from);
+  if (until !== null) writer.text(until);
+  writer.bytes(content);
+  return writer.take();
+}
+
+/** Reads a snapshot part. Throws for bytes that are none. */
+export function decodeSnapshotPart(bytes: Uint8Array): SnapshotPart {
+  const reader = new ByteReader(bytes);
+  const found = reader.byte() - frameKinds.snapshot;
+  if (found < 0 || found > allFlags) throw new FormatError("it is no part of a snapshot");
+  return {
+    kind: "snapshot",
+    part: reader.count(),
+    left: reader.count(),
+    rev: reader.count(),
+    collection: reader.text(),
+    from: reader.text(),
+    until: found & flags.isOpenEnded ? null : reader.text(),
+    isDeflated: (found & flags.isDeflated) !== 0,
+    content: reader.bytes(reader.left),
+  };
+}
+
+/** The records of a part, inflated. Throws for a content that is none. */
+export function decodeRecords(content: Uint8Array): readonly PageRecord[] {
+  return JSON.parse(decoder.decode(content)) as readonly PageRecord[];
+}

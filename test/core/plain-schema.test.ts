@@ -1,0 +1,41 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import * as mini from "zod/mini";
+import { parseFields } from "../../src/core/plain-schema.ts";
+
+const note = z.object({ text: z.string(), rank: z.number().int(), tag: z.string().optional() });
+const before = Object.freeze({ text: "one", rank: 1 });
+
+describe("the fields of a patch are read by themselves", () => {
+  test.each([
+    ["of a plain schema", note],
+    ["of one that lets no other field through", note.strict()],
+    [
+      "of zod/mini",
+      mini.object({ text: mini.string(), rank: mini.int(), tag: mini.optional(mini.string()) }),
+    ],
+  ])("%s", (_, schema) => {
+    expect(parseFields(schema, { rank: 2, tag: undefined }, before)).toEqual({ rank: 2 });
+  });
+
+  test("as they were said, even when a field is optional and was not there", () => {
+    expect(parseFields(note, { tag: "t" }, before)).toEqual({ tag: "t" });
+  });
+
+  test("and minus nought is nought, as everywhere", () => {
+    expect(Object.is(parseFields(note, { rank: -0 }, before)?.["rank"], 0)).toBe(true);
+  });
+});
+
+describe("the record is checked whole", () => {
+  test.each([
+    ["when a field does not fit", note, { rank: "two" }, before],
+    ["when a field is not of the schema", note, { color: "red" }, before],
+    ["when a value is not JSON", z.object({ any: z.any() }), { any: "\ud800" }, { any: 1 }],
+    ["when the schema says something of two fields together", note.refine(() => true), { rank: 2 }, before],
+    ["when the schema is one of several", z.union([note, note]), { rank: 2 }, before],
+    ["when the record lacks a field that the schema has got since", note, { rank: 2 }, { text: "one" }],
+  ])("%s", (_, schema, fields, record) => {
+    expect(parseFields(schema, fields, record)).toBeUndefined();
+  });
+});
