@@ -1,11 +1,10 @@
-import { decodeDown, encodeUp, frameBytes } from "../src/protocol/codec.ts";
+import { encodeUp, frameBytes } from "../src/protocol/codec.ts";
 import { codes, type Code } from "../src/protocol/codes.ts";
 import type {
   DownFrame,
   ErrorFrame,
   PeerChange,
   Roster,
-  SnapshotPart,
   UpFrame,
   Update,
   Welcome,
@@ -15,6 +14,7 @@ import { encodeHello } from "../src/protocol/hello-text.ts";
 import type { NameTable } from "../src/protocol/names.ts";
 import { Connection, type Status } from "./connection.ts";
 import { RoomError } from "./errors.ts";
+import { Inlet } from "./inlet.ts";
 import { Outbox } from "./outbox.ts";
 import type { PendingQueue } from "./pending-queue.ts";
 import { reportThrown, type Runtime } from "./platform.ts";
@@ -86,6 +86,7 @@ export class Sync {
   readonly #events: SyncEvents;
   readonly #replica: Replica;
   readonly #queue: PendingQueue;
+  readonly #inlet: Inlet;
   readonly #connection: Connection;
   #birth: number | null;
   #attempt: number;
@@ -99,9 +100,6 @@ export class Sync {
   #unacknowledgedFrames = 0;
   /** The base has not taken what the room sent, or is not what the room has: only a snapshot will do. */
   #isMistaken = false;
-  /** Frames that wait for parts to be inflated, and the end of their queue. */
-  #waiting = 0;
-  #turn: Promise<void> = Promise.resolve();
   /** Whether the room's checksums are compared with the base's. */
   #isComparing = true;
 
@@ -116,9 +114,13 @@ export class Sync {
       send: (frame) => this.#sendFrame(frame),
       takeReceived: () => this.#takeUnacknowledged(),
     });
+    this.#inlet = new Inlet(options.runtime.inflate, {
+      take: (frame, bytes) => this.#takeIn(frame, bytes),
+      misread: (error) => this.#misread(error),
+    });
     this.#connection = new Connection(options.url, options.transport, options.runtime, {
       hello: () => this.#hello(),
-      message: (data) => this.#receive(data),
+      message: (data) => this.#inlet.receive(data),
       status: (status) => this.#statusChanged(status),
       refused: (code, willRetry) => events.failed(new RoomError(code, codes[code].sentence, willRetry)),
       isStuck: (now) => queue.isOverdue(now, overdueMs) || this.#isLeftWaiting(now),
@@ -162,6 +164,7 @@ export class Sync {
     this.#isComparing = true;
     this.#heardAt = this.#options.runtime.now();
     this.#takeUnacknowledged();
+    this.#inlet.reset();
     const { arrived } = this.#replica;
     return encodeHello({
       client: clientId,
@@ -171,7 +174,7 @@ export class Sync {
       birth: this.#birth,
       attempt: this.#attempt,
       names: names.hash,
-      inflates: this.#options.runtime.inflate !== undefined,
+      inflates: this.#inlet.inflates,
       ...(arrived && { arrived }),
       ...(token && { token: await token() }),
     });
@@ -182,48 +185,13 @@ export class Sync {
     this.#events.status(status);
   }
 
-  #receive(data: unknown): void {
-    let frame: DownFrame;
-    try {
-      frame = decodeDown(data);
-    } catch (error) {
-      return this.#misread(error);
-    }
-    const bytes = frameBytes(data as string | Uint8Array);
-    const { inflate } = this.#options.runtime;
-    if (frame.kind === "snapshot" && frame.isDeflated && inflate !== undefined)
-      this.#takeInTurn(inflated(frame, inflate), bytes);
-    else if (this.#waiting > 0) this.#takeInTurn(Promise.resolve(frame), bytes);
-    else this.#takeIn(frame, bytes);
-  }
-
-  /** Takes a frame in once those before it are. Many are inflated at the same time, and none overtakes another. */
-  #takeInTurn(frame: Promise<DownFrame>, bytes: number): void {
-    const attempt = this.#attempt;
-    this.#waiting += 1;
-    const settled = frame.then(
-      (ready) => () => this.#takeIn(ready, bytes),
-      (error) => () => this.#misread(error),
-    );
-    this.#turn = this.#turn.then(async () => {
-      const work = await settled;
-      this.#waiting -= 1;
-      if (attempt === this.#attempt) work(); // else it is of a connection that is no more
-    });
-  }
-
   #misread(error: unknown): void {
-    // It may have been anything: a delta, or an answer that a call waits for.
     this.#fail("invalid", error);
     this.#askAgain();
   }
 
   #takeIn(frame: DownFrame, bytes: number): void {
     this.#noteReceived(frame, bytes);
-    this.#tryTake(frame);
-  }
-
-  #tryTake(frame: DownFrame): void {
     try {
       this.#take(frame);
     } catch (error) {
@@ -411,11 +379,4 @@ export class Sync {
       new RoomError(code, error instanceof Error ? error.message : codes[code].sentence, true),
     );
   }
-}
-
-async function inflated(
-  part: SnapshotPart,
-  inflate: (bytes: Uint8Array) => Promise<Uint8Array>,
-): Promise<SnapshotPart> {
-  return { ...part, isDeflated: false, content: await inflate(part.content) };
 }
