@@ -4,8 +4,14 @@ import { copyJson, NotJsonError, type Fields } from "./json.ts";
 
 /** A schema that says of a record no more than what each of its fields says by itself. */
 interface PlainSchema {
-  readonly fields: ReadonlyMap<string, $ZodType>;
+  readonly fields: ReadonlyMap<string, PlainField>;
   readonly required: readonly string[];
+}
+
+interface PlainField {
+  readonly schema: $ZodType;
+  /** Set when every value of this type fits, so that there is nothing to ask the schema. */
+  readonly type: "number" | "string" | "boolean" | undefined;
 }
 
 const known = new WeakMap<$ZodType, PlainSchema | null>();
@@ -32,11 +38,12 @@ export function parseFields(
   return parsed;
 }
 
-function parseField(schema: $ZodType | undefined, value: unknown): Json | undefined {
-  const result = schema && safeParse(schema, value);
-  if (!result?.success || result.data === undefined) return undefined;
+function parseField(field: PlainField | undefined, value: unknown): Json | undefined {
+  if (field === undefined) return undefined;
   try {
-    return copyJson(result.data);
+    if (typeof value === field.type) return copyJson(value);
+    const result = safeParse(field.schema, value);
+    return result.success && result.data !== undefined ? copyJson(result.data) : undefined;
   } catch (error) {
     if (error instanceof NotJsonError) return undefined;
     throw error;
@@ -57,7 +64,23 @@ function readSchema(schema: $ZodType): PlainSchema | null {
     shape?: { readonly [name: string]: $ZodType };
   };
   if (type !== "object" || shape === undefined || (checks !== undefined && checks.length > 0)) return null;
-  const fields = new Map(Object.entries(shape));
-  const required = [...fields].filter(([, field]) => field._zod.optout !== "optional").map(([name]) => name);
+  const fields = new Map<string, PlainField>();
+  const required: string[] = [];
+  for (const [name, field] of Object.entries(shape)) {
+    fields.set(name, { schema: field, type: plainTypeOf(field) });
+    if (field._zod.optout !== "optional") required.push(name);
+  }
   return { fields, required };
+}
+
+/** Of `z.number()`, `z.string()` and `z.boolean()` as they are, with nothing more to say. */
+function plainTypeOf(schema: $ZodType): PlainField["type"] {
+  const { type, checks, format, coerce } = schema._zod.def as {
+    type: string;
+    checks?: readonly unknown[];
+    format?: string;
+    coerce?: boolean;
+  };
+  const isMore = (checks !== undefined && checks.length > 0) || format !== undefined || coerce === true;
+  return !isMore && (type === "number" || type === "string" || type === "boolean") ? type : undefined;
 }

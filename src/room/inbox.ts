@@ -70,11 +70,12 @@ function push(room: InboxRoom, session: Session, { first, calls, confirmed, rece
     return refusePush(session, { code: "too-large", message, clientReqId: first });
   }
   room.heard((calls.at(-1) as WireCall)[0]);
+  const now = room.now();
   const mark = room.journal.memory.marks.get(session.client.actor)?.mark ?? 0;
   for (const [index, [baseRev, type, payload]] of calls.entries()) {
     const clientReqId = first + index;
     // To refuse what was executed before would be to say that it was not.
-    const retryAfterMs = clientReqId <= mark ? 0 : session.calls.take(room.now(), calls.length - index);
+    const retryAfterMs = clientReqId <= mark ? 0 : session.calls.take(now, calls.length - index);
     if (retryAfterMs > 0) {
       return refusePush(session, {
         code: "rate-limited",
@@ -84,10 +85,10 @@ function push(room: InboxRoom, session: Session, { first, calls, confirmed, rece
       });
     }
     const call = { clientReqId, baseRev, type, payload };
-    let submission = room.journal.engine.submit(session.client, call, room.now());
+    let submission = room.journal.engine.submit(session.client, call, now);
     if (submission.kind === "full") {
       room.flush();
-      submission = room.journal.engine.submit(session.client, call, room.now());
+      submission = room.journal.engine.submit(session.client, call, now);
     }
     if (!answer(room, session, clientReqId, submission)) return;
   }

@@ -116,7 +116,9 @@ export class SqliteStorage implements RoomStorage {
 
   *marks(): Generator<StoredMark> {
     for (const row of this.#rows<MarkRow>("SELECT * FROM mark")) {
-      yield { ...row, outcomes: JSON.parse(row.outcomes) as MarkEntry["outcomes"] };
+      // Of most clients every outcome is confirmed, and there may be thousands of them.
+      const outcomes = row.outcomes === "[]" ? [] : (JSON.parse(row.outcomes) as MarkEntry["outcomes"]);
+      yield Object.assign(row, { outcomes });
     }
   }
 

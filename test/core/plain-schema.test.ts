@@ -27,6 +27,33 @@ describe("the fields of a patch are read by themselves", () => {
   });
 });
 
+describe("a field of numbers or texts asks its schema only where that has more to say", () => {
+  test.each([
+    ["z.number()", z.number(), 1.5, true],
+    ["z.number().int()", z.number().int(), 1.5, false],
+    ["z.int()", z.int(), 1.5, false],
+    ["z.number().max(1)", z.number().max(1), 1.5, false],
+    ["z.number() of what is none", z.number(), Number.NaN, false],
+    ["z.number() of what JSON cannot say", z.number(), Number.POSITIVE_INFINITY, false],
+    ["z.string()", z.string(), "a", true],
+    ["z.string().max(0)", z.string().max(0), "a", false],
+    ["z.email()", z.email(), "a", false],
+    ["z.string() of half a character", z.string(), "\ud800", false],
+    ["z.boolean()", z.boolean(), true, true],
+    ["z.literal(true)", z.literal(true), false, false],
+    ["mini.number().check(mini.lt(1))", mini.number().check(mini.lt(1)), 1.5, false],
+    ["a refinement", z.string().refine((text) => text !== "a"), "a", false],
+  ])("%s", (_, schema, value, fits) => {
+    const parsed = parseFields(z.object({ field: schema }), { field: value }, { field: 0 });
+    expect(parsed).toEqual(fits ? { field: value } : undefined);
+  });
+
+  test("and a text that the schema changes is changed", () => {
+    const trimmed = z.object({ field: z.string().trim() });
+    expect(parseFields(trimmed, { field: " a " }, { field: "" })).toEqual({ field: "a" });
+  });
+});
+
 describe("the record is checked whole", () => {
   test.each([
     ["when a field does not fit", note, { rank: "two" }, before],
