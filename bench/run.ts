@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,7 @@ import type { Figures, Results } from "./results.ts";
 import { workerdVersion } from "./servers/workerd.ts";
 import { systemNames, type SystemName } from "./systems/index.ts";
 
-// npm run bench -- [bill] [--quick] [--only deltaroom,tldraw] [--rows drag-50,join] [--repeats 3] [--data /path] [--write]
+// npm run bench -- [bill] [--quick] [--only deltaroom,tldraw] [--rows drag-50,join] [--repeats 3] [--data /path] [--write] [--keep]
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -28,6 +28,8 @@ const { values: options, positionals } = parseArgs({
     data: { type: "string" },
     /** Writes `results/full.json`, docs/PERFORMANCE.md and its charts. */
     write: { type: "boolean", default: false },
+    /** Keeps what `results/full.json` has of rows and systems that this run does not do. */
+    keep: { type: "boolean", default: false },
   },
 });
 const isBill = positionals.includes("bill");
@@ -139,7 +141,15 @@ for (let repeat = 0; repeat < repeats; repeat++) {
   for (const row of plan) if (repeat < row.maxRepeats) await runRow(row, repeat);
 }
 
-const results: Results = {
+/** The rows of an earlier run, with those of this one in their places. */
+function withKept(kept: Results, done: Results): Results {
+  const merged: Record<string, Results["rows"][string]> = { ...kept.rows };
+  for (const [row, systems] of Object.entries(done.rows)) merged[row] = { ...merged[row], ...systems };
+  const command = `${kept.command}\`, and then \`${done.command}`;
+  return { ...done, command, minutes: Math.round(10 * (kept.minutes + done.minutes)) / 10, rows: merged };
+}
+
+const done: Results = {
   command: `npm run bench${["", ...process.argv.slice(2)].join(" ").replace(/^ /, " -- ")}`,
   date: new Date().toISOString().slice(0, 10),
   machine: {
@@ -153,6 +163,8 @@ const results: Results = {
   minutes: Math.round((performance.now() - startedAt) / 6_000) / 10,
   rows,
 };
+const keptFile = join(bench, "results", "full.json");
+const results = options.keep ? withKept(JSON.parse(await readFile(keptFile, "utf8")) as Results, done) : done;
 await mkdir(join(bench, "results"), { recursive: true });
 await writeFile(join(bench, "results", "latest.json"), `${JSON.stringify(results, undefined, 1)}\n`);
 for (const folder of [diskFolder, memoryFolder])
@@ -160,5 +172,5 @@ for (const folder of [diskFolder, memoryFolder])
 console.log(`\n${formatTable(results, plan)}`);
 const bill = formatBill(results);
 if (bill !== undefined) console.log(`\n${bill}`);
-if (options.write) await writeReport(results, plan);
+if (options.write) await writeReport(results, options.keep ? fullPlan() : plan);
 console.log(`\n${results.minutes} minutes`);

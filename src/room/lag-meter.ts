@@ -1,5 +1,7 @@
 /** Flushes of which the time is known. */
 const maxFlushes = 512;
+/** A call that is older was not waiting to be read: its client has been away, or does not say what it has. */
+const maxLagMs = 5_000;
 /** The least lag is sought over one to two of these. */
 const windowMs = 30_000;
 
@@ -31,6 +33,7 @@ export class LagMeter {
     if (oldest !== undefined && baseRev < oldest.from) return;
     const unseen = this.#firstFrom(baseRev);
     const lagMs = unseen === undefined ? 0 : Math.max(0, now - unseen.at);
+    if (lagMs > maxLagMs) return;
     this.#quickestMs = Math.min(this.#quickestMs ?? Number.POSITIVE_INFINITY, lagMs);
   }
 

@@ -162,6 +162,20 @@ describe("the pace", () => {
     expect(recovering.at(-1)).toBe(16);
   });
 
+  it("is not slowed down for good by calls of a revision that is long past", () => {
+    const pace = new FlushPace(16);
+    let [now, rev] = [0, 0];
+    const flush = () => {
+      pace.flushed(now, 1, { from: rev, to: (rev += 10) }, now);
+      now = pace.dueAt(now);
+    };
+    for (pace.heard(now, rev); now < 1_000; pace.heard(now, rev)) flush();
+    for (const until = now + 8_000; now < until; pace.heard(now, 500)) flush();
+    const before = now;
+    flush();
+    expect(now - before).toBe(16);
+  });
+
   it("of 0 milliseconds flushes once for all that has come together", async () => {
     await withLoneRoom({ limits: { flushIntervalMs: 0 } }, (room) => {
       const alice = room.join("actor-alice");

@@ -12,6 +12,9 @@ import {
   type Place,
 } from "./wire.ts";
 
+/** The one session that reads every update, so that the calls of all say truly which revision they are based upon. */
+let timekeeper: DeltaroomPlayer | undefined;
+
 /** A thin session: it reads the head of each update, acknowledges what it receives, and waits for no answer. */
 export class DeltaroomPlayer implements Player {
   acknowledged = 0;
@@ -27,6 +30,7 @@ export class DeltaroomPlayer implements Player {
 
   private constructor(url: string, place: Place | undefined, onMove: PlayerOptions["onMove"]) {
     this.#onMove = onMove;
+    timekeeper ??= this;
     this.#socket = new MeteredSocket(url, greet(place));
     this.#socket.on("message", (data, isBinary) => this.#hear(data, !isBinary));
     this.#socket.on("close", (code, reason) => {
@@ -69,8 +73,8 @@ export class DeltaroomPlayer implements Player {
     if (refusal !== undefined) this.closed ??= refusal;
     if (mark !== undefined) this.acknowledged = mark;
     if (isReply) this.#isCaughtUp.resolve();
-    else if (this.#onMove !== undefined && !isText)
-      for (const [record, x] of readMoves(data)) this.#onMove(record, x);
+    else if (!isText && (this.#onMove !== undefined || this === timekeeper))
+      for (const [record, x] of readMoves(data)) this.#onMove?.(record, x);
     this.#owe(data.byteLength);
   }
 
