@@ -165,15 +165,18 @@ describe("the pace", () => {
   it("is not slowed down for good by calls of a revision that is long past", () => {
     const pace = new FlushPace(16);
     let [now, rev] = [0, 0];
-    const flush = () => {
-      pace.flushed(now, 1, { from: rev, to: (rev += 10) }, now);
-      now = pace.dueAt(now);
-    };
-    for (pace.heard(now, rev); now < 1_000; pace.heard(now, rev)) flush();
-    for (const until = now + 8_000; now < until; pace.heard(now, 500)) flush();
-    const before = now;
-    flush();
-    expect(now - before).toBe(16);
+    /** Flushes of a client that says it has `baseRev`, or the newest; the intervals between them. */
+    const flushes = (count: number, baseRev?: number) =>
+      Array.from({ length: count }, () => {
+        pace.heard(now, baseRev ?? rev);
+        pace.flushed(now, 1, { from: rev, to: (rev += 10) }, now);
+        const before = now;
+        now = pace.dueAt(now);
+        return now - before;
+      });
+    flushes(60);
+    const stale = flushes(200, 500);
+    expect([Math.max(...stale), stale.at(-1)]).toEqual([250, 16]);
   });
 
   it("of 0 milliseconds flushes once for all that has come together", async () => {
