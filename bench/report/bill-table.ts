@@ -56,7 +56,7 @@ function target(bills: ReadonlyMap<SystemName, Bills>): string {
   const [ours, theirs] = [bills.get("deltaroom"), bills.get("tldraw")];
   if (ours === undefined || theirs === undefined) return "";
   const share = theirs.hour.rowsWritten / ours.hour.rowsWritten;
-  return `deltaroom writes one row where tldraw's sync writes ${format(share)}. The target is 20.`;
+  return `deltaroom writes one row where tldraw's sync writes ${format(share)}.`;
 }
 
 function billsFrom(figures: Figures): Bills {
