@@ -40,6 +40,7 @@ class Writer {
     const { room, troubles } = this.client;
     while (this.#isWriting) {
       await sleep(writeIntervalMs);
+      if (!this.#isWriting) return; // whoever said so has counted the calls
       if (room.rev < this.#newestRev)
         troubles.push(`${this.#name} went from ${this.#newestRev} back to ${room.rev}`);
       this.#newestRev = room.rev;
