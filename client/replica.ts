@@ -6,7 +6,7 @@ import { equalJson, type Fields } from "../src/core/json.ts";
 import { callLimits } from "../src/core/call-limits.ts";
 import { Overlay, type PendingCall, type Prediction } from "../src/core/rebase.ts";
 import { State, type Source } from "../src/core/state.ts";
-import { Transaction, type Tx } from "../src/core/transaction.ts";
+import { changesOf, Transaction, type Tx, type Writes } from "../src/core/transaction.ts";
 import type { SnapshotPart } from "../src/protocol/frames.ts";
 import type { Arrived } from "../src/protocol/hello.ts";
 import { decodeRecords } from "../src/protocol/snapshot.ts";
@@ -83,7 +83,7 @@ export class Replica {
   /** Runs a mutator on the view. Unless it was rejected or failed, its changes are in the view now. */
   predict(call: PendingCall): { readonly prediction: Prediction; readonly changes: ViewChanges } {
     const prediction = this.#view.run(call);
-    return { prediction, changes: prediction.kind === "done" ? this.#put(prediction.changes) : new Map() };
+    return { prediction, changes: prediction.kind === "done" ? this.#put(prediction.writes) : new Map() };
   }
 
   /** Runs a direct edit on the view. Throws what it throws, and then nothing has happened. */
@@ -94,23 +94,22 @@ export class Replica {
     readonly isEmpty: boolean;
   } {
     const { definition, limits } = this.#options();
-    const transaction = new Transaction(this.#view, { definition, limits, writable: definition.direct });
+    const transaction = new Transaction(this.#view, { definition, limits }, definition.direct);
     try {
       run(transaction.tx);
     } finally {
       transaction.close();
     }
-    const payload = encodeChanges(transaction.changes);
+    const payload = encodeChanges(changesOf(transaction.writes));
     checkPayload(transactType, payload, limits.maxPayloadBytes); // sent all the same, it would only come back
-    return { payload, changes: this.#put(transaction.changes), isEmpty: transaction.changes.size === 0 };
+    return { payload, changes: this.#put(transaction.writes), isEmpty: transaction.writes.size === 0 };
   }
 
-  #put(changes: Changes): ViewChanges {
+  #put(writes: Writes): ViewChanges {
     const put: ViewChanges = new Map();
-    for (const [collection, records] of changes) {
-      for (const [id, change] of records) {
+    for (const [collection, records] of writes) {
+      for (const [id, { record: after }] of records) {
         const before = this.#view.get(collection, id);
-        const after = applyChange(before, change);
         const isSame = equalJson(before, after); // as after a put and a delete of the same record
         this.#view.set(collection, id, isSame ? before : after);
         if (!isSame) sectionOf(put, collection).set(id, { before, after });

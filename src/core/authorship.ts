@@ -1,4 +1,4 @@
-import { sectionOf, type Changes } from "./changes.ts";
+import { sectionOf } from "./changes.ts";
 import type { Unread } from "./paged-state.ts";
 
 /** Who changed a record last, at which revision, and when anybody else last did (0: never). */
@@ -7,6 +7,8 @@ export interface Authorship {
   readonly actor: string;
   readonly othersRev: number;
 }
+
+const unknownAuthor: Authorship = { rev: 0, actor: "", othersRev: 0 };
 
 /**
  * The revision and author of every record, deleted ones included for a while: what `changedByOthers` answers from.
@@ -18,6 +20,7 @@ export class AuthorshipIndex {
   readonly #tombstones = new Map<string, readonly [collection: string, id: string]>();
   readonly #maxTombstones: number;
   readonly #unread: Pick<Unread, "load"> | undefined;
+  #last = unknownAuthor;
 
   /** `unread`: where authors are that memory has not taken in yet. */
   constructor(maxTombstones: number, unread?: Pick<Unread, "load">) {
@@ -31,18 +34,18 @@ export class AuthorshipIndex {
     return this.#records.get(collection)?.get(id);
   }
 
-  /** Notes that `actor` changed these records at `rev`. */
-  note(changes: Changes, rev: number, actor: string): void {
-    // One for all records that nobody else has changed: an operation may make thousands.
-    const sole: Authorship = { rev, actor, othersRev: 0 };
-    for (const [collection, records] of changes) {
-      for (const [id, change] of records) {
-        const before = this.get(collection, id);
-        const othersRev = before === undefined ? 0 : before.actor === actor ? before.othersRev : before.rev;
-        const authorship = othersRev === 0 ? sole : { rev, actor, othersRev };
-        this.set(collection, id, authorship, change.kind === "delete");
-      }
-    }
+  /** Notes that `actor` changed, or deleted, a record at `rev`. */
+  note(collection: string, id: string, rev: number, actor: string, deleted: boolean): void {
+    const before = this.get(collection, id);
+    const othersRev = before === undefined ? 0 : before.actor === actor ? before.othersRev : before.rev;
+    this.set(collection, id, this.#shared(rev, actor, othersRev), deleted);
+  }
+
+  /** One for all neighbours that are the same: an operation may make thousands. */
+  #shared(rev: number, actor: string, othersRev: number): Authorship {
+    const last = this.#last;
+    if (last.rev === rev && last.actor === actor && last.othersRev === othersRev) return last;
+    return (this.#last = { rev, actor, othersRev });
   }
 
   set(collection: string, id: string, authorship: Authorship, deleted: boolean): void {
@@ -112,5 +115,3 @@ export function decodeAuthors(text: string): Authorship[] {
 function isSame(a: Authorship, b: Authorship): boolean {
   return a.rev === b.rev && a.actor === b.actor && a.othersRev === b.othersRev;
 }
-
-const unknownAuthor: Authorship = { rev: 0, actor: "", othersRev: 0 };

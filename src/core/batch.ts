@@ -1,12 +1,13 @@
 import { encodeAuthors, type Authorship } from "./authorship.ts";
 import type { Answer, Broadcast } from "./call.ts";
-import { absorb, type Changes } from "./changes.ts";
-import { changesBytes, encodeDelta, type EncodedDelta } from "./delta.ts";
+import { sectionOf, squashChange, type Changes } from "./changes.ts";
+import { encodeDelta, mostEntryBytes, type EncodedDelta } from "./delta.ts";
 import { jsonBytes } from "./json.ts";
 import { storedAnswer, type MarkedClient, type MarkEntry } from "./marks.ts";
 import type { Memory } from "./memory.ts";
 import { maxRejectionBytes } from "./rejected-outcome.ts";
 import type { JournalRow } from "./storage.ts";
+import type { Writes } from "./transaction.ts";
 import type { Json } from "../schema/json.ts";
 
 /** A committed operation, as hooks see it after the flush. */
@@ -64,13 +65,11 @@ export class Batch {
     return this.#bytes === 0 || this.#bytes + bytes + answerBytes <= maxRowBytes;
   }
 
-  addOperation(
-    operation: Operation,
-    changes: Changes,
-    bytes: number,
-    broadcasts: readonly Broadcast[],
-  ): void {
-    absorb(this.#changes, changes);
+  addOperation(operation: Operation, writes: Writes, bytes: number, broadcasts: readonly Broadcast[]): void {
+    for (const [collection, records] of writes) {
+      const section = sectionOf(this.#changes, collection);
+      for (const [id, { change }] of records) section.set(id, squashChange(section.get(id), change));
+    }
     this.#bytes += bytes;
     this.#operations.push(operation);
     this.#broadcasts.push(...broadcasts);
@@ -131,11 +130,13 @@ export class Batch {
   }
 }
 
-/** Bytes that an operation takes of a row: its changes, and who made them. */
-export function operationBytes(changes: Changes): number {
-  let bytes = changesBytes(changes);
-  for (const records of changes.values()) {
-    for (const id of records.keys()) bytes += jsonBytes(id) + bookkeepingBytes;
+/** Bytes that an operation takes of a row at most: its changes, and who made them. */
+export function operationBytes(writes: Writes): number {
+  let bytes = 0;
+  for (const [collection, records] of writes) {
+    bytes += 2 * collection.length;
+    for (const [id, { change }] of records)
+      bytes += mostEntryBytes(id, change) + 6 * id.length + bookkeepingBytes;
   }
   return bytes;
 }

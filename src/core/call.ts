@@ -1,12 +1,12 @@
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
-import { readChanges, type Changes, type WireChanges } from "./changes.ts";
+import { areWireChanges, type WireChange } from "./changes.ts";
 import { hashJson, hashText } from "./checksum.ts";
-import { bytesOver, checkParsedJson, maxJsonDepth, NotJsonError } from "./json.ts";
+import { checkParsedJson, jsonBytes, maxJsonDepth, NotJsonError } from "./json.ts";
 import type { Limits } from "./limits.ts";
 import type { Source } from "./state.ts";
-import { parseWith, Transaction, type Tx } from "./transaction.ts";
+import { parseWith, Transaction, type Tx, type Writes } from "./transaction.ts";
 
 /** The `type` of a direct edit; its payload is the changes themselves. No mutator may have this name. */
 export const transactType = "transact";
@@ -57,7 +57,7 @@ export interface CallOptions {
 }
 
 export type CallResult =
-  | { readonly kind: "done"; readonly changes: Changes; readonly broadcasts: readonly Broadcast[] }
+  | { readonly kind: "done"; readonly writes: Writes; readonly broadcasts: readonly Broadcast[] }
   | { readonly kind: "rejected"; readonly rejection: Rejection }
   /** Not a refusal but a bug: what a mutator threw that is no `Rejection`. */
   | { readonly kind: "failed"; readonly error: unknown };
@@ -68,18 +68,13 @@ export type CallResult =
  */
 export function runCall(source: Source, type: string, payload: Json, options: CallOptions): CallResult {
   const direct = type === transactType;
-  const transaction = new Transaction(source, {
-    definition: options.definition,
-    limits: options.limits,
-    ...(options.changedByOthers && { changedByOthers: options.changedByOthers }),
-    ...(direct && { writable: options.definition.direct }),
-  });
+  const transaction = new Transaction(source, options, direct ? options.definition.direct : undefined);
   const broadcasts: Broadcast[] = [];
   try {
     checkPayload(type, payload, options.limits.maxPayloadBytes);
     if (direct) applyDirectEdit(transaction, payload);
     else runMutator(transaction.tx, type, payload, options, broadcasts);
-    return { kind: "done", changes: transaction.changes, broadcasts };
+    return { kind: "done", writes: transaction.writes, broadcasts };
   } catch (error) {
     return error instanceof Rejection ? { kind: "rejected", rejection: error } : { kind: "failed", error };
   } finally {
@@ -95,29 +90,32 @@ const editDepth = 3;
  * checked before anything recurses into it.
  */
 export function checkPayload(type: string, payload: Json, maxBytes: number): void {
+  let mostBytes: number;
   try {
-    checkParsedJson(payload, maxJsonDepth + editDepth);
+    mostBytes = checkParsedJson(payload, maxJsonDepth + editDepth);
   } catch (error) {
     if (error instanceof NotJsonError)
       throw new Rejection("invalid", `the payload of ${type}: ${error.message}`);
     throw error;
   }
-  const bytes = bytesOver(payload, maxBytes);
-  if (bytes !== undefined)
+  if (mostBytes <= maxBytes) return;
+  const bytes = jsonBytes(payload);
+  if (bytes > maxBytes)
     throw new Rejection("too-large", `${type} carries ${bytes} bytes, allowed are ${maxBytes}`);
 }
 
 function applyDirectEdit(transaction: Transaction, payload: Json): void {
-  const edits = readChanges(payload);
-  if (edits === undefined) throw new Rejection("invalid", "a direct edit is a set of changes by collection");
-  for (const [collection, changes] of edits) {
+  if (!areWireChanges(payload))
+    throw new Rejection("invalid", "a direct edit is a set of changes by collection");
+  for (const collection of Object.keys(payload)) {
     const records = transaction.collection(collection);
     if (records === undefined) throw new Rejection("invalid", `there is no collection ${collection}`);
+    const changes = payload[collection] as readonly WireChange[];
     // Of two, only the later would be left.
-    if (changes.size !== (payload as WireChanges)[collection]?.length) {
+    if (changes.length > 1 && new Set(changes.map(([, id]) => id)).size < changes.length) {
       throw new Rejection("invalid", `a direct edit names a record of ${collection} twice`);
     }
-    for (const [id, change] of changes) records.apply(id, change);
+    for (const change of changes) records.apply(change);
   }
 }
 

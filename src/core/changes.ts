@@ -82,36 +82,36 @@ export function encodeChanges(changes: Changes): WireChanges {
   return wire;
 }
 
-/** Reads a set of changes, as a direct edit carries it. Undefined for JSON that is none. */
-export function readChanges(payload: Json): Changes | undefined {
-  if (!isObject(payload)) return undefined;
-  const changes: Changes = new Map();
+/** Whether a payload is a set of changes, as a direct edit carries it. */
+export function areWireChanges(payload: Json): payload is WireChanges {
+  if (!isObject(payload)) return false;
   for (const collection of Object.keys(payload)) {
     const section = payload[collection];
-    if (!Array.isArray(section)) return undefined;
-    const records = sectionOf(changes, collection);
-    for (const item of section as readonly Json[]) {
-      if (!isWireChange(item)) return undefined;
-      records.set(item[1], decodeChange(item));
-    }
+    if (!Array.isArray(section)) return false;
+    for (const item of section as readonly Json[]) if (!isWireChange(item)) return false;
   }
-  return changes;
+  return true;
 }
 
 /** The changes of a payload that this program has made. */
 export function decodeChanges(wire: WireChanges): Changes {
-  const changes = readChanges(wire);
-  if (changes === undefined) throw new Error("these are no changes");
+  const changes: Changes = new Map();
+  for (const [collection, section] of Object.entries(wire)) {
+    const records = sectionOf(changes, collection);
+    for (const item of section) records.set(item[1], decodeChange(item));
+  }
   return changes;
 }
 
 function isWireChange(item: Json): item is Json & WireChange {
   if (!Array.isArray(item) || typeof item[1] !== "string") return false;
-  const [kind, , fields, unset] = item as readonly (Json | undefined)[];
+  const list = item as readonly Json[];
+  const kind = list[0];
+  const fields = list[2];
   if (kind === "delete") return item.length === 2;
   if (!isObject(fields)) return false;
   if (item.length === 3) return kind === "put" || kind === "patch";
-  return kind === "patch" && item.length === 4 && isListOfText(unset);
+  return kind === "patch" && item.length === 4 && isListOfText(list[3]);
 }
 
 function isObject(value: Json | undefined): value is Fields {

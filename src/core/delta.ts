@@ -1,7 +1,7 @@
 import type { Json } from "../schema/json.ts";
 import { ByteReader, ByteWriter, FormatError, setMember } from "./bytes.ts";
-import { deletion, sectionOf, squashChange, type Change, type Changes } from "./changes.ts";
-import type { Fields } from "./json.ts";
+import { deletion, sectionOf, squashChange, type Change } from "./changes.ts";
+import { utf8Bytes, type Fields } from "./json.ts";
 import type { Span } from "./ring-buffer.ts";
 
 /** What a delta does to one record. A put says its id; after that the handle stands for it. */
@@ -39,18 +39,45 @@ export function encodeDelta(from: number, to: number, entries: Entries): Encoded
   return { from, to, body: writer.take() };
 }
 
-/** A handle that takes as many bytes as any. */
-const longHandle = 2 ** 40;
+/** Bytes at most that a count takes, and with it any handle, length or number of names. */
+const maxCountBytes = 8;
 
-/** Bytes that `changes` take of a delta, whatever handles their records have. */
-export function changesBytes(changes: Changes): number {
-  const shapes = new WrittenShapes();
-  writer.reset();
-  for (const [collection, records] of changes) {
-    writer.text(collection);
-    for (const [id, change] of records) writeEntry(shapes, longHandle, change, id);
+/** Bytes that no entry for `change` exceeds, whatever handle its record has and whatever stands before it. */
+export function mostEntryBytes(id: string, change: Change): number {
+  const bytes = 2 * maxCountBytes;
+  switch (change.kind) {
+    case "put":
+      return bytes + mostTextBytes(id) + mostFieldsBytes(change.record);
+    case "patch": {
+      let unsetBytes = 0;
+      for (const field of change.unset) unsetBytes += mostTextBytes(field);
+      return bytes + unsetBytes + mostFieldsBytes(change.set);
+    }
+    case "delete":
+      return bytes;
+    default:
+      return change satisfies never;
   }
-  return writer.length;
+}
+
+function mostFieldsBytes(fields: Fields): number {
+  let bytes = 2 * maxCountBytes;
+  for (const name in fields) bytes += mostTextBytes(name) + mostValueBytes(fields[name] as Json);
+  return bytes;
+}
+
+/** Bytes that no value exceeds as a {@link ByteWriter} writes it. */
+function mostValueBytes(value: Json): number {
+  if (typeof value === "string") return 1 + mostTextBytes(value);
+  if (typeof value !== "object" || value === null) return 1 + maxCountBytes;
+  if (!Array.isArray(value)) return 1 + mostFieldsBytes(value as Fields);
+  let bytes = 1 + maxCountBytes;
+  for (const item of value as readonly Json[]) bytes += mostValueBytes(item);
+  return bytes;
+}
+
+function mostTextBytes(text: string): number {
+  return maxCountBytes + utf8Bytes(text);
 }
 
 /** Reads a delta back. Throws `FormatError` for bytes that are none. */

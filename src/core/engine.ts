@@ -12,13 +12,12 @@ import {
   type Outcome,
   type Run,
 } from "./call.ts";
-import { applyChange, type Changes } from "./changes.ts";
 import { jsonBytes, type Fields } from "./json.ts";
 import type { Limits } from "./limits.ts";
 import { ownerOf, type ClientMark } from "./marks.ts";
 import { rowBytes, type Memory } from "./memory.ts";
 import { rejectedOutcome } from "./rejected-outcome.ts";
-import { Transaction, type Tx } from "./transaction.ts";
+import { Transaction, type Tx, type Writes } from "./transaction.ts";
 
 /** One call as a client made it. */
 export interface Call {
@@ -122,12 +121,12 @@ export class Engine {
     } finally {
       transaction.close();
     }
-    const bytes = operationBytes(transaction.changes);
+    const bytes = operationBytes(transaction.writes);
     const excess = this.#excess(bytes);
     if (excess !== undefined) throw excess;
     if (this.#isFull(bytes)) return false;
     const made = { type: transactType, payload: null, actor: roomActor, user: null };
-    this.#commit(transaction.changes, bytes, made, []);
+    this.#commit(transaction.writes, bytes, made, []);
     return true;
   }
 
@@ -173,40 +172,40 @@ export class Engine {
       default:
         return result satisfies never;
     }
-    const refusal = pageReader.guard(() => this.#refusal(client, call, result.changes));
+    const { writes, broadcasts } = result;
+    const refusal = this.#refusal(client, call, writes);
     if (refusal !== undefined) return rejectedOutcome(refusal);
-    const bytes = operationBytes(result.changes);
+    const bytes = operationBytes(writes);
     const excess = this.#excess(bytes);
     if (excess !== undefined) return rejectedOutcome(excess);
-    if (this.#outgrowsState(result.changes, bytes)) {
+    if (this.#outgrowsState(writes, bytes)) {
       return rejectedOutcome(
         new Rejection("too-large", `the room is full: it may hold ${limits.maxStateBytes} bytes`),
       );
     }
     if (this.#isFull(bytes)) return undefined;
     const { actor, user } = client;
-    this.#commit(
-      result.changes,
-      bytes,
-      { type: call.type, payload: call.payload, actor, user },
-      result.broadcasts,
-    );
+    this.#commit(writes, bytes, { type: call.type, payload: call.payload, actor, user }, broadcasts);
     return { kind: "accepted", rev: this.memory.rev };
   }
 
   #commit(
-    changes: Changes,
+    writes: Writes,
     bytes: number,
-    made: Omit<Operation, "rev">,
+    { type, payload, actor, user }: Omit<Operation, "rev">,
     broadcasts: readonly Broadcast[],
   ): void {
     const { memory } = this;
     const batch = this.#openBatch();
-    memory.state.apply(changes);
-    memory.rev += 1;
-    memory.authorship.note(changes, memory.rev, made.actor);
-    memory.pages.touch(changes);
-    batch.addOperation({ rev: memory.rev, ...made }, changes, bytes, broadcasts);
+    const rev = ++memory.rev;
+    for (const [collection, records] of writes) {
+      for (const [id, { change, record }] of records) {
+        memory.state.set(collection, id, record);
+        memory.authorship.note(collection, id, rev, actor, record === undefined);
+        memory.pages.touch(collection, id, change.kind);
+      }
+    }
+    batch.addOperation({ rev, type, payload, actor, user }, writes, bytes, broadcasts);
   }
 
   #owesConfirmation({ answers, answerBytes }: ClientMark): boolean {
@@ -219,26 +218,32 @@ export class Engine {
     return (this.#batch ??= new Batch(this.memory.rev));
   }
 
-  #refusal(caller: Caller, call: Call, changes: Changes): Rejection | undefined {
+  #refusal(caller: Caller, { type, payload }: Call, writes: Writes): Rejection | undefined {
     const { authorize } = this.#options;
     if (authorize === undefined) return undefined;
+    return this.memory.pageReader.guard(() => {
+      const proposed = { type, payload, changes: [...this.#proposed(writes)] };
+      return this.#judge(authorize, proposed, caller);
+    });
+  }
+
+  #judge(authorize: Authorize, proposed: ProposedOperation, caller: Caller): Rejection | undefined {
+    const { type } = proposed;
     try {
-      const proposed = { type: call.type, payload: call.payload, changes: [...this.#proposed(changes)] };
       const answer: unknown = authorize(proposed, caller);
       // A promise counts as true: a rule that is asynchronous, unseen by a compiler, must not let everything through.
-      return answer === true ? undefined : new Rejection("forbidden", `you may not ${call.type} this`);
+      return answer === true ? undefined : new Rejection("forbidden", `you may not ${type} this`);
     } catch (error) {
       if (error instanceof Rejection) return error;
-      this.#options.onFailure(error, call.type);
+      this.#options.onFailure(error, type);
       return new Rejection("internal", "the room could not decide on this call");
     }
   }
 
-  *#proposed(changes: Changes): Generator<ProposedChange> {
-    for (const [collection, records] of changes) {
-      for (const [id, change] of records) {
-        const before = this.memory.state.get(collection, id);
-        yield { collection, id, before, after: applyChange(before, change) };
+  *#proposed(writes: Writes): Generator<ProposedChange> {
+    for (const [collection, records] of writes) {
+      for (const [id, { record }] of records) {
+        yield { collection, id, before: this.memory.state.get(collection, id), after: record };
       }
     }
   }
@@ -254,12 +259,12 @@ export class Engine {
   }
 
   /** Near its limit the state is what the pages held, and all of the journal since; only what grows is refused. */
-  #outgrowsState(changes: Changes, bytes: number): boolean {
+  #outgrowsState(writes: Writes, bytes: number): boolean {
     const { memory } = this;
     const held = memory.pages.bytes + memory.journalBytes + (this.#batch?.bytes ?? 0);
     if (held + bytes <= this.#options.limits.maxStateBytes) return false;
     let growth = 0;
-    for (const { before, after } of this.#proposed(changes)) {
+    for (const { before, after } of this.#proposed(writes)) {
       growth += (after ? jsonBytes(after) : 0) - (before ? jsonBytes(before) : 0);
     }
     return growth > 0;

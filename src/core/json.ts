@@ -60,26 +60,31 @@ export function copyJson(value: unknown, depth: number = maxJsonDepth, path = ""
 }
 
 /**
- * Checks what `JSON.parse` answered for text from outside, without copying it.
- * Throws {@link NotJsonError} as {@link copyJson} does.
+ * Checks what `JSON.parse` answered for text from outside, without copying it, and answers a number of bytes that no
+ * JSON text of it exceeds. Throws {@link NotJsonError} as {@link copyJson} does.
  */
-export function checkParsedJson(value: unknown, depth: number, path = ""): void {
+export function checkParsedJson(value: Json, depth: number, path = ""): number {
   if (typeof value === "string") {
     if (!value.isWellFormed()) throw new NotJsonError(path, "is not well-formed Unicode");
-  } else if (typeof value === "number") {
+    return mostTextBytes(value);
+  }
+  if (typeof value === "number") {
     // JSON.parse reads 1e400 as Infinity, which would be stored as null.
     if (!Number.isFinite(value)) throw new NotJsonError(path, "number out of range");
-  } else if (typeof value === "object" && value !== null) {
-    if (depth === 0) throw new NotJsonError(path, "is nested too deeply");
-    if (Array.isArray(value)) {
-      for (let index = 0; index < value.length; index++) checkParsedJson(value[index], depth - 1, path);
-    } else {
-      for (const key of Object.keys(value)) {
-        checkKey(key, path);
-        checkParsedJson((value as Record<string, unknown>)[key], depth - 1, key);
-      }
-    }
+    return mostScalarBytes;
   }
+  if (typeof value !== "object" || value === null) return mostScalarBytes;
+  if (depth === 0) throw new NotJsonError(path, "is nested too deeply");
+  let bytes = 2;
+  if (Array.isArray(value)) {
+    for (const item of value as readonly Json[]) bytes += checkParsedJson(item, depth - 1, path) + 1;
+    return bytes;
+  }
+  for (const key of Object.keys(value)) {
+    checkKey(key, path);
+    bytes += mostTextBytes(key) + checkParsedJson((value as Fields)[key] as Json, depth - 1, key) + 2;
+  }
+  return bytes;
 }
 
 /** Whether two JSON values say the same, whatever the order of their keys. */

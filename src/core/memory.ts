@@ -200,7 +200,9 @@ function replay(memory: Memory, row: JournalRow): void {
     const { entries } = decodeDelta(row.body);
     const changes = changesOf(entries, row.ids);
     memory.state.apply(changes);
-    memory.pages.touch(changes);
+    for (const [collection, records] of changes) {
+      for (const [id, { kind }] of records) memory.pages.touch(collection, id, kind);
+    }
     // Behind the pages that these have brought in: those have the handles of before.
     memory.handles.replay(changes, entries);
     noteAuthors(memory.authorship, changes, row.authors);

@@ -1,5 +1,5 @@
 import { decodeAuthors, encodeAuthors } from "./authorship.ts";
-import { freeze, type Changes } from "./changes.ts";
+import { freeze, type Change } from "./changes.ts";
 import { utf8Bytes, type Fields } from "./json.ts";
 import type { Memory } from "./memory.ts";
 import type { PageReader } from "./page-reader.ts";
@@ -107,20 +107,16 @@ export class PageTable implements Unread {
     return this.#pages.keys();
   }
 
-  /** Notes which pages `changes` touch. */
-  touch(changes: Changes): void {
-    for (const [collection, records] of changes) {
-      for (const [id, change] of records) {
-        const page = this.#pageOf(collection, id);
-        const ids = this.#idsOf(page);
-        page.changed = true;
-        if (change.kind === "patch") continue;
-        const index = indexOf(ids, id);
-        const isThere = ids[index] === id;
-        if (change.kind === "delete" && isThere) ids.splice(index, 1);
-        else if (change.kind !== "delete" && !isThere) ids.splice(index, 0, id);
-      }
-    }
+  /** Notes what kind of change was made to a record, and with it to its page. */
+  touch(collection: string, id: string, kind: Change["kind"]): void {
+    const page = this.#pageOf(collection, id);
+    const ids = this.#idsOf(page);
+    page.changed = true;
+    if (kind === "patch") return;
+    const index = indexOf(ids, id);
+    const isThere = ids[index] === id;
+    if (kind === "delete" && isThere) ids.splice(index, 1);
+    else if (kind !== "delete" && !isThere) ids.splice(index, 0, id);
   }
 
   /** The stored pages, by collection and then by id; a range covers every id that its page could hold. */

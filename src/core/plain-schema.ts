@@ -1,6 +1,6 @@
 import { safeParse, type $ZodType } from "zod/v4/core";
 import type { Json } from "../schema/json.ts";
-import { copyJson, NotJsonError, type Fields } from "./json.ts";
+import { copyJson, equalJson, NotJsonError, type Fields } from "./json.ts";
 
 /** A schema that says of a record no more than what each of its fields says by itself. */
 interface PlainSchema {
@@ -17,25 +17,32 @@ interface PlainField {
 const known = new WeakMap<$ZodType, PlainSchema | null>();
 
 /**
- * The fields of a patch as a plain schema reads them, so that a patch costs what it changes and not what the record
- * is. The other fields were checked when they were written. Undefined when the record has to be checked whole: the
- * schema is not plain, a field is none of its own or does not fit, or `before` was written under another schema.
+ * The fields of a patch that are not in `before`, as a plain schema reads them, so that a patch costs what it changes
+ * and not what the record is. The other fields were checked when they were written. Undefined when the record has to be
+ * checked whole: the schema is not plain, a field is none of its own or does not fit, or `before` was written under
+ * another schema.
  */
-export function parseFields(
+export function changedFields(
   schema: $ZodType,
   fields: object,
   before: Fields,
 ): Record<string, Json> | undefined {
   const plain = plainSchemaOf(schema);
-  if (plain === null || !plain.required.every((name) => Object.hasOwn(before, name))) return undefined;
-  const parsed: Record<string, Json> = {};
-  for (const [name, value] of Object.entries(fields)) {
+  if (plain === null || !hasAll(before, plain.required)) return undefined;
+  const changed: Record<string, Json> = {};
+  for (const name of Object.keys(fields)) {
+    const value: unknown = (fields as Fields)[name];
     if (value === undefined) continue;
     const read = parseField(plain.fields.get(name), value);
     if (read === undefined) return undefined;
-    parsed[name] = read;
+    if (!equalJson(before[name], read)) changed[name] = read;
   }
-  return parsed;
+  return changed;
+}
+
+function hasAll(record: Fields, names: readonly string[]): boolean {
+  for (const name of names) if (!Object.hasOwn(record, name)) return false;
+  return true;
 }
 
 function parseField(field: PlainField | undefined, value: unknown): Json | undefined {

@@ -1,9 +1,10 @@
 import type { Json } from "../schema/json.ts";
 import type { Rejection } from "../schema/rejection.ts";
 import { runCall, type CallOptions } from "./call.ts";
-import { applyChange, sectionOf, type Changes } from "./changes.ts";
+import { sectionOf } from "./changes.ts";
 import type { Fields } from "./json.ts";
 import { mergeIds, type Source, type State } from "./state.ts";
+import type { Writes } from "./transaction.ts";
 
 /** A call that was made here and that the server has not answered. */
 export interface PendingCall {
@@ -15,7 +16,7 @@ export interface PendingCall {
 
 /** What a prediction came to. A rejected one changes nothing; whether the call stands is for the server to say. */
 export type Prediction =
-  | { readonly kind: "done"; readonly changes: Changes }
+  | { readonly kind: "done"; readonly writes: Writes }
   | { readonly kind: "rejected"; readonly rejection: Rejection }
   | { readonly kind: "failed"; readonly error: unknown };
 
@@ -68,9 +69,8 @@ export class Overlay implements Source {
   predict(call: PendingCall): Prediction {
     const prediction = this.run(call);
     if (prediction.kind !== "done") return prediction;
-    for (const [collection, section] of prediction.changes) {
-      for (const [id, change] of section)
-        this.set(collection, id, applyChange(this.get(collection, id), change));
+    for (const [collection, records] of prediction.writes) {
+      for (const [id, { record }] of records) this.set(collection, id, record);
     }
     return prediction;
   }

@@ -13,7 +13,7 @@ export interface Source {
 export function mergeIds(
   base: Source,
   collection: string,
-  written: ReadonlyMap<string, Fields | undefined>,
+  written: Iterable<readonly [id: string, record: Fields | undefined]>,
 ): readonly string[] {
   const ids = base.ids(collection);
   const gone = new Set<string>();

@@ -2,10 +2,18 @@ import { safeParse, type $ZodIssue, type $ZodType } from "zod/v4/core";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
-import { applyChange, deletion, sectionOf, squashChange, type Change, type Changes } from "./changes.ts";
+import {
+  applyChange,
+  deletion,
+  sectionOf,
+  squashChange,
+  type Change,
+  type Changes,
+  type WireChange,
+} from "./changes.ts";
 import { bytesOver, copyJson, equalJson, NotJsonError, type Fields } from "./json.ts";
 import { recordIdProblem, type Limits } from "./limits.ts";
-import { parseFields } from "./plain-schema.ts";
+import { changedFields } from "./plain-schema.ts";
 import { mergeIds, type Source } from "./state.ts";
 
 export interface TransactionOptions {
@@ -13,29 +21,49 @@ export interface TransactionOptions {
   readonly limits: Pick<Limits, "maxRecordBytes">;
   /** Answers `tx.<collection>.changedByOthers`; a prediction has nobody else in it. */
   readonly changedByOthers?: (collection: string, id: string) => boolean;
-  /** Collections that may be written; all of them when left out. */
-  readonly writable?: readonly string[];
 }
+
+/** What a transaction has done to one record. */
+export interface Write {
+  readonly change: Change;
+  /** The record as it is now; undefined for one that was deleted. */
+  readonly record: Fields | undefined;
+}
+
+/** Collection → record id → write, in the order in which the records were first touched. */
+export type Writes = Map<string, Map<string, Write>>;
+
+export function changesOf(writes: Writes): Changes {
+  const changes: Changes = new Map();
+  for (const [collection, records] of writes) {
+    const section = sectionOf(changes, collection);
+    for (const [id, { change }] of records) section.set(id, change);
+  }
+  return changes;
+}
+
+const nothing = Object.freeze([]);
 
 /** The `tx` of a mutator, one member a collection. Typed by the schema package; here it is only its shape. */
 export type Tx = { readonly [collection: string]: CollectionTransaction };
 
 /**
  * Reads that see the transaction's own writes, over a source that it never touches: what was written is in
- * `changes`, and an abandoned transaction has done nothing.
+ * `writes`, and an abandoned transaction has done nothing.
  */
 export class Transaction implements Source {
-  readonly changes: Changes = new Map();
+  readonly writes: Writes = new Map();
   readonly options: TransactionOptions;
+  /** Collections that may be written; all of them when left out. */
+  readonly writable: readonly string[] | undefined;
   readonly #source: Source;
-  readonly #written = new Map<string, Map<string, Fields | undefined>>();
-  readonly #collections = new Map<string, CollectionTransaction>();
   #tx: Tx | undefined;
   #open = true;
 
-  constructor(source: Source, options: TransactionOptions) {
+  constructor(source: Source, options: TransactionOptions, writable?: readonly string[]) {
     this.#source = source;
     this.options = options;
+    this.writable = writable;
   }
 
   /** What a mutator is given. */
@@ -52,13 +80,9 @@ export class Transaction implements Source {
 
   /** Undefined for a name that the definition does not have. */
   collection(name: string): CollectionTransaction | undefined {
-    let collection = this.#collections.get(name);
-    if (collection === undefined) {
-      const schema = this.options.definition.collections[name];
-      if (schema === undefined) return undefined;
-      this.#collections.set(name, (collection = new CollectionTransaction(this, name, schema)));
-    }
-    return collection;
+    const { collections } = this.options.definition;
+    const schema = Object.hasOwn(collections, name) ? collections[name] : undefined;
+    return schema === undefined ? undefined : new CollectionTransaction(this, name, schema);
   }
 
   /** From here on the `tx` throws: a mutator that kept it for later would write into nothing. */
@@ -68,21 +92,22 @@ export class Transaction implements Source {
 
   get(collection: string, id: string): Fields | undefined {
     this.#assertOpen();
-    const written = this.#written.get(collection);
-    return written?.has(id) ? written.get(id) : this.#source.get(collection, id);
+    const write = this.writes.get(collection)?.get(id);
+    return write === undefined ? this.#source.get(collection, id) : write.record;
   }
 
   ids(collection: string): readonly string[] {
     this.#assertOpen();
-    const written = this.#written.get(collection);
-    return written === undefined ? this.#source.ids(collection) : mergeIds(this.#source, collection, written);
+    const section = this.writes.get(collection);
+    if (section === undefined) return this.#source.ids(collection);
+    const written = Array.from(section, ([id, { record }]) => [id, record] as const);
+    return mergeIds(this.#source, collection, written);
   }
 
   write(collection: string, id: string, change: Change, record: Fields | undefined): void {
     this.#assertOpen();
-    const section = sectionOf(this.changes, collection);
-    section.set(id, squashChange(section.get(id), change));
-    sectionOf(this.#written, collection).set(id, record);
+    const section = sectionOf(this.writes, collection);
+    section.set(id, { change: squashChange(section.get(id)?.change, change), record });
   }
 
   #assertOpen(): void {
@@ -134,7 +159,7 @@ export class CollectionTransaction {
   }
 
   patch(id: string, fields: object): void {
-    this.#merge(id, fields, []);
+    this.#merge(id, fields, nothing);
   }
 
   unset(id: string, field: string): void {
@@ -147,12 +172,13 @@ export class CollectionTransaction {
   }
 
   /** Does what a direct edit says of a record. */
-  apply(id: string, change: Change): void {
-    switch (change.kind) {
+  apply(change: WireChange): void {
+    const id = change[1];
+    switch (change[0]) {
       case "put":
-        return this.put(id, change.record);
+        return this.put(id, change[2]);
       case "patch":
-        return this.#merge(id, change.set, change.unset);
+        return this.#merge(id, change[2], change[3] ?? nothing);
       case "delete":
         return this.delete(id);
       default:
@@ -168,10 +194,9 @@ export class CollectionTransaction {
   #merge(id: string, fields: object, removed: readonly string[]): void {
     this.#assertWritable(id);
     const before = this.#existing(id);
-    const set = removed.length === 0 ? parseFields(this.#schema, fields, before) : undefined;
+    const set = removed.length === 0 ? changedFields(this.#schema, fields, before) : undefined;
     if (set === undefined) return this.#mergeWhole(id, before, fields, removed);
-    for (const field in set) if (equalJson(before[field], set[field])) delete set[field];
-    this.#writePatch(id, before, set, []);
+    this.#writePatch(id, before, set, nothing);
   }
 
   /** Checks the record that comes of it whole, as its schema may say something of several fields together. */
@@ -212,7 +237,7 @@ export class CollectionTransaction {
   }
 
   #assertWritable(id: string): void {
-    const { writable } = this.#transaction.options;
+    const { writable } = this.#transaction;
     if (writable !== undefined && !writable.includes(this.#name)) {
       throw new Rejection("forbidden", `${this.#name} is not direct: change it through a mutator`);
     }
@@ -228,7 +253,9 @@ export class CollectionTransaction {
   }
 
   #assertSize(id: string, record: Fields): void {
-    assertSize(`${this.#name} record ${id}`, record, this.#transaction.options.limits.maxRecordBytes);
+    const { maxRecordBytes } = this.#transaction.options.limits;
+    const bytes = bytesOver(record, maxRecordBytes);
+    if (bytes !== undefined) throw tooLarge(`${this.#name} record ${id}`, bytes, maxRecordBytes);
   }
 }
 
@@ -248,8 +275,11 @@ export function parseWith(schema: Parameters<typeof safeParse>[0], value: unknow
 /** Throws {@link Rejection} `too-large` for a value of more than `maxBytes` as JSON text. */
 export function assertSize(what: string, value: Json, maxBytes: number): void {
   const bytes = bytesOver(value, maxBytes);
-  if (bytes !== undefined)
-    throw new Rejection("too-large", `${what} has ${bytes} bytes, allowed are ${maxBytes}`);
+  if (bytes !== undefined) throw tooLarge(what, bytes, maxBytes);
+}
+
+function tooLarge(what: string, bytes: number, maxBytes: number): Rejection {
+  return new Rejection("too-large", `${what} has ${bytes} bytes, allowed are ${maxBytes}`);
 }
 
 function byField(issues: readonly $ZodIssue[]): Json {

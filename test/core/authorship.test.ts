@@ -1,15 +1,14 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AuthorshipIndex, decodeAuthors, encodeAuthors } from "../../src/core/authorship.ts";
-import { deletion, type Changes } from "../../src/core/changes.ts";
 
-/** A change of one record of `notes`. */
-function changing(...ids: string[]): Changes {
-  return new Map([["notes", new Map(ids.map((id) => [id, { kind: "put", record: {} }]))]]);
+/** Notes that `actor` changed a record of `notes`. */
+function change(index: AuthorshipIndex, id: string, rev: number, actor: string): void {
+  index.note("notes", id, rev, actor, false);
 }
 
-function deleting(...ids: string[]): Changes {
-  return new Map([["notes", new Map(ids.map((id) => [id, deletion]))]]);
+function remove(index: AuthorshipIndex, id: string, rev: number, actor: string): void {
+  index.note("notes", id, rev, actor, true);
 }
 
 interface Write {
@@ -29,7 +28,7 @@ const log: fc.Arbitrary<Write[]> = fc.array(
 function indexOf(writes: readonly Write[], maxTombstones = 100): AuthorshipIndex {
   const index = new AuthorshipIndex(maxTombstones);
   for (const [at, { actor, id, deletes }] of writes.entries()) {
-    index.note(deletes ? deleting(id) : changing(id), at + 1, actor);
+    index.note("notes", id, at + 1, actor, deletes);
   }
   return index;
 }
@@ -56,9 +55,9 @@ describe("whether others have changed a record", () => {
 
   test("does not count the caller's own changes since somebody else's", () => {
     const index = new AuthorshipIndex(10);
-    index.note(changing("a"), 1, "ben");
-    index.note(changing("a"), 2, "ann");
-    index.note(changing("a"), 3, "ann");
+    change(index, "a", 1, "ben");
+    change(index, "a", 2, "ann");
+    change(index, "a", 3, "ann");
     expect(index.changedByOthers("notes", "a", "ann", 1)).toBe(false);
     expect(index.changedByOthers("notes", "a", "ann", 0)).toBe(true);
     expect(index.changedByOthers("notes", "a", "ben", 2)).toBe(true);
@@ -74,8 +73,9 @@ describe("whether others have changed a record", () => {
 describe("deleted records", () => {
   test("are remembered, oldest first", () => {
     const index = new AuthorshipIndex(10);
-    index.note(deleting("a", "b"), 1, "ann");
-    index.note(deleting("a"), 2, "ben");
+    remove(index, "a", 1, "ann");
+    remove(index, "b", 1, "ann");
+    remove(index, "a", 2, "ben");
     expect([...index.tombstones()]).toEqual([
       ["notes", "b", { rev: 1, actor: "ann", othersRev: 0 }],
       ["notes", "a", { rev: 2, actor: "ben", othersRev: 1 }],
@@ -84,8 +84,8 @@ describe("deleted records", () => {
 
   test("are no more than the limit: the oldest is forgotten, and with it who deleted it", () => {
     const index = new AuthorshipIndex(2);
-    index.note(changing("kept"), 1, "ann");
-    for (const [at, id] of ["a", "b", "c"].entries()) index.note(deleting(id), at + 2, "ann");
+    change(index, "kept", 1, "ann");
+    for (const [at, id] of ["a", "b", "c"].entries()) remove(index, id, at + 2, "ann");
     expect(Array.from(index.tombstones(), ([, id]) => id)).toEqual(["b", "c"]);
     expect(index.get("notes", "a")).toBeUndefined();
     expect(index.changedByOthers("notes", "a", "ben", 0)).toBe(false);
@@ -95,10 +95,10 @@ describe("deleted records", () => {
 
   test("that are made again are no longer among them, and are never forgotten", () => {
     const index = new AuthorshipIndex(1);
-    index.note(deleting("a"), 1, "ann");
-    index.note(changing("a"), 2, "ann");
-    index.note(deleting("b"), 3, "ann");
-    index.note(deleting("c"), 4, "ann");
+    remove(index, "a", 1, "ann");
+    change(index, "a", 2, "ann");
+    remove(index, "b", 3, "ann");
+    remove(index, "c", 4, "ann");
     expect(Array.from(index.tombstones(), ([, id]) => id)).toEqual(["c"]);
     expect(index.get("notes", "a")?.rev).toBe(2);
   });

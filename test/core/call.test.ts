@@ -3,6 +3,7 @@ import { z } from "zod";
 import { parseEvent, runCall, type CallOptions, type CallResult, type Run } from "../../src/core/call.ts";
 import { encodeChanges } from "../../src/core/changes.ts";
 import { State } from "../../src/core/state.ts";
+import { changesOf as written } from "../../src/core/transaction.ts";
 import { defineRoom, Rejection } from "../../src/index.ts";
 import type { AnyRoomDefinition, Json } from "../../src/index.ts";
 import { contentOf } from "./random-edits.ts";
@@ -38,7 +39,7 @@ function fateOf(result: CallResult): string {
 
 function changesOf(result: CallResult): unknown {
   if (result.kind !== "done") throw new Error(`the call was not done: ${fateOf(result)}`);
-  return encodeChanges(result.changes);
+  return encodeChanges(written(result.writes));
 }
 
 /** A room with one mutator, in place of the sheet. */

@@ -7,10 +7,11 @@ import {
   deletion,
   encodeChanges,
   freeze,
-  readChanges,
+  areWireChanges,
   squashChange,
   type Change,
   type Changes,
+  type WireChanges,
 } from "../../src/core/changes.ts";
 import type { Fields } from "../../src/core/json.ts";
 import type { Json } from "../../src/schema/json.ts";
@@ -226,7 +227,9 @@ describe("on the wire", () => {
       fc.property(operations, (groups) => {
         const whole = squashed(story(groups).steps);
         const text = JSON.stringify(encodeChanges(whole));
-        const decoded = readChanges(JSON.parse(text) as Json) as Changes;
+        const wire = JSON.parse(text) as WireChanges;
+        expect(areWireChanges(wire as Json)).toBe(true);
+        const decoded = decodeChanges(wire);
         expect(decoded).toEqual(whole);
         expect(JSON.stringify(encodeChanges(decoded))).toBe(text);
       }),
@@ -269,7 +272,7 @@ describe("on the wire", () => {
     null,
     "put",
   ])("%j is not a set of changes", (given) => {
-    expect(readChanges(given as Json)).toBeUndefined();
+    expect(areWireChanges(given as Json)).toBe(false);
   });
 });
 

@@ -136,7 +136,7 @@ describe("JSON that was parsed from outside", () => {
     }));
     fc.assert(
       fc.property(text, (given) => {
-        const parsed: unknown = JSON.parse(given);
+        const parsed = JSON.parse(given) as Json;
         const checked = problemOf(() => checkParsedJson(parsed, 4)) === undefined;
         expect(checked).toBe(problemOf(() => copyJson(parsed, 4)) === undefined);
       }),

@@ -31,9 +31,13 @@ class Pages {
   /** Notes changes that are in the state. */
   note(changes: Changes, actor = "ann"): void {
     this.#rev += 1;
-    this.authorship.note(changes, this.#rev, actor);
     this.handles.take(changes);
-    this.table.touch(changes);
+    for (const [collection, records] of changes) {
+      for (const [id, { kind }] of records) {
+        this.authorship.note(collection, id, this.#rev, actor, kind === "delete");
+        this.table.touch(collection, id, kind);
+      }
+    }
   }
 
   put(...ids: string[]): void {

@@ -109,7 +109,7 @@ describe("a call that fails when it is run again", () => {
 
 test("a call that only the server can run predicts nothing", () => {
   const view = new Overlay(new State(), options);
-  expect(view.predict(pending("roll", { id: "d" }))).toMatchObject({ kind: "done", changes: new Map() });
+  expect(view.predict(pending("roll", { id: "d" }))).toMatchObject({ kind: "done", writes: new Map() });
   expect([...view.records()]).toEqual([]);
 });
 

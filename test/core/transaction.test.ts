@@ -3,7 +3,13 @@ import { z } from "zod";
 import { encodeChanges } from "../../src/core/changes.ts";
 import type { Fields } from "../../src/core/json.ts";
 import { State } from "../../src/core/state.ts";
-import { parseWith, Transaction, type CollectionTransaction, type Tx } from "../../src/core/transaction.ts";
+import {
+  changesOf,
+  parseWith,
+  Transaction,
+  type CollectionTransaction,
+  type Tx,
+} from "../../src/core/transaction.ts";
 import { Rejection } from "../../src/index.ts";
 import { contentOf } from "./random-edits.ts";
 import { sheet } from "./sheet.ts";
@@ -19,10 +25,10 @@ function twoNotes(): State {
 }
 
 function begin(state = twoNotes(), options: { writable?: string[]; maxRecordBytes?: number } = {}) {
-  const { maxRecordBytes = 1_000, ...rest } = options;
-  const transaction = new Transaction(state, { definition: sheet, limits: { maxRecordBytes }, ...rest });
+  const { maxRecordBytes = 1_000, writable } = options;
+  const transaction = new Transaction(state, { definition: sheet, limits: { maxRecordBytes } }, writable);
   const { notes } = transaction.tx as { notes: CollectionTransaction };
-  return { transaction, notes, tx: transaction.tx, wire: () => encodeChanges(transaction.changes) };
+  return { transaction, notes, tx: transaction.tx, wire: () => encodeChanges(changesOf(transaction.writes)) };
 }
 
 function rejectionOf(run: () => void): Rejection {
@@ -211,7 +217,7 @@ describe("a write that changes nothing leaves no change:", () => {
   ])("%s", (_title, write) => {
     const { notes, transaction } = begin();
     write(notes);
-    expect(transaction.changes.size).toBe(0);
+    expect(transaction.writes.size).toBe(0);
   });
 
   test("in a patch, of the field that stays the same", () => {
@@ -233,7 +239,7 @@ describe("what is invalid is rejected, by field:", () => {
     const rejection = rejectionOf(() => notes.put("c", record));
     expect(rejection.code).toBe("invalid");
     expect(Object.keys(rejection.data as object)).toEqual(fields);
-    expect(transaction.changes.size).toBe(0);
+    expect(transaction.writes.size).toBe(0);
   });
 
   test("a field that every object has", () => {
@@ -252,7 +258,7 @@ describe("what is invalid is rejected, by field:", () => {
     const rejection = rejectionOf(() => notes.put("c", { text: "", rank: 0, body }));
     expect(rejection.code).toBe("invalid");
     expect(`${rejection.message} ${JSON.stringify(rejection.data)}`).toContain(message);
-    expect(transaction.changes.size).toBe(0);
+    expect(transaction.writes.size).toBe(0);
   });
 
   test("__proto__ never gets into a record", () => {
@@ -341,7 +347,7 @@ test("once it is over, a transaction can be neither read nor written", () => {
     () => notes.delete("a"),
   ];
   for (const use of uses) expect(use).toThrow("this transaction is over");
-  expect(transaction.changes.size).toBe(0);
+  expect(transaction.writes.size).toBe(0);
 });
 
 test("a collection that is not direct can be read but not written by a direct edit", () => {

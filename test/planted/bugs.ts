@@ -378,8 +378,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a checkpoint behind a wake does not have what was replayed",
     "src/core/memory.ts",
-    "    memory.pages.touch(changes);\n",
-    "",
+    "memory.pages.touch(collection, id, kind);",
+    "void [collection, id, kind];",
     "test/core/memory.test.ts",
   ),
   bug(

@@ -6,7 +6,7 @@ import { encodeChanges } from "../../src/core/changes.ts";
 import { maxJsonDepth } from "../../src/core/json.ts";
 import { defaultLimits } from "../../src/core/limits.ts";
 import { State } from "../../src/core/state.ts";
-import { Transaction } from "../../src/core/transaction.ts";
+import { changesOf, Transaction } from "../../src/core/transaction.ts";
 import { decodeDown, decodeUp, encodeText, encodeUp } from "../../src/protocol/codec.ts";
 import type { UpFrame } from "../../src/protocol/frames.ts";
 import { nameTable } from "../../src/protocol/names.ts";
@@ -90,7 +90,7 @@ describe("a frame up", () => {
     const transaction = new Transaction(new State(), { definition, limits });
     transaction.tx["notes"]?.put("a", { body: deep(maxJsonDepth - 1) });
     const calls: [number, string, Json][] = [
-      [0, "transact", encodeChanges(transaction.changes)],
+      [0, "transact", encodeChanges(changesOf(transaction.writes))],
       [0, "take", deep(maxJsonDepth)],
     ];
     const caller = { actor: "ann", user: null, role: "writer" };
