@@ -91,7 +91,8 @@ export class AuthorshipIndex {
 export function encodeAuthors(authors: readonly (Authorship | undefined)[]): string {
   const actors = new Map<string, number>();
   const records: number[] = [];
-  for (const { rev, actor, othersRev } of authors.map((author) => author ?? unknownAuthor)) {
+  for (const author of authors) {
+    const { rev, actor, othersRev } = author ?? unknownAuthor;
     let index = actors.get(actor);
     if (index === undefined) actors.set(actor, (index = actors.size));
     records.push(rev, index, othersRev);

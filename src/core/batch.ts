@@ -3,7 +3,7 @@ import type { Answer, Broadcast } from "./call.ts";
 import { sectionOf, squashChange, type Changes } from "./changes.ts";
 import { encodeDelta, mostEntryBytes, type EncodedDelta } from "./delta.ts";
 import { jsonBytes } from "./json.ts";
-import { storedAnswer, type MarkedClient, type MarkEntry } from "./marks.ts";
+import { encodeMarks, type ClientAnswers, type ClientMark } from "./marks.ts";
 import type { Memory } from "./memory.ts";
 import { maxRejectionBytes } from "./rejected-outcome.ts";
 import type { JournalRow } from "./storage.ts";
@@ -30,11 +30,6 @@ export interface Flush {
   readonly broadcasts: readonly Broadcast[];
 }
 
-interface ClientAnswers {
-  readonly client: MarkedClient;
-  readonly answers: readonly (readonly [clientReqId: number, answer: Answer])[];
-}
-
 /** Bytes that a row spends on one changed record and on one outcome, beside the change itself. */
 const bookkeepingBytes = 64;
 /** Bytes that a row spends on one client: its id among the authors, and its id, secret and owner beside its outcomes. */
@@ -44,7 +39,7 @@ const clientBytes = 1_024;
 export class Batch {
   readonly #from: number;
   readonly #changes: Changes = new Map();
-  readonly #answers = new Map<string, { client: MarkedClient; answers: [number, Answer][] }>();
+  readonly #answers = new Map<string, { client: ClientMark; answers: Answer[] }>();
   readonly #operations: Operation[] = [];
   readonly #broadcasts: Broadcast[] = [];
   #bytes = 0;
@@ -72,32 +67,40 @@ export class Batch {
     }
     this.#bytes += bytes;
     this.#operations.push(operation);
-    this.#broadcasts.push(...broadcasts);
+    for (const broadcast of broadcasts) this.#broadcasts.push(broadcast);
   }
 
-  addAnswer(client: MarkedClient, clientReqId: number, answer: Answer): void {
+  addAnswer(client: ClientMark, answer: Answer): void {
     let known = this.#answers.get(client.actor);
     if (known === undefined) {
       this.#answers.set(client.actor, (known = { client, answers: [] }));
       this.#bytes += clientBytes;
     }
-    known.answers.push([clientReqId, answer]);
-    const { outcome } = answer;
+    known.answers.push(answer);
+    const [, outcome] = answer;
     this.#bytes += bookkeepingBytes + (outcome.kind === "accepted" ? 0 : jsonBytes(outcome));
   }
 
   /** The batch as a row, over the memory that it was executed in. */
   toFlush(memory: Memory, now: number): Flush {
     const delta = encodeDelta(this.#from, memory.rev, memory.handles.take(this.#changes));
+    const ids: string[] = [];
+    const authors: (Authorship | undefined)[] = [];
+    for (const [collection, records] of this.#changes) {
+      for (const [id, { kind }] of records) {
+        if (kind !== "put") ids.push(id);
+        authors.push(memory.authorship.get(collection, id));
+      }
+    }
     const row: JournalRow = {
       n: memory.n + 1,
       epoch: memory.epoch,
       from: delta.from,
       to: delta.to,
       body: delta.body,
-      ids: JSON.stringify(this.#idsBesidePuts()),
-      marks: JSON.stringify(this.#markEntries(memory, now)),
-      authors: encodeAuthors([...this.#authors(memory)]),
+      ids: JSON.stringify(ids),
+      marks: encodeMarks(this.#answers.values(), this.#answers.size, now),
+      authors: encodeAuthors(authors),
     };
     return {
       row,
@@ -106,27 +109,6 @@ export class Batch {
       operations: this.#operations,
       broadcasts: this.#broadcasts,
     };
-  }
-
-  #markEntries(memory: Memory, seenAt: number): MarkEntry[] {
-    return Array.from(this.#answers.values(), ({ client: { actor, secret, owner }, answers }) => {
-      const confirmed = memory.marks.get(actor)?.confirmed ?? 0;
-      return { actor, secret, owner, confirmed, seenAt, outcomes: answers.map(storedAnswer) };
-    });
-  }
-
-  #idsBesidePuts(): string[] {
-    const ids: string[] = [];
-    for (const records of this.#changes.values()) {
-      for (const [id, change] of records) if (change.kind !== "put") ids.push(id);
-    }
-    return ids;
-  }
-
-  *#authors({ authorship }: Memory): Generator<Authorship | undefined> {
-    for (const [collection, records] of this.#changes) {
-      for (const id of records.keys()) yield authorship.get(collection, id);
-    }
   }
 }
 

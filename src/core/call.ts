@@ -16,15 +16,14 @@ export type Outcome =
   | { readonly kind: "accepted"; readonly rev: number }
   | { readonly kind: "rejected"; readonly code: string; readonly message: string; readonly data?: Json };
 
-/** An outcome with the hash of the call that came to it, by which another call under the same id is told apart. */
-export interface Answer {
-  readonly outcome: Outcome;
-  readonly callHash: number;
-}
+/** What an id came to, with the hash of the call that was made under it, by which another one is told apart. */
+export type Answer = readonly [clientReqId: number, outcome: Outcome, callHash: number];
+
+const transactHash = hashText(transactType);
 
 /** 32 bits that are the same whenever a call is sent again. */
 export function hashCall(type: string, payload: Json): number {
-  return (hashText(type) + hashJson(payload)) >>> 0;
+  return ((type === transactType ? transactHash : hashText(type)) + hashJson(payload)) >>> 0;
 }
 
 /** Who makes a call. */

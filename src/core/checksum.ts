@@ -16,7 +16,7 @@ export function checksumDifference(
   after: Fields | undefined,
 ): number {
   if (before === after) return 0;
-  const record = fold(fold(offset, `${collection}\0`), `${id}\0`);
+  const record = foldName(foldName(offset, collection), id);
   let sum = 0;
   if (before === undefined) sum += finish(record);
   if (after === undefined) sum -= finish(record);
@@ -88,7 +88,7 @@ const offset = 0x811c9dc5;
 const prime = 0x01000193;
 
 function hashField(record: number, field: string, value: Json): number {
-  return finish(foldJson(fold(record, `${field}\0`), value));
+  return finish(foldJson(foldName(record, field), value));
 }
 
 /** Folds the canonical JSON of `value` in, of which most is never made. */
@@ -103,6 +103,11 @@ const needsEscape = /["\\\u0000-\u001f\ud800-\udfff]/;
 
 function foldQuote(hash: number): number {
   return Math.imul(hash ^ 0x22, prime);
+}
+
+/** Folds `name` and a NUL in. */
+function foldName(hash: number, name: string): number {
+  return Math.imul(fold(hash, name), prime);
 }
 
 function fold(hash: number, text: string): number {

@@ -14,7 +14,7 @@ import {
 } from "./call.ts";
 import { jsonBytes, type Fields } from "./json.ts";
 import type { Limits } from "./limits.ts";
-import { ownerOf, type ClientMark } from "./marks.ts";
+import { answerTo, ownerOf, type ClientMark } from "./marks.ts";
 import { rowBytes, type Memory } from "./memory.ts";
 import { rejectedOutcome } from "./rejected-outcome.ts";
 import { Transaction, type Tx, type Writes } from "./transaction.ts";
@@ -72,6 +72,8 @@ export interface EngineOptions {
   readonly onFailure: (error: unknown, type: string) => void;
 }
 
+const executed = { kind: "executed" } as const;
+
 /** Actor of what the room itself does. */
 const roomActor = "room";
 
@@ -101,11 +103,11 @@ export class Engine {
     if (this.#isFull(0)) return { kind: "full" };
     const outcome = this.#execute(client, call, now);
     if (outcome === undefined) return { kind: "full" };
-    const answer = { outcome, callHash: hashCall(call.type, call.payload) };
-    const marked = { actor: client.actor, secret: client.secret, owner: ownerOf(client.user) };
-    this.memory.marks.execute(marked, call.clientReqId, answer, now);
-    this.#openBatch().addAnswer(marked, call.clientReqId, answer);
-    return { kind: "executed" };
+    const answer = [call.clientReqId, outcome, hashCall(call.type, call.payload)] as const;
+    const marked = known ?? { actor: client.actor, secret: client.secret, owner: ownerOf(client.user) };
+    const executedMark = this.memory.marks.execute(marked, answer, now);
+    this.#openBatch().addAnswer(executedMark, answer);
+    return executed;
   }
 
   /**
@@ -210,8 +212,8 @@ export class Engine {
 
   #owesConfirmation({ answers, answerBytes }: ClientMark): boolean {
     const { maxUnconfirmedOutcomes, maxUnconfirmedBytes, maxAllUnconfirmedBytes } = this.#options.limits;
-    if (answers.size >= maxUnconfirmedOutcomes || answerBytes >= maxUnconfirmedBytes) return true;
-    return answers.size > 0 && this.memory.marks.answerBytes >= maxAllUnconfirmedBytes;
+    if (answers.length >= maxUnconfirmedOutcomes || answerBytes >= maxUnconfirmedBytes) return true;
+    return answers.length > 0 && this.memory.marks.answerBytes >= maxAllUnconfirmedBytes;
   }
 
   #openBatch(): Batch {
@@ -272,13 +274,14 @@ export class Engine {
 }
 
 /** The answer to a call whose id was executed before. Nothing runs, whatever the call is. */
-function answerAgain({ answers }: ClientMark, { clientReqId, type, payload }: Call): Outcome {
-  const answer = answers.get(clientReqId);
+function answerAgain(known: ClientMark, { clientReqId, type, payload }: Call): Outcome {
+  const answer = answerTo(known, clientReqId);
   if (answer === undefined)
     return rejectedOutcome(
       new Rejection("too-old", "the outcome of this call was confirmed, and is forgotten"),
     );
-  if (answer.callHash !== hashCall(type, payload))
+  const [, outcome, callHash] = answer;
+  if (callHash !== hashCall(type, payload))
     return rejectedOutcome(new Rejection("id-conflict", `another call was made under the id ${clientReqId}`));
-  return answer.outcome;
+  return outcome;
 }

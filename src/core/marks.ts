@@ -14,32 +14,32 @@ export interface MarkedClient {
 }
 
 /** What the room remembers of one client, so that a re-sent call is answered and not executed. */
-export interface ClientMark extends Omit<MarkedClient, "actor"> {
+export interface ClientMark extends MarkedClient {
   /** Newest executed `clientReqId`. */
   mark: number;
   /** Outcomes up to here have reached the client. */
   confirmed: number;
-  /** What the calls above `confirmed` came to, by `clientReqId`. */
-  readonly answers: Map<number, Answer>;
+  /** What the calls above `confirmed` came to, one after the other. */
+  readonly answers: Answer[];
   /** What they take in storage, where they are one row. */
   answerBytes: number;
   /** Milliseconds since the epoch. */
   seenAt: number;
 }
 
-type StoredAnswer = readonly [clientReqId: number, outcome: Outcome, callHash: number];
-
-/** What one flush adds to a client's mark: part of its journal row. */
-export interface MarkEntry extends MarkedClient {
-  readonly confirmed: number;
-  readonly seenAt: number;
-  /** New outcomes in order of id; the last one's id is the mark. */
-  readonly outcomes: readonly StoredAnswer[];
+/** What one flush adds to a client's mark. */
+export interface ClientAnswers {
+  readonly client: ClientMark;
+  /** In order of `clientReqId`; the last one's is the mark. */
+  readonly answers: readonly Answer[];
 }
 
 /** A whole mark, as a checkpoint writes it. */
-export interface StoredMark extends MarkEntry {
+export interface StoredMark extends MarkedClient {
   readonly mark: number;
+  readonly confirmed: number;
+  readonly seenAt: number;
+  readonly outcomes: readonly Answer[];
 }
 
 /** Marks that a checkpoint takes out. */
@@ -78,6 +78,11 @@ export function ownerOf(user: Json): string {
   return `#${hashText(canonicalJson(id ?? user))}`;
 }
 
+/** What an executed call came to; undefined when its client has confirmed it. */
+export function answerTo({ answers, confirmed }: ClientMark, clientReqId: number): Answer | undefined {
+  return answers[clientReqId - confirmed - 1];
+}
+
 /** The marks of all clients, by actor. */
 export class Marks {
   readonly #clients = new Map<string, ClientMark>();
@@ -99,14 +104,16 @@ export class Marks {
   }
 
   /** Notes an executed call. */
-  execute(client: MarkedClient, clientReqId: number, answer: Answer, now: number): void {
+  execute(client: MarkedClient, answer: Answer, now: number): ClientMark {
     const known = this.#open(client);
+    const [clientReqId] = answer;
     if (clientReqId !== known.mark + 1) throw new Error(`mark gap: have ${known.mark}, got ${clientReqId}`);
     known.mark = clientReqId;
-    known.answers.set(clientReqId, answer);
-    this.#weigh(known, bytesOf(clientReqId, answer));
+    known.answers.push(answer);
+    this.#weigh(known, bytesOf(answer));
     known.seenAt = now;
     this.#changed.add(client.actor);
+    return known;
   }
 
   /** Notes that the client is or was here, for `evict` to know. */
@@ -123,28 +130,39 @@ export class Marks {
     if (client === undefined) return;
     const upTo = Math.min(confirmed, client.mark);
     if (upTo <= client.confirmed) return;
-    for (let id = client.confirmed + 1; id <= upTo; id++) {
-      const answer = client.answers.get(id);
-      if (answer !== undefined) this.#weigh(client, -bytesOf(id, answer));
-      client.answers.delete(id);
+    for (let left = upTo - client.confirmed; left > 0; left--) {
+      this.#weigh(client, -bytesOf(client.answers.shift() as Answer));
     }
     client.confirmed = upTo;
     this.#changed.add(actor);
   }
 
-  /** Takes in what a journal row says, on wake. */
-  replay(entry: MarkEntry): void {
-    for (const [id, outcome, callHash] of entry.outcomes)
-      this.execute(entry, id, { outcome, callHash }, entry.seenAt);
-    this.confirm(entry.actor, entry.confirmed);
+  /** Takes in the marks of a journal row, on wake. */
+  replay(text: string): void {
+    const fields = JSON.parse(text) as Json[];
+    const next = fields.values();
+    const take = <T extends Json>(): T => next.next().value as T;
+    const seenAt = take<number>();
+    for (let left = take<number>(); left > 0; left--) {
+      const actor = take<string>();
+      const confirmed = take<number>();
+      const answers = Array.from({ length: take<number>() }, () => {
+        return [take<number>(), readOutcome(take()), take<number>()] as const;
+      });
+      const isNew = answers[0]?.[0] === 1;
+      const client = isNew ? { actor, secret: take<string>(), owner: take<string>() } : this.get(actor);
+      if (client === undefined) throw new Error(`mark gap: nobody said who ${actor} is`);
+      for (const answer of answers) this.execute(client, answer, seenAt);
+      this.confirm(actor, confirmed);
+    }
   }
 
   /** Takes in what a checkpoint wrote, on wake. */
   load({ actor, secret, owner, mark, confirmed, outcomes, seenAt }: StoredMark): void {
-    const answers = new Map(outcomes.map(([id, outcome, callHash]) => [id, { outcome, callHash }] as const));
-    const client = { secret, owner, mark, confirmed, answers, answerBytes: 0, seenAt };
+    const answers = [...outcomes];
+    const client = { actor, secret, owner, mark, confirmed, answers, answerBytes: 0, seenAt };
     this.#clients.set(actor, client);
-    for (const [id, answer] of answers) this.#weigh(client, bytesOf(id, answer));
+    for (const answer of outcomes) this.#weigh(client, bytesOf(answer));
   }
 
   /** The marks that changed since the last call, for a checkpoint. */
@@ -154,7 +172,7 @@ export class Marks {
       const client = this.#clients.get(actor);
       if (client === undefined) continue;
       const { secret, owner, mark, confirmed, seenAt } = client;
-      const outcomes = Array.from(client.answers, storedAnswer);
+      const outcomes = [...client.answers];
       stored.push({ actor, secret, owner, mark, confirmed, seenAt, outcomes });
     }
     this.#changed.clear();
@@ -208,23 +226,43 @@ export class Marks {
   #open({ actor, secret, owner }: MarkedClient): ClientMark {
     let client = this.#clients.get(actor);
     if (client === undefined) {
-      client = { secret, owner, mark: 0, confirmed: 0, answers: new Map(), answerBytes: 0, seenAt: 0 };
+      client = { actor, secret, owner, mark: 0, confirmed: 0, answers: [], answerBytes: 0, seenAt: 0 };
       this.#clients.set(actor, client);
     }
     return client;
   }
 }
 
-/** An answer as rows hold it. */
-export function storedAnswer([clientReqId, { outcome, callHash }]: readonly [number, Answer]): StoredAnswer {
-  return [clientReqId, outcome, callHash];
+/**
+ * What a flush adds to marks, as its journal row has it: one JSON list, which takes a tenth of the time that objects
+ * take. `seenAt, number of clients`, and of each `actor, confirmed, number of answers`, of each answer `clientReqId,
+ * outcome, callHash`, and behind a client's first call ever `secret, owner`: later ones are of a client that storage knows.
+ */
+export function encodeMarks(clients: Iterable<ClientAnswers>, size: number, seenAt: number): string {
+  const fields: Json[] = [seenAt, size];
+  for (const { client, answers } of clients) {
+    fields.push(client.actor, client.confirmed, answers.length);
+    for (const [clientReqId, outcome, callHash] of answers) {
+      fields.push(
+        clientReqId,
+        outcome.kind === "accepted" ? outcome.rev : (outcome as unknown as Json),
+        callHash,
+      );
+    }
+    if (answers[0]?.[0] === 1) fields.push(client.secret, client.owner);
+  }
+  return JSON.stringify(fields);
+}
+
+function readOutcome(stored: Json): Outcome {
+  return typeof stored === "number" ? { kind: "accepted", rev: stored } : (stored as unknown as Outcome);
 }
 
 /** An accepted call's answer at its longest: three numbers, and words around them. */
 const acceptedBytes = 80;
 
 /** Bytes of an answer among those of its client, with the comma; a few more for a call that was accepted. */
-function bytesOf(clientReqId: number, answer: Answer): number {
-  if (answer.outcome.kind === "accepted") return acceptedBytes;
-  return jsonBytes(storedAnswer([clientReqId, answer])) + 1;
+function bytesOf(answer: Answer): number {
+  if (answer[1].kind === "accepted") return acceptedBytes;
+  return jsonBytes(answer as unknown as Json) + 1;
 }

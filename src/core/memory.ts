@@ -7,7 +7,7 @@ import { History, type FlushedDelta, type Segment } from "./history.ts";
 import { utf8Bytes } from "./json.ts";
 import { LazyHistory } from "./lazy-history.ts";
 import type { Limits } from "./limits.ts";
-import { Marks, type ForgottenMarks, type MarkEntry } from "./marks.ts";
+import { Marks, type ForgottenMarks } from "./marks.ts";
 import { loadPage, PageTable } from "./page.ts";
 import { PageReader } from "./page-reader.ts";
 import { PagedState } from "./paged-state.ts";
@@ -208,7 +208,7 @@ function replay(memory: Memory, row: JournalRow): void {
     noteAuthors(memory.authorship, changes, row.authors);
     memory.history.push(loadDelta(row));
   }
-  for (const entry of JSON.parse(row.marks) as MarkEntry[]) memory.marks.replay(entry);
+  memory.marks.replay(row.marks);
   memory.n = row.n;
   memory.rev = row.to;
   memory.journalBytes += rowBytes(row);

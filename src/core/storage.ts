@@ -13,7 +13,7 @@ export interface JournalRow {
   readonly body: Uint8Array;
   /** JSON of the ids of the records that `body` names by their handles alone, in its order. */
   readonly ids: string;
-  /** JSON of `MarkEntry[]`. */
+  /** What the flush adds to marks, see `encodeMarks`. */
   readonly marks: string;
   /** Authors of the changed records, in the order of `body`. */
   readonly authors: string;

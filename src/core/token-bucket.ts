@@ -37,6 +37,8 @@ export class TokenBucket {
 
   /** Whether a bucket that is restored from `saved` would have too much more than this one. */
   isLessThan(saved: BucketState): boolean {
+    // Nearly full it is never: a full one would not have enough more.
+    if (this.#tokens >= 1 && this.#burst - this.#tokens <= this.#burst * unsavedShare) return false;
     const restored = this.#refilled(saved.tokens, saved.at, this.#at);
     return restored - this.#tokens > this.#burst * unsavedShare || (this.#tokens < 1 && restored >= 1);
   }

@@ -66,7 +66,9 @@ export function decodePush(bytes: Uint8Array, names: NameTable): Push {
     calls.push(readCall(reader, baseRev, names));
   }
   reader.assertEnd();
-  return { kind: "push", first, calls, confirmed, ...(received !== undefined && { received }) };
+  const push: Push = { kind: "push", first, calls, confirmed };
+  if (received !== undefined) push.received = received;
+  return push;
 }
 
 function writeCall(type: string, payload: Json, names: NameTable): boolean {
@@ -154,7 +156,10 @@ function writeFields(fields: Fields, names: readonly string[]): boolean {
 
 function readFields(reader: ByteReader, names: readonly string[]): Fields {
   const fields: Record<string, Json> = {};
-  for (const name of readNames(reader, names)) setMember(fields, name, reader.value());
+  let place = 0;
+  for (let bits = reader.count(); bits > 0; bits = Math.floor(bits / 2), place++) {
+    if (bits % 2 === 1) setMember(fields, nameAt(names, place), reader.value());
+  }
   return Object.freeze(fields);
 }
 
@@ -175,10 +180,13 @@ function readNames(reader: ByteReader, names: readonly string[]): string[] {
   const chosen: string[] = [];
   let place = 0;
   for (let bits = reader.count(); bits > 0; bits = Math.floor(bits / 2), place++) {
-    if (bits % 2 === 0) continue;
-    const name = names[place];
-    if (name === undefined) throw new FormatError(`there is no field ${place}`);
-    chosen.push(name);
+    if (bits % 2 === 1) chosen.push(nameAt(names, place));
   }
   return chosen;
+}
+
+function nameAt(names: readonly string[], place: number): string {
+  const name = names[place];
+  if (name === undefined) throw new FormatError(`there is no field ${place}`);
+  return name;
 }

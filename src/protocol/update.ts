@@ -12,6 +12,8 @@ export interface OwnParts {
   readonly mark?: number | undefined;
   /** With the hash of the call where it goes along. */
   readonly outcomes?: readonly WireOutcome[] | undefined;
+  /** An outcome is sent without the hash of its call: nothing about it can be in doubt. */
+  readonly omitsHashes?: boolean;
   readonly parts?: number | undefined;
 }
 
@@ -24,8 +26,8 @@ export interface SharedParts {
   readonly events?: readonly WireEvent[] | undefined;
 }
 
-const own = { tag: 1, mark: 2, outcomes: 4, parts: 8 } as const;
-const shared = { delta: 1, checksums: 2, presence: 4, events: 8 } as const;
+const ownFlag = { tag: 1, mark: 2, outcomes: 4, parts: 8 } as const;
+const sharedFlag = { delta: 1, checksums: 2, presence: 4, events: 8 } as const;
 const allFlags = 15;
 
 const writer = new ByteWriter();
@@ -34,10 +36,10 @@ const writer = new ByteWriter();
 export function encodeShared({ delta, checksums, presence, events }: SharedParts): Uint8Array {
   writer.reset();
   writer.byte(
-    (delta ? shared.delta : 0) |
-      (checksums ? shared.checksums : 0) |
-      (presence ? shared.presence : 0) |
-      (events ? shared.events : 0),
+    (delta ? sharedFlag.delta : 0) |
+      (checksums ? sharedFlag.checksums : 0) |
+      (presence ? sharedFlag.presence : 0) |
+      (events ? sharedFlag.events : 0),
   );
   if (checksums) writer.value({ ...checksums });
   if (presence) writer.value(presence);
@@ -48,18 +50,19 @@ export function encodeShared({ delta, checksums, presence, events }: SharedParts
 }
 
 /** An update: a short head of one session's own before the bytes that all of them share. */
-export function encodeUpdate({ tag, mark, outcomes, parts }: OwnParts, sharedPart: Uint8Array): Uint8Array {
+export function encodeUpdate(own: OwnParts, sharedPart: Uint8Array): Uint8Array {
+  const { tag, mark, outcomes, omitsHashes = false, parts } = own;
   writer.reset();
   writer.byte(
     frameKinds.update |
-      (tag === undefined ? 0 : own.tag) |
-      (mark === undefined ? 0 : own.mark) |
-      (outcomes ? own.outcomes : 0) |
-      (parts === undefined ? 0 : own.parts),
+      (tag === undefined ? 0 : ownFlag.tag) |
+      (mark === undefined ? 0 : ownFlag.mark) |
+      (outcomes ? ownFlag.outcomes : 0) |
+      (parts === undefined ? 0 : ownFlag.parts),
   );
   if (tag !== undefined) writer.count(tag);
   if (mark !== undefined) writer.count(mark);
-  if (outcomes) writeOutcomes(outcomes);
+  if (outcomes) writeOutcomes(outcomes, omitsHashes);
   if (parts !== undefined) writer.count(parts);
   writer.bytes(sharedPart);
   return writer.take();
@@ -71,10 +74,10 @@ export function decodeUpdate(bytes: Uint8Array): Update {
   const ownFlags = reader.byte() - frameKinds.update;
   if (ownFlags < 0 || ownFlags > allFlags) throw new FormatError("it is no update");
   const head = {
-    ...(ownFlags & own.tag && { tag: reader.count() }),
-    ...(ownFlags & own.mark && { mark: reader.count() }),
-    ...(ownFlags & own.outcomes && { outcomes: readOutcomes(reader) }),
-    ...(ownFlags & own.parts && { parts: reader.count() }),
+    ...(ownFlags & ownFlag.tag && { tag: reader.count() }),
+    ...(ownFlags & ownFlag.mark && { mark: reader.count() }),
+    ...(ownFlags & ownFlag.outcomes && { outcomes: readOutcomes(reader) }),
+    ...(ownFlags & ownFlag.parts && { parts: reader.count() }),
   };
   const sharedFlags = reader.byte();
   if (sharedFlags > allFlags) throw new FormatError("it is no update");
@@ -82,23 +85,26 @@ export function decodeUpdate(bytes: Uint8Array): Update {
   const update: Update = {
     kind: "update",
     ...head,
-    ...(sharedFlags & shared.checksums && { checksums: reader.value() as Checksums }),
-    ...(sharedFlags & shared.presence && { presence: reader.value() as unknown as readonly PeerChange[] }),
-    ...(sharedFlags & shared.events && { events: reader.value() as unknown as readonly WireEvent[] }),
-    ...(sharedFlags & shared.delta && { delta: decodeDelta(reader.bytes(reader.left)) }),
+    ...(sharedFlags & sharedFlag.checksums && { checksums: reader.value() as Checksums }),
+    ...(sharedFlags & sharedFlag.presence && {
+      presence: reader.value() as unknown as readonly PeerChange[],
+    }),
+    ...(sharedFlags & sharedFlag.events && { events: reader.value() as unknown as readonly WireEvent[] }),
+    ...(sharedFlags & sharedFlag.delta && { delta: decodeDelta(reader.bytes(reader.left)) }),
   };
   reader.assertEnd();
   return update;
 }
 
 /** Of each its id behind the one before, and then mostly a revision behind the one before. */
-function writeOutcomes(outcomes: readonly WireOutcome[]): void {
+function writeOutcomes(outcomes: readonly WireOutcome[], omitsHashes: boolean): void {
   writer.count(outcomes.length);
   let idBefore = 0;
   let revBefore = 0;
   for (const [id, outcome, callHash] of outcomes) {
     const isRejected = outcome.kind === "rejected";
-    const flags = (isRejected ? 1 : 0) + (callHash === undefined ? 0 : 2);
+    const saysHash = !omitsHashes && callHash !== undefined;
+    const flags = (isRejected ? 1 : 0) + (saysHash ? 2 : 0);
     writer.count((id - idBefore) * 4 + flags);
     idBefore = id;
     if (isRejected) writeRejection(outcome);
@@ -106,7 +112,7 @@ function writeOutcomes(outcomes: readonly WireOutcome[]): void {
       writer.signed(outcome.rev - revBefore);
       revBefore = outcome.rev;
     }
-    if (callHash !== undefined) writer.count(callHash);
+    if (saysHash) writer.count(callHash);
   }
 }
 

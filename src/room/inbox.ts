@@ -24,7 +24,7 @@ export interface InboxRoom {
   /** Writes and sends what is there; a session may be gone or be told of a gap afterwards. */
   readonly flush: () => void;
   /** A client that had revision `baseRev` has made a call. */
-  readonly heard: (baseRev: number) => void;
+  readonly heard: (now: number, baseRev: number) => void;
   /** Flushes, and makes sure that this instance may answer. */
   readonly settle: () => void;
   /** A client's copy of these collections was not what the room has. */
@@ -69,8 +69,8 @@ function push(room: InboxRoom, session: Session, { first, calls, confirmed, rece
     const message = `a frame carries at most ${room.limits.maxCallsPerFrame} calls`;
     return refusePush(session, { code: "too-large", message, clientReqId: first });
   }
-  room.heard((calls.at(-1) as WireCall)[0]);
   const now = room.now();
+  room.heard(now, (calls.at(-1) as WireCall)[0]);
   const mark = room.journal.memory.marks.get(session.client.actor)?.mark ?? 0;
   for (const [index, [baseRev, type, payload]] of calls.entries()) {
     const clientReqId = first + index;

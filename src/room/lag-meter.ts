@@ -28,6 +28,7 @@ export class LagMeter {
 
   /** Notes a call of a client that had revision `baseRev`. */
   noteCall(baseRev: number, now: number): void {
+    if (this.#quickestMs === 0) return; // there can be none quicker
     const oldest = this.#flushes[0];
     // Of one that comes from further back nothing is known but that it is no quick one.
     if (oldest !== undefined && baseRev < oldest.from) return;

@@ -56,10 +56,10 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
       ...(options.authorize && { authorize: options.authorize }),
       onJoin: (client: Client) => this.onJoin(client),
       onLeave: (client: Client) => this.onLeave(client),
-      onCommit: (operation: Operation) => {
+      onFlush: () => {
         for (const [, reader] of this.#readers) reader.forget(true);
-        this.onCommit(operation);
       },
+      onCommit: (operation: Operation) => this.onCommit(operation),
     };
     this.#room = new Room(definition, limits, rules, platformPorts(ctx, limits));
     const source = (): State => this.#room.read().state;

@@ -2,7 +2,7 @@ import { parseEvent, type Outcome, type Run } from "../core/call.ts";
 import type { Flush, Operation } from "../core/batch.ts";
 import type { Authorize, Client } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
-import { ownerOf } from "../core/marks.ts";
+import { answerTo, ownerOf } from "../core/marks.ts";
 import type { Memory } from "../core/memory.ts";
 import { SupersededError, type RoomStorage } from "../core/storage.ts";
 import type { Tx } from "../core/transaction.ts";
@@ -45,6 +45,8 @@ export interface RoomRules {
   readonly authorize?: Authorize;
   readonly onJoin: (client: Client) => void;
   readonly onLeave: (client: Client) => void;
+  /** The state is another now; before `onCommit` of each operation that made it so. */
+  readonly onFlush: () => void;
   readonly onCommit: (operation: Operation) => void;
 }
 
@@ -106,7 +108,7 @@ export class Room {
       now: ports.now,
       flush: () => this.flush(),
       settle: () => this.#settle(),
-      heard: (baseRev) => this.#pace.heard(this.#ports.now(), baseRev),
+      heard: (now, baseRev) => this.#pace.heard(now, baseRev),
       noteDiverged: (collections) => this.#noteDiverged(collections),
       dismiss: (session, code) => this.#dismiss(session, code),
     };
@@ -151,7 +153,7 @@ export class Room {
       this.#signals.join(actor, client.user, {});
     }
     session.save();
-    if (former === undefined) this.#runHook(() => this.#rules.onJoin(client));
+    if (former === undefined) this.#runHook(this.#rules.onJoin, client);
     this.#schedule();
     return session;
   }
@@ -187,13 +189,11 @@ export class Room {
   }
 
   #handle(session: Session, frame: UpFrame): void {
-    this.#serve(session, () => {
-      try {
-        handleFrame(this.#inbox, session, frame);
-      } catch (error) {
-        this.#refuse(session, frame, error);
-      }
-    });
+    try {
+      handleFrame(this.#inbox, session, frame);
+    } catch (error) {
+      this.#serve(session, () => this.#refuse(session, frame, error));
+    }
   }
 
   /** Answers a frame that was not carried out. Throws again what leaves the client waiting for more than an error. */
@@ -245,7 +245,7 @@ export class Room {
     this.#sessions.delete(actor);
     this.#journal.memory.marks.see(actor, this.#ports.now());
     if (session.presence !== undefined) this.#signals.leave(actor);
-    this.#runHook(() => this.#rules.onLeave(session.client));
+    this.#runHook(this.#rules.onLeave, session.client);
     this.#schedule();
   }
 
@@ -281,9 +281,10 @@ export class Room {
     const submission = this.#asNewest(() => this.#journal.engine.submit({ ...client, user }, call, now));
     this.#settle();
     if (submission.kind === "duplicate") return submission.outcome;
-    const answer = this.#journal.memory.marks.get(client.actor)?.answers.get(1);
+    const mark = this.#journal.memory.marks.get(client.actor);
+    const answer = mark && answerTo(mark, 1);
     if (answer === undefined) throw new Error(`call ${type} came to nothing: ${submission.kind}`);
-    return answer.outcome;
+    return answer[1];
   }
 
   /** Sends an event of the room's own to everybody. Throws `Rejection` for a payload that does not fit. */
@@ -327,7 +328,6 @@ export class Room {
     const { frames, stale } = this.#sender.fanOut(this.#journal.memory, flush, this.#signals.take(), now);
     for (const session of stale)
       this.#serve(session, () => this.#sender.update(this.#journal.memory, session));
-    for (const session of this.#sessions.values()) session.save();
     this.#pace.flushed(now, frames, flush?.delta, dueAt);
     if (flush !== undefined) this.#afterWrite(flush, now);
     return true;
@@ -348,7 +348,8 @@ export class Room {
     this.#lastWriteAt = now;
     if (this.#journal.isCheckpointDue) this.#checkpoint(now);
     else this.#awaitQuiet();
-    for (const operation of flush.operations) this.#runHook(() => this.#rules.onCommit(operation));
+    this.#runHook(this.#rules.onFlush);
+    for (const operation of flush.operations) this.#runHook(this.#rules.onCommit, operation);
   }
 
   /** Nothing of the batch has left the room, so forgetting it and asking for it again loses nothing. */
@@ -439,9 +440,9 @@ export class Room {
   }
 
   /** An app's hook that throws has broken nothing but itself. */
-  #runHook(hook: () => void): void {
+  #runHook<T extends unknown[]>(hook: (...given: T) => void, ...given: T): void {
     try {
-      hook();
+      hook(...given);
     } catch (error) {
       this.#ports.log("hook-failed", { error: nameOf(error) });
     }

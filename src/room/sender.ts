@@ -3,13 +3,13 @@ import type { Outcome } from "../core/call.ts";
 import type { Checksums } from "../core/checksum.ts";
 import type { Flush } from "../core/batch.ts";
 import { encodeDelta } from "../core/delta.ts";
-import { storedAnswer } from "../core/marks.ts";
 import type { Memory } from "../core/memory.ts";
 import type { RoomStorage } from "../core/storage.ts";
 import { encodeText } from "../protocol/codec.ts";
 import { encodeShared, encodeUpdate, type SharedParts } from "../protocol/update.ts";
-import type { Json } from "../schema/json.ts";
+import type { WireOutcome } from "../protocol/frames.ts";
 import type { Arrived } from "../protocol/hello.ts";
+import type { Json } from "../schema/json.ts";
 import { live, type Session, type SnapshotProgress } from "./session.ts";
 import { beginSnapshot, resumeSnapshot, sendParts } from "./snapshot-sender.ts";
 
@@ -52,7 +52,7 @@ export class Sender {
   /** Answers a call that was executed before, with the next flush. */
   reply(session: Session, clientReqId: number, outcome: Outcome): void {
     if (!session.isLive) return; // the catch-up that it waits for brings every outcome
-    session.replies.set(clientReqId, outcome);
+    session.replies.set(clientReqId, [clientReqId, outcome]);
     this.#hasReplies = true;
   }
 
@@ -86,13 +86,14 @@ export class Sender {
       if (session.owesMoreThan(1)) {
         // Nothing more until it acknowledges. The catch-up that follows then brings the outcomes as well.
         session.feed = { kind: "behind", rev: session.lastSentRev };
+        session.save();
         continue;
       }
       session.lastSentRev = memory.rev;
       frames += 1;
       if (outcomes.length > 0) {
         const { mark } = memory.marks.get(session.client.actor) ?? {};
-        session.send(encodeUpdate({ mark, outcomes }, shared));
+        session.send(encodeUpdate({ mark, outcomes, omitsHashes: true }, shared));
       } else if (common !== undefined) {
         session.send(common);
       }
@@ -103,6 +104,7 @@ export class Sender {
   /** Brings a session up to date that was sent less than it should have been. */
   update(memory: Memory, session: Session): void {
     this.catchUp(memory, session, { epoch: memory.epoch, rev: session.lastSentRev }, undefined);
+    session.save();
   }
 
   /** Brings a session from `position` up to date. The reply carries `tag`, and all that the client has not confirmed. */
@@ -163,8 +165,8 @@ export class Sender {
     { tag, parts, delta }: { tag: number | undefined; parts?: number; delta?: Uint8Array },
   ): void {
     const mark = memory.marks.get(session.client.actor);
-    const outcomes = Array.from(mark?.answers ?? [], storedAnswer);
-    const own = { tag, mark: mark?.mark ?? 0, ...(outcomes.length > 0 && { outcomes }), parts };
+    const outcomes = mark === undefined || mark.answers.length === 0 ? undefined : mark.answers;
+    const own = { tag, mark: mark?.mark ?? 0, outcomes, parts };
     session.replies.clear();
     session.send(encodeUpdate(own, encodeShared({ delta, checksums: memory.state.checksums })));
     const roster = encodeText({ kind: "roster", peers: this.#peersOf(session) });
@@ -191,12 +193,10 @@ export class Sender {
     return peers;
   }
 
-  #takeOutcomes(session: Session, flush: Flush | undefined): readonly (readonly [number, Outcome])[] {
-    const answers = flush?.answers.get(session.client.actor)?.answers;
-    if (answers === undefined && session.replies.size === 0) return noOutcomes;
-    const executed = (answers ?? []).map(([clientReqId, { outcome }]) => [clientReqId, outcome] as const);
+  #takeOutcomes(session: Session, flush: Flush | undefined): readonly WireOutcome[] {
+    const executed = flush?.answers.get(session.client.actor)?.answers ?? noOutcomes;
     if (session.replies.size === 0) return executed;
-    const outcomes = [...session.replies, ...executed].toSorted(([a], [b]) => a - b);
+    const outcomes = [...session.replies.values(), ...executed].toSorted(([a], [b]) => a - b);
     session.replies.clear();
     return outcomes;
   }

@@ -1,7 +1,7 @@
-import type { Outcome } from "../core/call.ts";
 import type { Client } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
 import { encodeText, frameBytes } from "../protocol/codec.ts";
+import type { WireOutcome } from "../protocol/frames.ts";
 import type { Json } from "../schema/json.ts";
 import { TokenBucket, type BucketState } from "../core/token-bucket.ts";
 
@@ -65,7 +65,7 @@ export class Session {
   readonly signals: TokenBucket;
   readonly #limits: Limits;
   /** Outcomes of calls that were executed before and sent again; they leave with the next flush. */
-  readonly replies = new Map<number, Outcome>();
+  readonly replies = new Map<number, WireOutcome>();
   /** The client was told to send again from this call on; whatever is on its way above it needs no other answer. */
   expected: number | undefined;
   /** Revision up to which this session was sent everything. */

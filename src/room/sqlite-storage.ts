@@ -1,4 +1,4 @@
-import type { MarkEntry, StoredMark } from "../core/marks.ts";
+import type { StoredMark } from "../core/marks.ts";
 import type { PageHead, PageWrite, StoredPage } from "../core/page.ts";
 import {
   SupersededError,
@@ -10,7 +10,7 @@ import {
 } from "../core/storage.ts";
 
 /** Of the tables below. A room with another one was written by another version of deltaroom. */
-const layout = 3;
+const layout = 4;
 
 const tables = `
   CREATE TABLE room (
@@ -117,7 +117,7 @@ export class SqliteStorage implements RoomStorage {
   *marks(): Generator<StoredMark> {
     for (const row of this.#rows<MarkRow>("SELECT * FROM mark")) {
       // Of most clients every outcome is confirmed, and there may be thousands of them.
-      const outcomes = row.outcomes === "[]" ? [] : (JSON.parse(row.outcomes) as MarkEntry["outcomes"]);
+      const outcomes = row.outcomes === "[]" ? [] : (JSON.parse(row.outcomes) as StoredMark["outcomes"]);
       yield Object.assign(row, { outcomes });
     }
   }

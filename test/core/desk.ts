@@ -56,7 +56,7 @@ export class Desk {
     const { kind } = this.next(client, type, payload, baseRev);
     if (kind !== "executed") throw new Error(`${type} was not executed: ${kind}`);
     const mark = this.memory.marks.get(client.actor);
-    return mark?.answers.get(mark.mark)?.outcome;
+    return mark?.answers.at(-1)?.[1];
   }
 
   put(client: Client, id: string, text = ""): Outcome | undefined {

@@ -39,7 +39,7 @@ function woken(room: JournaledRoom, serverMutators: { readonly [name: string]: R
   const submit = (client: typeof ann, type: string, payload: Json) => {
     const clientReqId = (memory.marks.get(client.actor)?.mark ?? 0) + 1;
     engine.submit(client, { clientReqId, baseRev: 1, type, payload }, now);
-    return memory.marks.get(client.actor)?.answers.get(clientReqId)?.outcome;
+    return memory.marks.get(client.actor)?.answers.at(-1)?.[1];
   };
   return { storage, memory, engine, failures, submit };
 }

@@ -2,30 +2,30 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Answer, Outcome } from "../../src/core/call.ts";
 import { defaultLimits } from "../../src/core/limits.ts";
-import { Marks, ownerOf, remoteActor, type MarkEntry, type MarkLimits } from "../../src/core/marks.ts";
+import { encodeMarks, Marks, ownerOf, remoteActor, type MarkLimits } from "../../src/core/marks.ts";
 
 const accepted = (rev: number): Outcome => ({ kind: "accepted", rev });
-const answer = (rev: number): Answer => ({ outcome: accepted(rev), callHash: 7 });
+const answer = (id: number, rev: number): Answer => [id, accepted(rev), 7];
 const clientOf = (actor: string, owner = "") => ({ actor, secret: `secret-${actor}`, owner });
 const nobody = () => false;
 
 /** Marks in which `actor` has executed calls 1 to `count`, the last at `now`. */
 function executed(marks: Marks, actor: string, count: number, now = 0, owner = ""): Marks {
   for (let id = (marks.get(actor)?.mark ?? 0) + 1; id <= count; id++) {
-    marks.execute(clientOf(actor, owner), id, answer(id * 10), now);
+    marks.execute(clientOf(actor, owner), answer(id, id * 10), now);
   }
   return marks;
 }
 
 function outcomesOf(marks: Marks, actor: string): number[] {
-  return [...(marks.get(actor)?.answers.keys() ?? [])];
+  return (marks.get(actor)?.answers ?? []).map(([id]) => id);
 }
 
 describe("a mark", () => {
   test("goes up by one with each call, and keeps what each came to", () => {
     const marks = executed(new Marks(), "ann", 3, 7);
     expect(marks.get("ann")).toMatchObject({ secret: "secret-ann", mark: 3, confirmed: 0, seenAt: 7 });
-    expect(marks.get("ann")?.answers.get(2)).toEqual(answer(20));
+    expect(marks.get("ann")?.answers[1]).toEqual(answer(2, 20));
     expect(marks.get("ben")).toBeUndefined();
     expect(marks.size).toBe(1);
   });
@@ -37,14 +37,14 @@ describe("a mark", () => {
     ["from zero", 0],
   ])("is not moved by a call %s", (_title, clientReqId) => {
     const marks = executed(new Marks(), "ann", 3);
-    expect(() => marks.execute(clientOf("ann"), clientReqId, answer(1), 0)).toThrow(
+    expect(() => marks.execute(clientOf("ann"), answer(clientReqId, 1), 0)).toThrow(
       `mark gap: have 3, got ${clientReqId}`,
     );
     expect([marks.get("ann")?.mark, outcomesOf(marks, "ann")]).toEqual([3, [1, 2, 3]]);
   });
 
   test("begins with call 1", () => {
-    expect(() => new Marks().execute(clientOf("ann"), 2, answer(1), 0)).toThrow("mark gap: have 0, got 2");
+    expect(() => new Marks().execute(clientOf("ann"), answer(2, 1), 0)).toThrow("mark gap: have 0, got 2");
   });
 });
 
@@ -100,32 +100,29 @@ describe("on wake", () => {
   test("a row's entry brings the mark to where it was", () => {
     const marks = executed(new Marks(), "ann", 1);
     const conflict: Outcome = { kind: "rejected", code: "conflict", message: "no" };
-    const entry: MarkEntry = {
-      actor: "ann",
-      secret: "secret-ann",
-      owner: "",
-      confirmed: 2,
-      seenAt: 9,
-      outcomes: [
-        [2, accepted(20), 7],
-        [3, conflict, 8],
-      ],
-    };
-    marks.replay(entry);
+    marks.replay(JSON.stringify([9, 1, "ann", 2, 2, 2, 20, 7, 3, conflict, 8]));
     expect(marks.get("ann")).toMatchObject({ mark: 3, confirmed: 2, seenAt: 9 });
-    expect(marks.get("ann")?.answers).toEqual(new Map([[3, { outcome: conflict, callHash: 8 }]]));
+    expect(marks.get("ann")?.answers).toEqual([[3, conflict, 8]]);
   });
 
   test("a row that was lost is noticed", () => {
-    const entry = {
-      actor: "ann",
-      secret: "s",
-      owner: "",
-      confirmed: 0,
-      seenAt: 0,
-      outcomes: [[2, accepted(1), 7] as const],
-    };
-    expect(() => new Marks().replay(entry)).toThrow("mark gap");
+    const row = JSON.stringify([9, 1, "ann", 0, 1, 2, 20, 7]);
+    expect(() => new Marks().replay(row)).toThrow("mark gap: nobody said who ann is");
+    expect(() => executed(new Marks(), "ann", 3).replay(row)).toThrow("mark gap: have 3, got 2");
+  });
+
+  test("a row says who a client is with its first call, and then no more", () => {
+    const written = new Marks();
+    const woken = new Marks();
+    for (const ids of [[1, 2], [3], [4, 5]]) {
+      const answers = ids.map((id) => answer(id, id * 10));
+      for (const given of answers) written.execute(clientOf("ann", "owner"), given, 5);
+      const client = written.get("ann");
+      const row = encodeMarks(client === undefined ? [] : [{ client, answers }], 1, 5);
+      expect(row.includes("secret-ann")).toBe(ids.includes(1));
+      woken.replay(row);
+    }
+    expect(woken.get("ann")).toEqual(written.get("ann"));
   });
 
   test("what checkpoints wrote is what was there, over any executed and confirmed calls", () => {

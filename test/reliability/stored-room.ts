@@ -5,6 +5,7 @@ import { journalSlots } from "../../src/room/journal.ts";
 import { jsonSnapshot } from "../../src/room/json-snapshot.ts";
 import { SqliteStorage } from "../../src/room/sqlite-storage.ts";
 import { readDelta, type ReadDelta } from "../protocol/frame-reader.ts";
+import { readRowMarks, type RowMark } from "../protocol/row-marks.ts";
 import { ledger, ledgerLimits, type LedgerJson } from "./ledger.ts";
 import type { Outcome } from "./testimony.ts";
 
@@ -23,14 +24,7 @@ export interface StoredMark {
   readonly outcomes: Map<number, Outcome>;
 }
 
-type Marked = {
-  readonly actor: string;
-  readonly confirmed: number;
-  readonly outcomes: readonly (readonly [number, StoredOutcome])[];
-};
-type StoredOutcome =
-  | { readonly kind: "accepted"; readonly rev: number }
-  | { readonly kind: "rejected"; readonly code: string; readonly message: string; readonly data?: unknown };
+type StoredOutcome = { readonly kind: string; readonly rev?: number };
 
 /** Opens a database as SQLite does after a crash. */
 export function openDatabase<T>(path: string, read: (database: DatabaseSync) => T): T {
@@ -59,7 +53,7 @@ export function wakeRoom(database: DatabaseSync, actors: Iterable<string>): Stor
   for (const actor of actors) {
     const known = memory.marks.get(actor);
     if (known === undefined) continue;
-    const outcomes = new Map([...known.answers].map(([id, { outcome }]) => [id, wireOutcome(outcome)]));
+    const outcomes = new Map(known.answers.map(([id, outcome]) => [id, wireOutcome(outcome)]));
     marks.set(actor, { mark: known.mark, confirmed: known.confirmed, outcomes });
   }
   if (marks.size !== memory.marks.size)
@@ -82,7 +76,7 @@ export function readTables(database: DatabaseSync): StoredRoom {
   }
   const marks = new Map<string, StoredMark>();
   for (const row of database.prepare("SELECT actor, mark, confirmed, outcomes FROM mark").all()) {
-    const outcomes = JSON.parse(String(row["outcomes"])) as Marked["outcomes"];
+    const outcomes = JSON.parse(String(row["outcomes"])) as (readonly [number, StoredOutcome])[];
     const wire = outcomes.map(([id, outcome]) => [id, wireOutcome(outcome)] as const);
     const mark = { mark: Number(row["mark"]), confirmed: Number(row["confirmed"]), outcomes: new Map(wire) };
     marks.set(String(row["actor"]), mark);
@@ -95,7 +89,7 @@ export function readTables(database: DatabaseSync): StoredRoom {
     if (next !== n + 1 || from !== rev)
       throw new Error(`flush ${n} at ${rev} is followed by ${next} from ${from}`);
     applyDelta(collections, readDelta(row["body"] as Uint8Array));
-    for (const marked of JSON.parse(String(row["marks"])) as Marked[]) addOutcomes(marks, marked);
+    for (const marked of readRowMarks(String(row["marks"])).marks) addOutcomes(marks, marked);
     n = next;
     rev = Number(row["to"]);
   }
@@ -116,21 +110,20 @@ function applyDelta(
   }
 }
 
-function addOutcomes(marks: Map<string, StoredMark>, { actor, confirmed, outcomes }: Marked): void {
+function addOutcomes(marks: Map<string, StoredMark>, { actor, confirmed, answers }: RowMark): void {
   const known = marks.get(actor) ?? { mark: 0, confirmed: 0, outcomes: new Map() };
   marks.set(actor, known);
-  for (const [id, outcome] of outcomes) {
+  for (const [id, outcome] of answers) {
     known.mark = id;
-    known.outcomes.set(id, wireOutcome(outcome));
+    known.outcomes.set(id, typeof outcome === "number" ? outcome : wireOutcome(outcome));
   }
   known.confirmed = Math.max(known.confirmed, confirmed);
   for (const id of known.outcomes.keys()) if (id <= known.confirmed) known.outcomes.delete(id);
 }
 
 function wireOutcome(outcome: StoredOutcome): Outcome {
-  if (outcome.kind === "accepted") return outcome.rev;
-  const { kind: _, ...refusal } = outcome;
-  return refusal;
+  const { kind: _, ...result } = outcome;
+  return result.rev ?? (result as Outcome);
 }
 
 /** As much of an object's storage as waking takes. */

@@ -78,7 +78,7 @@ export class LoneRoom {
     this.#definition = definition ?? testBoard;
     this.#limits = { ...defaultLimits, ...limits };
     const run = serverMutators as unknown as RoomRules["serverMutators"];
-    this.#rules = { serverMutators: run, onJoin() {}, onLeave() {}, onCommit() {}, ...rules };
+    this.#rules = { serverMutators: run, onJoin() {}, onLeave() {}, onFlush() {}, onCommit() {}, ...rules };
     this.sql = storage.sql;
     this.#storage = this.#failingAtWill(new SqliteStorage(storage, journalSlots(this.#limits)));
     this.room = this.#wake();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readDelta } from "../protocol/frame-reader.ts";
+import { readRowMarks } from "../protocol/row-marks.ts";
 import { newSmallRoom, newTestRoom, patch, put, remove } from "./rooms.ts";
 
 const add = (by: number) => ["addUp", { id: "sum", by }] as const;
@@ -137,12 +138,13 @@ describe("the journal", () => {
     const alice = await room.join();
     await alice.commit(add(1), ["refuse", { text: "" }]);
     const [row] = await room.rows();
-    const entry = { actor: alice.actor, secret: alice.secret, confirmed: 0 };
-    expect(JSON.parse(row?.marks ?? "")).toMatchObject([
+    expect(readRowMarks(row?.marks ?? "").marks).toMatchObject([
       {
-        ...entry,
-        outcomes: [
-          [1, {}, expect.any(Number)],
+        actor: alice.actor,
+        secret: alice.secret,
+        confirmed: 0,
+        answers: [
+          [1, 1, expect.any(Number)],
           [2, {}, expect.any(Number)],
         ],
       },

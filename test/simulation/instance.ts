@@ -141,6 +141,7 @@ export class Instance implements Holder {
       },
       onJoin: () => hasHooks && this.#act(),
       onLeave: () => hasHooks && this.#act(),
+      onFlush: () => {},
       onCommit: ({ actor }: Operation) => hasHooks && actor !== "room" && this.#act(),
     };
   }

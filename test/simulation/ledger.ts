@@ -2,6 +2,7 @@ import type { Checkpoint, JournalRow, RoomRow } from "../../src/core/storage.ts"
 import type { PlainRecord, PlainState } from "./board.ts";
 import { readDelta } from "../protocol/frame-reader.ts";
 import { RecordNames, type NamedChanges } from "../protocol/record-names.ts";
+import { readRowMarks } from "../protocol/row-marks.ts";
 import { HandleBook } from "./handle-book.ts";
 import { applyPlainly } from "./plain-state.ts";
 
@@ -17,8 +18,6 @@ interface DurableMark {
   mark: number;
   readonly outcomes: Map<number, DurableOutcome>;
 }
-
-type StoredOutcome = readonly [clientReqId: number, outcome: { kind: string; rev?: number }, ...unknown[]];
 
 /** One history as disk has it: what was written, by whichever instance, and nothing that any instance says of it. */
 export class Ledger {
@@ -91,19 +90,17 @@ export class Ledger {
 
   #takeMarks(row: JournalRow): string | undefined {
     const committed = new Set<number>();
-    for (const { actor, outcomes } of JSON.parse(row.marks) as {
-      actor: string;
-      outcomes: StoredOutcome[];
-    }[]) {
+    for (const { actor, answers } of readRowMarks(row.marks).marks) {
       let known = this.marks.get(actor);
       if (known === undefined) this.marks.set(actor, (known = { mark: 0, outcomes: new Map() }));
-      for (const [id, { kind, ...outcome }] of outcomes) {
+      for (const [id, outcome] of answers) {
         if (id !== known.mark + 1) return `call ${id} of ${actor} was executed, its mark was ${known.mark}`;
         known.mark = id;
-        const text = JSON.stringify(outcome.rev ?? outcome);
-        known.outcomes.set(id, { text, isAccepted: kind === "accepted", to: row.to });
+        const rev = typeof outcome === "number" ? outcome : undefined;
+        const { kind: _, ...refusal } = typeof outcome === "number" ? { kind: "" } : outcome;
+        const text = JSON.stringify(rev ?? refusal);
+        known.outcomes.set(id, { text, isAccepted: rev !== undefined, to: row.to });
         this.#noteText(`${actor}#${id}`, text);
-        const { rev } = outcome;
         if (rev === undefined) continue;
         if (rev <= row.from || rev > row.to || committed.has(rev))
           return `call ${id} of ${actor} came to ${rev}, in a row from ${row.from} to ${row.to}`;

@@ -1,3 +1,4 @@
+import { answerTo } from "../../src/core/marks.ts";
 import type { Memory } from "../../src/core/memory.ts";
 import type { PlainRecord, PlainState } from "./board.ts";
 import type { Ledger } from "./ledger.ts";
@@ -27,8 +28,9 @@ export function memoryProblems(memory: Memory, ledger: Ledger): string[] {
       continue;
     }
     for (let id = known.confirmed + 1; id <= mark; id++) {
-      if (!known.answers.has(id)) problems.push(`the outcome of call ${id} of ${actor} is lost`);
-      else if (JSON.stringify(resultOf(known.answers.get(id)?.outcome)) !== outcomes.get(id)?.text)
+      const answer = answerTo(known, id);
+      if (answer === undefined) problems.push(`the outcome of call ${id} of ${actor} is lost`);
+      else if (JSON.stringify(resultOf(answer[1])) !== outcomes.get(id)?.text)
         problems.push(`the outcome of call ${id} of ${actor} is another`);
     }
   }

@@ -1,0 +1,31 @@
+/** What a journal row says of one client's mark. */
+export interface RowMark {
+  readonly actor: string;
+  readonly confirmed: number;
+  readonly answers: readonly (readonly [clientReqId: number, outcome: RowOutcome, callHash: number])[];
+  /** Of a client's first call ever. */
+  readonly secret?: string;
+  readonly owner?: string;
+}
+
+/** Its revision, or a rejection. */
+export type RowOutcome = number | { readonly kind: string; readonly code: string; readonly message: string };
+
+/** Reads the marks of a journal row, with nothing of the product's code. */
+export function readRowMarks(text: string): { readonly seenAt: number; readonly marks: readonly RowMark[] } {
+  const fields = JSON.parse(text) as unknown[];
+  const seenAt = fields.shift() as number;
+  const size = fields.shift() as number;
+  const marks = Array.from({ length: size }, (): RowMark => {
+    const [actor, confirmed, count] = fields.splice(0, 3) as [string, number, number];
+    const answers = Array.from(
+      { length: count },
+      () => fields.splice(0, 3) as unknown as RowMark["answers"][number],
+    );
+    if (answers[0]?.[0] !== 1) return { actor, confirmed, answers };
+    const [secret, owner] = fields.splice(0, 2) as [string, string];
+    return { actor, confirmed, answers, secret, owner };
+  });
+  if (fields.length > 0) throw new Error(`${fields.length} fields are left over`);
+  return { seenAt, marks };
+}
