@@ -75,6 +75,22 @@ export const joinLines: readonly Line[] = [
   number("MB received", "againMegabytes"),
 ];
 
+export const stormLines: readonly Line[] = [
+  {
+    label: "got the state",
+    show: (figures) => {
+      const { arrived, joins } = figures;
+      if (typeof arrived !== "number" || typeof joins !== "number") return undefined;
+      return `${arrived === joins ? "all" : `${format(arrived)} of ${format(joins)}`}${mishap(figures)}`;
+    },
+  },
+  pair("from opening to the whole state p50 / p99, ms", "joinP50Ms", "joinP99Ms"),
+  pair("moves meanwhile, latency p50 / p99, ms", "p50Ms", "p99Ms"),
+  number("bytes a join", "joinBytes"),
+  number("server CPU ms a join, moves to everybody included", "serverCpuMsPerJoin"),
+  pair("CPU, cores, server / load", "serverCpuShare", "clientCpuShare"),
+];
+
 export function catchUpLines(missed: readonly number[]): readonly Line[] {
   return missed.map((count) =>
     number(`behind ${count.toLocaleString("en-US")} operations, bytes`, `bytesAfter${count}`),

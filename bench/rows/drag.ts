@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { countDiffering, type Expected } from "../load/convergence.ts";
+import { judgeAll } from "../load/convergence.ts";
 import { Pace } from "../load/pace.ts";
 import type { Stage } from "../load/stage.ts";
 import { Histogram } from "../statistics.ts";
 import type { Figures } from "../results.ts";
-import type { Judge } from "../systems/system.ts";
 
 export interface Drag {
   readonly kind: "drag";
@@ -21,8 +20,6 @@ const warmUpMs = 2_000;
 const judges = 2;
 /** Sessions at which the time of arrival is taken. */
 const samplers = 8;
-/** Time that a room has to bring everybody up to date, once nobody writes any more. */
-const settleTimeoutMs = 12_000;
 
 /** Everybody moves a record of their own, at a steady pace. */
 export async function drag(stage: Stage, work: Drag): Promise<Figures> {
@@ -82,18 +79,4 @@ export async function drag(stage: Stage, work: Drag): Promise<Figures> {
     differing,
     ...(cutOff[0]?.closed !== undefined && { trouble: cutOff[0].closed }),
   };
-}
-
-/** How many records somebody has not right: those who were there all the time, and one who comes afterwards. */
-async function judgeAll(stage: Stage, watching: readonly Judge[], expected: Expected): Promise<number> {
-  const counts = await Promise.all(
-    watching.map(async (judge) => await countDiffering(judge, expected, settleTimeoutMs)),
-  );
-  const worst = Math.max(...counts);
-  if (worst > 0) return worst;
-  try {
-    return await countDiffering(await stage.judge(settleTimeoutMs), expected, settleTimeoutMs);
-  } catch {
-    return expected.size; // nobody is let in any more
-  }
 }

@@ -8,11 +8,12 @@ import { history, type History } from "./history.ts";
 import { join, type Join } from "./join.ts";
 import { kill, type Kill } from "./kill.ts";
 import { memory, type Memory } from "./memory.ts";
+import { storm, type Storm } from "./storm.ts";
 import { throughput, type Throughput } from "./throughput.ts";
 import { wake, type Wake } from "./wake.ts";
 
 /** What a trial is to do. */
-export type Work = Drag | Throughput | Join | CatchUp | Kill | Wake | Memory | History | BillRow;
+export type Work = Drag | Throughput | Join | Storm | CatchUp | Kill | Wake | Memory | History | BillRow;
 
 export async function perform(stage: Stage, work: Work, inspector: Inspector): Promise<Figures> {
   switch (work.kind) {
@@ -22,6 +23,8 @@ export async function perform(stage: Stage, work: Work, inspector: Inspector): P
       return await throughput(stage, work);
     case "join":
       return await join(stage, work);
+    case "storm":
+      return await storm(stage, work);
     case "catch-up":
       return await catchUp(stage, work);
     case "kill":

@@ -47,6 +47,8 @@ export interface PlayerOptions {
   readonly wantsAcknowledgements?: boolean | undefined;
   /** Comes back with the newest state, and is sent none; of systems that know such a thing. */
   readonly isCurrent?: boolean | undefined;
+  /** It will never write, so what it is sent need not be taken in; of systems whose writers have to. */
+  readonly neverWrites?: boolean | undefined;
 }
 
 /** A session that writes. */
@@ -55,6 +57,8 @@ export interface Player {
   readonly acknowledged: number;
   /** Why it was cut off, when it was. */
   readonly closed: string | undefined;
+  /** Bytes of messages that it was sent so far: when it begins, those of the state. */
+  readonly downBytes: number;
   /** Makes records `first` … `first + count - 1`; one operation. At most {@link maxPuts} at a time. */
   put(first: number, count: number): void;
   /** Moves a record; one operation. */

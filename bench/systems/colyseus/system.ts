@@ -86,10 +86,17 @@ class ColyseusPlayer implements Player {
 
   static async open(url: string, options: PlayerOptions): Promise<ColyseusPlayer> {
     const room = await join(url);
+    // The state follows in a message of its own. Read by the SDK, it would cost the load more than it costs the server.
+    const isRead = options.neverWrites !== true || options.onMove !== undefined;
+    if (!isRead) room.serializer.setState = () => {};
     const { promise, resolve } = Promise.withResolvers<void>();
     room.onStateChange.once(() => resolve());
     await promise;
     return new ColyseusPlayer(room, options);
+  }
+
+  get downBytes(): number {
+    return (this.#room.connection.transport as unknown as { readonly ws: CuttableSocket }).ws.downBytes;
   }
 
   put(first: number, count: number): void {

@@ -46,6 +46,10 @@ export class DeltaroomPlayer implements Player {
     return player;
   }
 
+  get downBytes(): number {
+    return this.#socket.downBytes;
+  }
+
   put(first: number, count: number): void {
     this.#made += 1;
     this.#socket.send(encodePuts(this.#made, this.acknowledged, first, count));

@@ -98,6 +98,10 @@ class NaivePlayer implements Player {
     return player;
   }
 
+  get downBytes(): number {
+    return this.#socket.downBytes;
+  }
+
   put(first: number, count: number): void {
     const ids = Array.from({ length: count }, (_, index) => first + index);
     this.#send(JSON.stringify({ put: ids.map((record) => [recordId(record), newNote(record)]) }));

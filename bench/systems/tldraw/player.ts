@@ -54,6 +54,10 @@ export class TldrawPlayer implements Player {
     return player;
   }
 
+  get downBytes(): number {
+    return this.#socket.downBytes;
+  }
+
   put(first: number, count: number): void {
     const puts = Array.from({ length: count }, (_, index) => {
       const id = recordId(first + index);

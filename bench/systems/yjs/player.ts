@@ -29,8 +29,8 @@ export interface Framing {
 const recordOfAuthor = new Map<number, number>();
 
 /**
- * A session that has taken the document in once, and from then on makes updates on its own copy. What others send is
- * not applied: each record has one writer, so it is never in the way.
+ * A session that has taken the document in once, and from then on makes updates on its own copy; one that never writes
+ * does without it. What others send is not applied: each record has one writer, so it is never in the way.
  */
 export class YjsPlayer implements Player {
   acknowledged = 0;
@@ -70,6 +70,10 @@ export class YjsPlayer implements Player {
     return player;
   }
 
+  get downBytes(): number {
+    return this.#socket.downBytes;
+  }
+
   put(first: number, count: number): void {
     this.#notes.put(first, count);
   }
@@ -86,8 +90,9 @@ export class YjsPlayer implements Player {
 
   #begin(heard: Heard): void {
     if (heard.kind !== "document") return;
-    Y.applyUpdate(this.#notes.doc, heard.update);
     this.#hasDocument = true;
+    if (this.#options.neverWrites === true) return this.#ready.resolve();
+    Y.applyUpdate(this.#notes.doc, heard.update);
     this.#notes.doc.on("update", (update: Uint8Array) => {
       if (this.#options.wantsAcknowledgements === true)
         this.#clocks.push(Y.getState(this.#notes.doc.store, this.#notes.doc.clientID));
