@@ -25,6 +25,8 @@ export interface InboxRoom {
   readonly flush: () => void;
   /** A client that had revision `baseRev` has made a call. */
   readonly heard: (now: number, baseRev: number) => void;
+  /** Goes on with a session that was waiting for an acknowledgement. */
+  readonly resume: (session: Session) => void;
   /** Flushes, and makes sure that this instance may answer. */
   readonly settle: () => void;
   /** A client's copy of these collections was not what the room has. */
@@ -157,9 +159,7 @@ function resync(room: InboxRoom, session: Session, frame: ResyncFrame): void {
 
 function acknowledge(room: InboxRoom, session: Session, bytes: number): void {
   session.acknowledge(bytes);
-  if (session.isLive) return;
-  room.settle();
-  room.sender.resume(room.journal.memory, session);
+  if (session.isWaiting) room.resume(session);
 }
 
 /** Presence, events and catch-ups cost everybody else something, so each session has so many of them. */

@@ -77,6 +77,8 @@ export class Room {
   readonly #sender: Sender;
   readonly #deflater: Deflater;
   readonly #inbox: InboxRoom;
+  /** Sessions to be caught up behind the next flush. */
+  readonly #waiting = new Set<Session>();
   #flushTimer: { readonly dueAt: number; readonly cancel: () => void } | undefined;
   #lastWriteAt = 0;
   #divergences = 0;
@@ -97,8 +99,13 @@ export class Room {
     this.#deflater = new Deflater(ports.storage, limits.pageBytes, ports.deflate, (error) =>
       ports.log("deflate-failed", { error: nameOf(error) }),
     );
-    const { checksumIntervalMs } = limits;
-    this.#sender = new Sender(ports.storage, this.#sessions, checksumIntervalMs, () => this.#deflatePages());
+    this.#sender = new Sender(ports.storage, this.#sessions, limits, {
+      checkpoint: () => {
+        this.#checkpoint(ports.now());
+        return this.#journal.memory;
+      },
+      snapshotSent: () => this.#deflatePages(),
+    });
     this.#inbox = {
       definition,
       limits,
@@ -107,6 +114,10 @@ export class Room {
       signals: this.#signals,
       now: ports.now,
       flush: () => this.flush(),
+      resume: (session) => {
+        this.#journal.assertNewest();
+        this.#catchUp(session);
+      },
       settle: () => this.#settle(),
       heard: (now, baseRev) => this.#pace.heard(now, baseRev),
       noteDiverged: (collections) => this.#noteDiverged(collections),
@@ -118,7 +129,7 @@ export class Room {
 
   /** Opens a session and sends its welcome and catch-up, or answers why not. */
   join(socket: Socket, hello: Hello, identity: Identity): Session | Code {
-    this.#settle();
+    this.#asNewest(() => this.#journal.assertNewest());
     const { memory } = this.#journal;
     const user = this.#admit(identity.user);
     if (user === undefined) return "unauthorized";
@@ -129,16 +140,24 @@ export class Room {
     if (refusal !== undefined) return refusal;
     this.#asNewest(() => this.#journal.create());
     const former = this.#sessions.get(actor);
-    const { attempt = 0 } = hello;
+    const { attempt = 0, epoch, rev, arrived } = hello;
     const names = hello.names === this.#names.hash ? this.#names.hash : null;
     const session = Session.open(
       socket,
-      { client, epoch: memory.epoch, attempt, names, inflates: hello.inflates ?? false },
+      {
+        client,
+        epoch: memory.epoch,
+        attempt,
+        names,
+        inflates: hello.inflates ?? false,
+        feed: { kind: "joining", position: { epoch, rev }, arrived },
+      },
       this.#limits,
       this.#ports.now(),
     );
     if (former !== undefined) {
       // The same person, still here: others need not hear of it.
+      this.#waiting.delete(former);
       session.presence = former.presence;
       former.socket.close(codes.replaced.closeCode, "replaced");
     }
@@ -146,8 +165,7 @@ export class Room {
     memory.marks.see(actor, this.#ports.now());
     memory.marks.confirm(actor, hello.confirmed);
     sendWelcome(session, memory, this.#limits);
-    if (!this.#serve(session, () => this.#sender.catchUp(memory, session, hello, 0, hello.arrived)))
-      return "internal";
+    if (!this.#catchUp(session)) return "internal";
     if (session.presence === undefined && this.#definition.presence === undefined) {
       session.presence = {};
       this.#signals.join(actor, client.user, {});
@@ -167,8 +185,15 @@ export class Room {
     if (attachment.epoch !== memory.epoch) socket.close(codes["epoch-changed"].closeCode, "epoch-changed");
     // Its pushes would be read as something else. It comes back, and is told which form it may use.
     else if (isOfOtherNames) socket.close(codes.internal.closeCode, "internal");
-    else if (!this.#sessions.has(actor)) this.#sessions.set(actor, session);
+    else if (!this.#sessions.has(actor)) this.#restored(session);
     return session;
+  }
+
+  #restored(session: Session): void {
+    this.#sessions.set(session.client.actor, session);
+    if (session.feed.kind !== "joining") return;
+    this.#waiting.add(session);
+    this.#flushBy(this.#ports.now()); // not here: others are still to be restored
   }
 
   /** Handles one message. It throws for nothing that a client can send. */
@@ -243,6 +268,7 @@ export class Room {
     const { actor } = session.client;
     if (this.#sessions.get(actor) !== session) return;
     this.#sessions.delete(actor);
+    this.#waiting.delete(session);
     this.#journal.memory.marks.see(actor, this.#ports.now());
     if (session.presence !== undefined) this.#signals.leave(actor);
     this.#runHook(this.#rules.onLeave, session.client);
@@ -328,9 +354,34 @@ export class Room {
     const { frames, stale } = this.#sender.fanOut(this.#journal.memory, flush, this.#signals.take(), now);
     for (const session of stale)
       this.#serve(session, () => this.#sender.update(this.#journal.memory, session));
+    this.#serveWaiting();
     this.#pace.flushed(now, frames, flush?.delta, dueAt);
     if (flush !== undefined) this.#afterWrite(flush, now);
     return true;
+  }
+
+  /**
+   * Sends a session what it lacks: at once when nothing is unflushed, and otherwise behind the flush that is due. To flush
+   * for each who comes would be a frame for everybody each time. False when it failed.
+   */
+  #catchUp(session: Session): boolean {
+    if (this.#isSettled)
+      return this.#serve(session, () => this.#sender.resume(this.#journal.memory, session));
+    this.#waiting.add(session);
+    return true;
+  }
+
+  #serveWaiting(): void {
+    if (this.#waiting.size === 0) return;
+    this.#asNewest(() => this.#journal.assertNewest()); // the flush may have had nothing to write
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const session of waiting) {
+      this.#serve(session, () => {
+        this.#sender.resume(this.#journal.memory, session);
+        session.save();
+      });
+    }
   }
 
   /** Puts the flush on disk. False when that failed: then memory is what disk says, and clients send again. */
@@ -405,17 +456,26 @@ export class Room {
 
   /** Flushes when it is time, or sees to it that it will be. */
   #schedule(): void {
-    if (!this.#journal.engine.hasBatch && this.#signals.isEmpty && !this.#sender.hasReplies) return;
+    if (this.#isSettled && !this.#sender.hasReplies && this.#waiting.size === 0) return;
     const now = this.#ports.now();
     if (this.#pace.isDue(now, this.#flushTimer?.dueAt)) return void this.flush();
+    this.#flushBy(this.#pace.dueAt(now));
+  }
+
+  #flushBy(dueAt: number): void {
     if (this.#flushTimer !== undefined) return;
-    const dueAt = this.#pace.dueAt(now);
-    this.#flushTimer = { dueAt, cancel: this.#ports.setTimer(() => this.flush(), dueAt - now) };
+    const delayMs = dueAt - this.#ports.now();
+    this.#flushTimer = { dueAt, cancel: this.#ports.setTimer(() => this.flush(), delayMs) };
+  }
+
+  /** Whether all that has happened is on disk and told. */
+  get #isSettled(): boolean {
+    return !this.#journal.engine.hasBatch && this.#signals.isEmpty;
   }
 
   /** Makes sure that all there is to tell is on disk, and that this instance is the one to tell it. */
   #settle(): void {
-    if (this.#journal.engine.hasBatch || !this.#signals.isEmpty) this.flush();
+    if (!this.#isSettled) this.flush();
     this.#asNewest(() => this.#journal.assertNewest());
   }
 

@@ -3,6 +3,7 @@ import type { Outcome } from "../core/call.ts";
 import type { Checksums } from "../core/checksum.ts";
 import type { Flush } from "../core/batch.ts";
 import { encodeDelta } from "../core/delta.ts";
+import type { Limits } from "../core/limits.ts";
 import type { Memory } from "../core/memory.ts";
 import type { RoomStorage } from "../core/storage.ts";
 import { encodeText } from "../protocol/codec.ts";
@@ -15,8 +16,15 @@ import { beginSnapshot, resumeSnapshot, sendParts } from "./snapshot-sender.ts";
 
 const noOutcomes: readonly never[] = [];
 
-/** Of what may be unacknowledged: below it a session that was held back goes on. */
-const resumeShare = 0.5;
+type SenderLimits = Pick<Limits, "checksumIntervalMs" | "pageBytes">;
+
+/** What sending gives the room to do. */
+export interface SenderRoom {
+  /** Brings the pages up to date, and answers the memory that there is then. */
+  readonly checkpoint: () => Memory;
+  /** Told of each snapshot that is through. */
+  readonly snapshotSent: () => void;
+}
 
 /**
  * Everything that goes down: each session from its own revision, with its own client's mark and outcomes.
@@ -25,23 +33,22 @@ const resumeShare = 0.5;
 export class Sender {
   readonly #storage: RoomStorage;
   readonly #sessions: ReadonlyMap<string, Session>;
-  readonly #checksumIntervalMs: number;
-  readonly #snapshotSent: () => void;
+  readonly #limits: SenderLimits;
+  readonly #room: SenderRoom;
   /** When a flush last carried the checksums. */
   #checksumsAt = Number.NEGATIVE_INFINITY;
   #hasReplies = false;
 
-  /** `snapshotSent` is told of each snapshot that is through. */
   constructor(
     storage: RoomStorage,
     sessions: ReadonlyMap<string, Session>,
-    checksumIntervalMs: number,
-    snapshotSent: () => void,
+    limits: SenderLimits,
+    room: SenderRoom,
   ) {
     this.#storage = storage;
     this.#sessions = sessions;
-    this.#checksumIntervalMs = checksumIntervalMs;
-    this.#snapshotSent = snapshotSent;
+    this.#limits = limits;
+    this.#room = room;
   }
 
   /** Whether something waits for the next flush that no batch brings along. */
@@ -126,21 +133,29 @@ export class Sender {
         return this.#finish(memory, session, { tag });
       case "delta":
         return this.#finish(memory, session, { tag, delta: choice.delta.body });
-      case "snapshot":
-        return this.#sendSnapshot(memory, session, resumeSnapshot(memory, tag, arrived));
+      case "snapshot": {
+        const newest = this.#isTailLong(memory) ? this.#room.checkpoint() : memory;
+        return this.#sendSnapshot(newest, session, resumeSnapshot(newest, tag, arrived));
+      }
       default:
         return choice satisfies never;
     }
   }
 
-  /** Goes on with a session that had to acknowledge first. */
+  /** Goes on with a session that was waiting. */
   resume(memory: Memory, session: Session): void {
     const { feed } = session;
-    if (session.owesMoreThan(resumeShare)) return;
-    if (feed.kind === "behind") {
-      this.catchUp(memory, session, { epoch: memory.epoch, rev: feed.rev }, undefined);
-    } else if (feed.kind === "snapshot") {
-      this.#sendSnapshot(memory, session, feed.progress);
+    switch (feed.kind) {
+      case "joining":
+        return this.catchUp(memory, session, feed.position, 0, feed.arrived);
+      case "behind":
+        return this.catchUp(memory, session, { epoch: memory.epoch, rev: feed.rev }, undefined);
+      case "snapshot":
+        return this.#sendSnapshot(memory, session, feed.progress);
+      case "live":
+        return;
+      default:
+        return feed satisfies never;
     }
   }
 
@@ -155,7 +170,7 @@ export class Sender {
       return this.#sendSnapshot(memory, session, beginSnapshot(memory, tag));
     }
     this.#finish(memory, session, { tag, parts, delta: tail.body });
-    this.#snapshotSent();
+    this.#room.snapshotSent();
   }
 
   /** The update that ends a catch-up, and who is here; from then on the session is live. */
@@ -177,11 +192,12 @@ export class Sender {
 
   /** Bytes of a snapshot sent now: the stored pages and the delta that closes it. */
   #snapshotBytes(memory: Memory, { inflates }: Session): number {
-    const tail =
-      memory.rev === memory.checkpointRev
-        ? 0
-        : (memory.history.since(memory.checkpointRev)?.body.length ?? 0);
-    return tail + (memory.stored ? this.#storage.pagesBytes(inflates) : 0);
+    return tailBytes(memory) + (memory.stored ? this.#storage.pagesBytes(inflates) : 0);
+  }
+
+  /** Whether a snapshot would be a delta first of all, which is made for each, is not compressed, and is one frame. */
+  #isTailLong(memory: Memory): boolean {
+    return tailBytes(memory) > Math.max(this.#limits.pageBytes, memory.pages.bytes);
   }
 
   #peersOf(session: Session): [actor: string, user: Json, presence: Json][] {
@@ -204,8 +220,13 @@ export class Sender {
   /** Now and then, for clients to see whether theirs are the same. */
   #checksumsDue({ state }: Memory, now: number): Checksums | undefined {
     const elapsedMs = now - this.#checksumsAt;
-    if (elapsedMs >= 0 && elapsedMs < this.#checksumIntervalMs) return undefined;
+    if (elapsedMs >= 0 && elapsedMs < this.#limits.checksumIntervalMs) return undefined;
     this.#checksumsAt = now;
     return state.checksums;
   }
+}
+
+/** Bytes of the delta that brings the stored pages up to date. */
+function tailBytes({ rev, checkpointRev, history }: Memory): number {
+  return rev === checkpointRev ? 0 : (history.since(checkpointRev)?.body.length ?? 0);
 }

@@ -1,7 +1,9 @@
 import type { Client } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
 import { encodeText, frameBytes } from "../protocol/codec.ts";
+import type { Position } from "../core/catch-up.ts";
 import type { WireOutcome } from "../protocol/frames.ts";
+import type { Arrived } from "../protocol/hello.ts";
 import type { Json } from "../schema/json.ts";
 import { TokenBucket, type BucketState } from "../core/token-bucket.ts";
 
@@ -26,10 +28,11 @@ export interface SnapshotProgress {
 }
 
 /**
- * What a session is sent. `live`: every flush. `behind`: nothing until it acknowledges, then a catch-up.
- * `snapshot`: parts, as fast as it acknowledges them.
+ * What a session is sent. `joining`: its first catch-up, as soon as nothing is unflushed. `live`: every flush.
+ * `behind`: nothing until it acknowledges, then a catch-up. `snapshot`: parts, as fast as it acknowledges them.
  */
 export type Feed =
+  | { readonly kind: "joining"; readonly position: Position; readonly arrived: Arrived | undefined }
   | { readonly kind: "live" }
   | { readonly kind: "behind"; readonly rev: number }
   | { readonly kind: "snapshot"; readonly progress: SnapshotProgress };
@@ -52,6 +55,9 @@ export interface Attachment {
 }
 
 export const live: Feed = { kind: "live" };
+
+/** Of what may be unacknowledged: below it a session that was held back goes on. */
+const resumeShare = 0.5;
 
 /** One WebSocket of one client. */
 export class Session {
@@ -106,13 +112,13 @@ export class Session {
 
   static open(
     socket: Socket,
-    who: Pick<Attachment, "client" | "epoch" | "attempt" | "names" | "inflates">,
+    who: Pick<Attachment, "client" | "epoch" | "attempt" | "names" | "inflates" | "feed">,
     limits: Limits,
     now: number,
   ): Session {
     const calls = { tokens: limits.callsBurst, at: now };
     const signals = { tokens: limits.signalsBurst, at: now };
-    return new Session(socket, { ...who, calls, signals, feed: live }, limits, 0, true);
+    return new Session(socket, { ...who, calls, signals }, limits, 0, true);
   }
 
   /** After hibernation: a session that was live has been sent everything up to `rev`. */
@@ -136,6 +142,11 @@ export class Session {
 
   get isLive(): boolean {
     return this.#feed.kind === "live";
+  }
+
+  /** Whether it lacks something that it may be sent. */
+  get isWaiting(): boolean {
+    return this.#feed.kind === "joining" || (!this.isLive && !this.owesMoreThan(resumeShare));
   }
 
   /** What this client tells of itself; undefined until it has. */

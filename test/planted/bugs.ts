@@ -38,8 +38,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a join sees the batch that is not flushed",
     "src/room/room.ts",
-    "    this.#settle();\n    const { memory } = this.#journal;\n    const user",
-    "    const { memory } = this.#journal;\n    const user",
+    "    if (this.#isSettled)\n      return this.#serve(session",
+    "    if (session)\n      return this.#serve(session",
     "test/room/flush.test.ts",
     "test/room/failures.test.ts",
   ),

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import { defaultLimits } from "../../src/core/limits.ts";
 import { codes } from "../../src/protocol/codes.ts";
 import type { Attachment } from "../../src/room/session.ts";
+import { defineRoom } from "../../src/index.ts";
 import { withLoneRoom } from "./lone-room.ts";
 import { newPrivateRoom, newSmallRoom, newTestRoom, put } from "./rooms.ts";
 
@@ -16,6 +18,14 @@ const told = [
 ] as const;
 
 const edit = put("shapes", "s", { x: 1, y: 1 });
+
+/** Everybody is told who comes, without a word of their own. */
+const table = defineRoom({
+  version: 3,
+  collections: { shapes: z.object({ x: z.number(), y: z.number() }) },
+  direct: ["shapes"],
+  mutators: () => ({}),
+});
 
 describe("connecting", () => {
   it("takes one round trip: welcome, state and roster arrive right behind the 101, before any frame was sent", async () => {
@@ -58,18 +68,71 @@ describe("connecting", () => {
     expect((await alice.caughtUp()).delta).toEqual({ from: 0, to: 0, changes: {} });
   });
 
-  it("flushes first what others have done, so that nobody is shown what a crash can take back", async () => {
+  it("waits for the flush of what others have done, so that nobody is shown what a crash can take back", async () => {
     await withLoneRoom({}, (room) => {
       const alice = room.join("actor-alice");
       alice.push(edit);
       alice.push(put("shapes", "s", { x: 2, y: 2 })); // waits for the next flush
-      expect(room.rows).toEqual([[1, 0, 1]]);
       const bob = room.join("actor-bob");
+      expect(bob.seen.map(({ kind }) => kind)).toEqual(["welcome"]);
+      expect(room.rows).toEqual([[1, 0, 1]]);
+      room.pass(32);
       expect(bob.copy.rev).toBe(2);
       expect(room.rows).toEqual([
         [1, 0, 1],
         [2, 1, 2],
       ]);
+    });
+  });
+
+  it("by many at once costs everybody who is here one frame, and each of them is told of all others", async () => {
+    await withLoneRoom({ definition: table }, (room) => {
+      const alice = room.join("actor-alice");
+      room.pass(100);
+      alice.take();
+      const names = Array.from({ length: 20 }, (_, index) => `actor-guest-${index}`);
+      const guests = names.map((name) => room.join(name)); // the first is told of at once
+      room.pass(100);
+      const frames = alice.take();
+      expect(frames.map(({ kind }) => kind)).toEqual(["update", "update"]);
+      expect([...alice.copy.peers.keys()].toSorted()).toEqual(names.toSorted());
+      for (const [index, guest] of guests.entries()) {
+        const others = ["actor-alice", ...names.filter((_, other) => other !== index)];
+        const known = [...guest.copy.peers.keys()].filter((actor) => actor !== names[index]);
+        expect(known.toSorted()).toEqual(others.toSorted());
+      }
+    });
+  });
+
+  it("is made good after the room has slept in between", async () => {
+    await withLoneRoom({ definition: table }, (room) => {
+      const alice = room.join("actor-alice");
+      room.pass(100);
+      alice.push(edit);
+      alice.push(put("shapes", "s", { x: 2, y: 2 }));
+      const [bob, carol] = [room.join("actor-bob"), room.join("actor-carol")];
+      room.evict(); // and with it the second edit, of which nobody was told
+      room.pass(0);
+      expect([bob.copy.rev, carol.copy.rev]).toEqual([1, 1]);
+      expect([...bob.copy.peers.keys()]).toContain("actor-carol");
+      alice.pushAt(2, put("shapes", "s", { x: 2, y: 2 }));
+      room.pass(100);
+      expect([bob.copy.rev, carol.copy.rev]).toEqual([2, 2]);
+    });
+  });
+
+  it("by one who leaves again before the flush is no trouble", async () => {
+    await withLoneRoom({ definition: table }, (room) => {
+      const alice = room.join("actor-alice");
+      alice.push(edit);
+      alice.push(edit);
+      const bob = room.join("actor-bob");
+      const again = room.rejoin(bob, { attempt: 1 });
+      room.join("actor-carol").leave();
+      room.pass(100);
+      expect(bob.seen.map(({ kind }) => kind)).toEqual(["welcome"]);
+      expect(again.copy.rev).toBe(2);
+      expect([...alice.copy.peers.keys()]).toEqual(["actor-bob"]);
     });
   });
 

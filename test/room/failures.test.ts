@@ -75,6 +75,7 @@ describe("when a row cannot be written", () => {
       alice.push(add(10));
       room.failing.append = "disk full";
       const bob = room.join("actor-bob");
+      room.pass(100);
       expect(bob.copy.rev).toBe(1);
       expect(alice.take().at(-1)).toMatchObject({
         kind: "error",

@@ -39,6 +39,37 @@ const pagesOf = (room: LoneRoom) =>
     .exec<{ number: number; isDeflated: number }>("SELECT number, deflated NOTNULL AS isDeflated FROM page")
     .toArray();
 
+describe("a room of which no page knows yet", () => {
+  it("makes its pages for the first who joins, and not again for the next", async () => {
+    await withLoneRoom({ limits: pages }, async (room) => {
+      const alice = room.join("actor-alice");
+      for (let id = 10; id < 24; id++) edit(alice, `n${id}`, "x".repeat(60));
+      expect(pagesOf(room)).toEqual([]);
+      const bob = room.join("actor-benny");
+      expect(bob.copy.collections).toEqual(room.collections);
+      expect(partsOf(bob).length).toBe(pagesOf(room).length);
+      expect(partsOf(bob).length).toBeGreaterThan(2);
+      edit(alice, "n10", "moved");
+      const { checkpointN } = room;
+      const carol = room.join("actor-carla");
+      expect(carol.copy.collections).toEqual(room.collections);
+      expect(room.checkpointN).toBe(checkpointN);
+    });
+  });
+
+  it("sends what it has where a disk takes no pages", async () => {
+    await withLoneRoom({ limits: pages }, async (room) => {
+      const alice = room.join("actor-alice");
+      for (let id = 10; id < 24; id++) edit(alice, `n${id}`, "x".repeat(60));
+      room.failing.checkpoint = "disk full";
+      const bob = room.join("actor-benny");
+      expect(bob.copy.collections).toEqual(room.collections);
+      expect(partsOf(bob)).toEqual([]);
+      expect(room.logged).toEqual(["storage-failed"]);
+    });
+  });
+});
+
 describe("pages are compressed", () => {
   it("once, when the room has gone quiet, and not again for those who join", async () => {
     await withLoneRoom({ limits: pages }, async (room) => {
