@@ -17,6 +17,7 @@ import { Rejection } from "../schema/rejection.ts";
 import { refusalOf, sendWelcome, splitClientId, userAs } from "./entry.ts";
 import { Deflater } from "./deflater.ts";
 import { FlushPace } from "./flush-pace.ts";
+import { FlushTimer, type Clock } from "./flush-timer.ts";
 import { handleFrame, refusePush, sendError, type InboxRoom } from "./inbox.ts";
 import { Journal } from "./journal.ts";
 import { Sender } from "./sender.ts";
@@ -24,12 +25,8 @@ import { Session, type Attachment, type Socket } from "./session.ts";
 import { Signals } from "./signals.ts";
 
 /** The platform as a room needs it, all of it given, so that the same room runs in workerd and in a simulation. */
-export interface RoomPorts {
+export interface RoomPorts extends Clock {
   readonly storage: RoomStorage;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  /** Calls `run` after `delayMs`; answers how to cancel that. */
-  readonly setTimer: (run: () => void, delayMs: number) => () => void;
   readonly newEpoch: () => string;
   /** Raw deflate. */
   readonly deflate: (bytes: Uint8Array) => Promise<Uint8Array>;
@@ -74,12 +71,12 @@ export class Room {
   readonly #sessions = new Map<string, Session>();
   readonly #signals = new Signals();
   readonly #pace: FlushPace;
+  readonly #flushTimer: FlushTimer;
   readonly #sender: Sender;
   readonly #deflater: Deflater;
   readonly #inbox: InboxRoom;
   /** Sessions to be caught up behind the next flush. */
   readonly #waiting = new Set<Session>();
-  #flushTimer: { readonly dueAt: number; readonly cancel: () => void } | undefined;
   #lastWriteAt = 0;
   #divergences = 0;
   #isQuietTimerSet = false;
@@ -96,6 +93,7 @@ export class Room {
     const engineOptions = { definition, limits, onFailure, ...rules };
     this.#journal = new Journal(ports.storage, engineOptions, ports.newEpoch);
     this.#pace = new FlushPace(limits.flushIntervalMs);
+    this.#flushTimer = new FlushTimer(this.#pace, ports, () => this.flush());
     this.#deflater = new Deflater(ports.storage, limits.pageBytes, ports.deflate, (error) =>
       ports.log("deflate-failed", { error: nameOf(error) }),
     );
@@ -193,7 +191,7 @@ export class Room {
     this.#sessions.set(session.client.actor, session);
     if (session.feed.kind !== "joining") return;
     this.#waiting.add(session);
-    this.#flushBy(this.#ports.now()); // not here: others are still to be restored
+    this.#flushTimer.scheduleSoon(); // others are still to be restored
   }
 
   /** Handles one message. It throws for nothing that a client can send. */
@@ -341,9 +339,7 @@ export class Room {
   /** Writes what was committed and lets it out: the only place where either happens. False when the write failed. */
   flush(): boolean {
     const now = this.#ports.now();
-    const dueAt = this.#flushTimer?.dueAt;
-    this.#flushTimer?.cancel();
-    this.#flushTimer = undefined;
+    const dueAt = this.#flushTimer.clear();
     const flush = this.#journal.engine.cut(now);
     if (flush !== undefined && !this.#write(flush)) {
       // There is no way out of a full journal but a checkpoint, and memory is now what disk says.
@@ -457,15 +453,7 @@ export class Room {
   /** Flushes when it is time, or sees to it that it will be. */
   #schedule(): void {
     if (this.#isSettled && !this.#sender.hasReplies && this.#waiting.size === 0) return;
-    const now = this.#ports.now();
-    if (this.#pace.isDue(now, this.#flushTimer?.dueAt)) return void this.flush();
-    this.#flushBy(this.#pace.dueAt(now));
-  }
-
-  #flushBy(dueAt: number): void {
-    if (this.#flushTimer !== undefined) return;
-    const delayMs = dueAt - this.#ports.now();
-    this.#flushTimer = { dueAt, cancel: this.#ports.setTimer(() => this.flush(), delayMs) };
+    this.#flushTimer.schedule();
   }
 
   /** Whether all that has happened is on disk and told. */
