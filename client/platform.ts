@@ -43,16 +43,28 @@ export const ownRuntime: Runtime = {
   ...("DecompressionStream" in globalThis && { inflate }),
 };
 
-declare const DecompressionStream: new (format: string) => object;
+declare class DecompressionStream {
+  constructor(format: string);
+  readonly readable: unknown;
+  readonly writable: {
+    getWriter(): { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> };
+  };
+}
 declare class Response {
   constructor(body: unknown);
-  readonly body: { pipeThrough(stream: object): unknown };
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 
 async function inflate(bytes: Uint8Array): Promise<Uint8Array> {
-  const inflated = new Response(bytes).body.pipeThrough(new DecompressionStream("deflate-raw"));
-  return new Uint8Array(await new Response(inflated).arrayBuffer());
+  const { readable, writable } = new DecompressionStream("deflate-raw");
+  const writer = writable.getWriter();
+  // Who awaited the writing before the reading might wait for ever; and each of the three says what is wrong with the bytes.
+  const [inflated] = await Promise.all([
+    new Response(readable).arrayBuffer(),
+    writer.write(bytes),
+    writer.close(),
+  ]);
+  return new Uint8Array(inflated);
 }
 
 /** A random id of `bytes` × 8 bits, as base64url text. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Inlet } from "../../client/inlet.ts";
+import { ownRuntime } from "../../client/platform.ts";
 import { encodeText } from "../../src/protocol/codec.ts";
 import type { DownFrame } from "../../src/protocol/frames.ts";
 import { encodeSnapshotPart } from "../../src/protocol/snapshot.ts";
@@ -91,4 +92,11 @@ test("a part that cannot be inflated is told of in its turn, and from then on no
   await finish(0);
   expect(taken).toEqual(["part 0", "Error: no deflate"]);
   expect(inlet.inflates).toBe(false);
+});
+
+test.each([
+  ["no deflate", [0xff, 0xff, 0xff]],
+  ["cut off", [0xcb, 0x48]],
+])("bytes that are %s are refused by the platform's own inflating", async (_, bytes) => {
+  await expect(ownRuntime.inflate?.(new Uint8Array(bytes))).rejects.toThrow(Error);
 });
