@@ -1,5 +1,5 @@
 import { checkPayload, transactType, type Caller, type CallOptions } from "../src/core/call.ts";
-import { applyChange, encodeChanges, freeze, sectionOf, type Changes } from "../src/core/changes.ts";
+import { applyChange, encodeChanges, sectionOf, type Changes } from "../src/core/changes.ts";
 import type { Checksums } from "../src/core/checksum.ts";
 import type { Delta, Entries } from "../src/core/delta.ts";
 import { equalJson, type Fields } from "../src/core/json.ts";
@@ -143,10 +143,8 @@ export class Replica {
         if (id >= from && (until === null || id < until)) state.set(collection, id, undefined);
       }
     }
-    for (const [id, record, handle] of records) {
-      state.set(collection, id, freeze(record));
-      handles.set(handle, id);
-    }
+    state.add(collection, records);
+    for (const [id, , handle] of records) handles.set(handle, id);
     reached.set(collection, until);
     arriving.parts += 1;
     arriving.last = { collection, until };

@@ -16,17 +16,27 @@ export function checksumDifference(
   after: Fields | undefined,
 ): number {
   if (before === after) return 0;
-  const record = foldName(foldName(offset, collection), id);
+  const record = foldPart(foldPart(offset, collection), id);
+  return sumUnlike(record, after, before) - sumUnlike(record, before, after);
+}
+
+/** How much a collection's checksum grows by records that are new to it, to be added modulo 2³². */
+export function checksumOf(
+  collection: string,
+  records: readonly (readonly [id: string, record: Fields, ...unknown[]])[],
+): number {
+  const start = foldPart(offset, collection);
   let sum = 0;
-  if (before === undefined) sum += finish(record);
-  if (after === undefined) sum -= finish(record);
-  for (const field in before) {
-    const value = before[field] as Json;
-    if (after?.[field] !== value) sum -= hashField(record, field, value);
-  }
-  for (const field in after) {
-    const value = after[field] as Json;
-    if (before?.[field] !== value) sum += hashField(record, field, value);
+  for (const [id, record] of records) sum = (sum + sumUnlike(foldPart(start, id), record, undefined)) | 0;
+  return sum;
+}
+
+/** The hashes of what `fields` say and `others` do not, behind the hash of what is before them. */
+function sumUnlike(record: number, fields: Fields | undefined, others: Fields | undefined): number {
+  let sum = fields !== undefined && others === undefined ? finish(record) : 0;
+  for (const field in fields) {
+    const value = fields[field] as Json;
+    if (others?.[field] !== value) sum += finish(foldJson(foldPart(record, field), value));
   }
   return sum;
 }
@@ -87,33 +97,38 @@ function hashNumber(value: number): number {
 const offset = 0x811c9dc5;
 const prime = 0x01000193;
 
-function hashField(record: number, field: string, value: Json): number {
-  return finish(foldJson(foldName(record, field), value));
-}
-
 /** Folds the canonical JSON of `value` in, of which most is never made. */
 function foldJson(hash: number, value: Json): number {
-  if (typeof value === "string" && !needsEscape.test(value)) return foldQuote(fold(foldQuote(hash), value));
+  if (typeof value === "string") return foldString(hash, value);
   return fold(hash, typeof value === "number" ? String(value) : canonicalJson(value));
 }
 
-/** What JSON does not write as it is. */
-// oxlint-disable-next-line no-control-regex -- they are what is looked for
-const needsEscape = /["\\\u0000-\u001f\ud800-\udfff]/;
-
-function foldQuote(hash: number): number {
-  return Math.imul(hash ^ 0x22, prime);
+function foldString(hash: number, text: string): number {
+  let folded = foldUnit(hash, quote);
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    // What JSON does not write as it is: control characters, quotes, backslashes, and halves of surrogate pairs perhaps.
+    if (unit < 0x20 || unit === quote || unit === 0x5c || (unit & 0xf800) === 0xd800)
+      return fold(hash, JSON.stringify(text));
+    folded = foldUnit(folded, unit);
+  }
+  return foldUnit(folded, quote);
 }
 
-/** Folds `name` and a NUL in. */
-function foldName(hash: number, name: string): number {
-  return Math.imul(fold(hash, name), prime);
+const quote = 0x22;
+
+/** A text and the NUL behind it. */
+function foldPart(hash: number, text: string): number {
+  return foldUnit(fold(hash, text), 0);
+}
+
+function foldUnit(hash: number, unit: number): number {
+  return Math.imul(hash ^ unit, prime);
 }
 
 function fold(hash: number, text: string): number {
   let folded = hash;
-  for (let index = 0; index < text.length; index++)
-    folded = Math.imul(folded ^ text.charCodeAt(index), prime);
+  for (let index = 0; index < text.length; index++) folded = foldUnit(folded, text.charCodeAt(index));
   return folded;
 }
 

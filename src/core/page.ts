@@ -1,7 +1,8 @@
 import { decodeAuthors, encodeAuthors } from "./authorship.ts";
-import { freeze, type Change } from "./changes.ts";
-import { utf8Bytes, type Fields } from "./json.ts";
+import type { Change } from "./changes.ts";
+import { utf8Bytes } from "./json.ts";
 import type { Memory } from "./memory.ts";
+import { readPageRecords } from "./page-records.ts";
 import type { PageReader } from "./page-reader.ts";
 import type { Unread } from "./paged-state.ts";
 
@@ -16,9 +17,6 @@ export interface StoredPage {
   /** Who changed them last, in the same order; never sent. */
   readonly authorship: string;
 }
-
-/** A record as its page's text holds it. */
-export type PageRecord = readonly [id: string, record: Fields, handle: number];
 
 /** What a wake needs to know of a stored page before anybody needs its records. */
 export interface PageHead extends Pick<StoredPage, "number" | "collection" | "firstId"> {
@@ -311,8 +309,7 @@ export function loadPage(
   { collection, ...page }: StoredPage,
   { state, authorship, handles }: PagedMemory,
 ): string[] {
-  const records = JSON.parse(page.records) as PageRecord[];
-  for (const [, record] of records) freeze(record);
+  const records = readPageRecords(page.records);
   const ids = records.map(([id]) => id);
   const authors = decodeAuthors(page.authorship);
   state.loadRecords(collection, records);

@@ -1,5 +1,5 @@
 import { applyChange, sectionOf, type Change, type Changes } from "./changes.ts";
-import { checksumDifference, type Checksums } from "./checksum.ts";
+import { checksumDifference, checksumOf, type Checksums } from "./checksum.ts";
 import type { Fields } from "./json.ts";
 
 /** Records by collection and id: what a transaction reads, on the server the state and on the client its view. */
@@ -63,9 +63,14 @@ export class State implements Source {
 
   /** Puts `record` in place, or takes the one there out when it is undefined. */
   set(collection: string, id: string, record: Fields | undefined): void {
-    const difference = checksumDifference(collection, id, this.get(collection, id), record);
-    this.#checksums.set(collection, (this.checksum(collection) + difference) >>> 0);
+    this.#addToChecksum(collection, checksumDifference(collection, id, this.get(collection, id), record));
     this.#place(collection, id, record);
+  }
+
+  /** Puts records in place of which none is there yet. Where one is no record it throws, and has put none. */
+  add(collection: string, records: readonly (readonly [id: string, record: Fields, ...unknown[]])[]): void {
+    this.#addToChecksum(collection, checksumOf(collection, records));
+    this.loadRecords(collection, records);
   }
 
   /** Puts records in place whose hashes are part of the checksums that `loadChecksums` is given. */
@@ -91,6 +96,10 @@ export class State implements Source {
     for (const [collection, records] of changes) {
       for (const [id, change] of records) this.applyOne(collection, id, change);
     }
+  }
+
+  #addToChecksum(collection: string, difference: number): void {
+    this.#checksums.set(collection, (this.checksum(collection) + difference) >>> 0);
   }
 
   #place(collection: string, id: string, record: Fields | undefined): void {

@@ -1,5 +1,5 @@
 import { ByteReader, ByteWriter, FormatError } from "../core/bytes.ts";
-import type { PageRecord } from "../core/page.ts";
+import { readPageRecords, type PageRecord } from "../core/page-records.ts";
 import type { SnapshotPart } from "./frames.ts";
 import { frameKinds } from "./version.ts";
 
@@ -57,7 +57,7 @@ export function decodeSnapshotPart(bytes: Uint8Array): SnapshotPart {
   };
 }
 
-/** The records of a part, inflated. Throws for a content that is none. */
+/** The records of a part, inflated; they are frozen. Throws for a content that is none. */
 export function decodeRecords(content: Uint8Array): readonly PageRecord[] {
-  return JSON.parse(decoder.decode(content)) as readonly PageRecord[];
+  return readPageRecords(decoder.decode(content));
 }

@@ -65,6 +65,30 @@ describe("the checksum of a collection", () => {
     expect(state.checksums).toEqual({});
   });
 
+  test.each([
+    "",
+    'a "quoted" word',
+    "back\\slash",
+    "line\nand\u0000nothing\u001f",
+    "\u007f\u0080 é €",
+    "𝄞 a pair",
+    "half of one \ud834",
+    "the other half \udd1e",
+    0,
+    -7,
+    2_147_483_648,
+    1e21,
+    -1.5e-9,
+    true,
+    null,
+    [],
+    { b: ["\n"], a: 1 },
+  ] as const)("is of %j as JSON has it", (value) => {
+    expect(checksumOf({ a: { field: value } })).toBe(
+      (hashText("notes\0a\0") + hashText(`notes\0a\0field\0${canonicalJson(value)}`)) % 2 ** 32,
+    );
+  });
+
   test("is well known, so that a client in any language can be held against it", () => {
     expect(hashText("")).toBe(2_872_998_923);
     expect(checksumOf({ s1: { kind: "circle", x: 10, y: 20.5, tags: ["a", { b: null }] } })).toBe(

@@ -48,6 +48,39 @@ describe("ids", () => {
   });
 });
 
+describe("records added at once", () => {
+  test("make the state that they make one by one", () => {
+    fc.assert(
+      fc.property(fc.array(anyEdit, { maxLength: 12 }), (edits) => {
+        const state = new State();
+        operationOf(state, edits);
+        const added = new State();
+        for (const collection of state.collections()) {
+          const ids = state.ids(collection);
+          const halves = [ids.slice(0, 2), ids.slice(2)];
+          for (const half of halves)
+            added.add(
+              collection,
+              half.map((id) => [id, state.get(collection, id) as Fields] as const),
+            );
+          expect(added.ids(collection)).toEqual(ids);
+          for (const id of ids) expect(added.get(collection, id)).toBe(state.get(collection, id));
+        }
+        expect(added.checksums).toEqual(state.checksums);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test("are none where one of them is no record", () => {
+    const state = stateOf("a");
+    const { checksums } = state;
+    expect(() => state.add("notes", [["b", record], null] as never)).toThrow(TypeError);
+    expect(state.ids("notes")).toEqual(["a"]);
+    expect(state.checksums).toEqual(checksums);
+  });
+});
+
 test("records taken out of a collection leave its name", () => {
   const state = stateOf("a");
   state.set("notes", "a", undefined);
