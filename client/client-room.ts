@@ -82,7 +82,9 @@ export class ClientRoom {
     this.#clientId = options.clientId;
     this.#actor = actor;
     this.#self = Object.freeze({ actor, user: null, presence: first ?? {} });
-    this.#replica = new Replica(definition, { actor, user: null, role: "writer" });
+    this.#replica = new Replica(definition, { actor, user: null, role: "writer" }, () => {
+      return this.#observers.size > 0 || !this.#subscriptions.isEmpty;
+    });
     this.#queue = new PendingQueue(saved, { resolve() {}, reject: (error) => this.#reject(nobody, error) });
     this.#peers = new Peers(actor);
     const readers = Object.keys(definition.collections).map((name) => {

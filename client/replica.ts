@@ -21,13 +21,14 @@ export interface ViewChange {
 
 /** Whether a record has come or gone, so that the ids of its collection are others now. */
 export function changesMembership(records: ReadonlyMap<string, ViewChange>): boolean {
+  if (records.size === 0) return true;
   for (const { before, after } of records.values()) {
     if ((before === undefined) !== (after === undefined)) return true;
   }
   return false;
 }
 
-/** Collection → record id → what became of it. */
+/** Collection → record id → what became of it. Where none is listed all are new, and nobody watches. */
 export type ViewChanges = Map<string, Map<string, ViewChange>>;
 
 /**
@@ -36,6 +37,7 @@ export type ViewChanges = Map<string, Map<string, ViewChange>>;
  */
 export class Replica {
   readonly #definition: AnyRoomDefinition;
+  readonly #isWatched: () => boolean;
   #caller: Caller;
   #epoch: string | null = null;
   #rev = 0;
@@ -46,8 +48,10 @@ export class Replica {
   /** A snapshot that is arriving: nothing of it is shown before it is whole. */
   #arriving: Arriving | undefined;
 
-  constructor(definition: AnyRoomDefinition, caller: Caller) {
+  /** `isWatched`: whether anybody wants to be told of changes. */
+  constructor(definition: AnyRoomDefinition, caller: Caller, isWatched: () => boolean) {
     this.#definition = definition;
+    this.#isWatched = isWatched;
     this.#caller = caller;
     this.#view = this.#newView();
   }
@@ -122,9 +126,8 @@ export class Replica {
 
   /** How much is here of a snapshot that was cut; undefined when nothing is. */
   get arrived(): Arrived | undefined {
-    const { epoch, rev, parts, last } = this.#arriving ?? {};
-    if (epoch === undefined || rev === undefined || parts === undefined || last === undefined)
-      return undefined;
+    if (this.#arriving?.last === undefined) return undefined;
+    const { epoch, rev, parts, last } = this.#arriving;
     return { epoch, rev, parts, ...last };
   }
 
@@ -157,12 +160,20 @@ export class Replica {
     arriving.state.apply(resolve(delta.entries, arriving.handles));
     noteHandles(arriving.handles, delta.entries);
     this.#arriving = undefined;
-    const before = this.#touched(recordsOf(this.#base), recordsOf(arriving.state), this.#view.records());
+    // To list all that a first state holds takes half as long as to read it, and mostly nobody watches yet.
+    const isListed = this.isReady || this.#isWatched();
+    const shown = this.#view;
     this.#base = arriving.state;
     this.#handles = arriving.handles;
     this.#epoch = epoch;
     this.#rev = delta.to;
-    return this.#rebase(before, pending);
+    this.#run(pending);
+    const changes: ViewChanges = new Map();
+    for (const collection in this.#definition.collections) {
+      if (isListed) this.#settleAll(collection, shown, changes);
+      else changes.set(collection, new Map());
+    }
+    return changes;
   }
 
   /** Whether a delta belongs on top of what is here: it begins at or below it and does not end below it. */
@@ -184,7 +195,7 @@ export class Replica {
   advance(delta: Delta | undefined, pending: readonly PendingCall[]): ViewChanges {
     const news = delta === undefined || delta.to <= this.#rev ? undefined : delta;
     const records = news === undefined ? [] : [...this.#applied(resolve(news.entries, this.#handles))];
-    const before = this.#touched(records, this.#view.records());
+    const before = this.#touched([...records, ...this.#view.records()]);
     for (const [collection, id, record] of records) this.#base.set(collection, id, record);
     if (news !== undefined) {
       noteHandles(this.#handles, news.entries);
@@ -203,13 +214,11 @@ export class Replica {
 
   /** The view's records before something happens to them. */
   #touched(
-    ...sources: readonly Iterable<readonly [string, string, unknown]>[]
+    records: readonly (readonly [collection: string, id: string, record: unknown])[],
   ): Map<string, Map<string, Fields | undefined>> {
     const before = new Map<string, Map<string, Fields | undefined>>();
-    for (const records of sources) {
-      for (const [collection, id] of records)
-        sectionOf(before, collection).set(id, this.#view.get(collection, id));
-    }
+    for (const [collection, id] of records)
+      sectionOf(before, collection).set(id, this.#view.get(collection, id));
     return before;
   }
 
@@ -218,8 +227,7 @@ export class Replica {
     before: Map<string, Map<string, Fields | undefined>>,
     pending: readonly PendingCall[],
   ): ViewChanges {
-    this.#view = this.#newView();
-    for (const call of pending) this.#view.predict(call);
+    this.#run(pending);
     for (const [collection, id] of this.#view.records()) {
       const section = sectionOf(before, collection);
       // The base did not change here, so it still says what the view said.
@@ -227,20 +235,32 @@ export class Replica {
     }
     const changes: ViewChanges = new Map();
     for (const [collection, section] of before) {
-      for (const [id, record] of section) {
-        const after = this.#view.get(collection, id);
-        if (after === record) continue;
-        if (equalJson(after, record)) this.#keep(collection, id, record);
-        else sectionOf(changes, collection).set(id, { before: record, after });
-      }
+      for (const [id, record] of section) this.#settle(collection, id, record, changes);
     }
     return changes;
   }
 
-  /** Keeps the object that the app has for a record that says the same. */
-  #keep(collection: string, id: string, record: Fields | undefined): void {
-    if (this.#view.holds(collection, id)) this.#view.set(collection, id, record);
-    else this.#base.set(collection, id, record);
+  /** Begins a new view over the base. */
+  #run(pending: readonly PendingCall[]): void {
+    this.#view = this.#newView();
+    for (const call of pending) this.#view.predict(call);
+  }
+
+  /** Notes what became of the records of a collection, of which those of `shown` were in the view. */
+  #settleAll(collection: string, shown: Source, changes: ViewChanges): void {
+    for (const id of shown.ids(collection)) this.#settle(collection, id, shown.get(collection, id), changes);
+    for (const id of this.#view.ids(collection)) {
+      if (shown.get(collection, id) === undefined) this.#settle(collection, id, undefined, changes);
+    }
+  }
+
+  /** Notes what became of a record; of one that says the same, the object that the app has is kept. */
+  #settle(collection: string, id: string, before: Fields | undefined, changes: ViewChanges): void {
+    const after = this.#view.get(collection, id);
+    if (after === before) return;
+    if (!equalJson(after, before)) sectionOf(changes, collection).set(id, { before, after });
+    else if (this.#view.holds(collection, id)) this.#view.set(collection, id, before);
+    else this.#base.set(collection, id, before);
   }
 
   #newView(): Overlay {
@@ -303,12 +323,4 @@ function newArriving(epoch: string, rev: number): Arriving {
     last: undefined,
     reached: new Map(),
   };
-}
-
-function* recordsOf(
-  state: State,
-): Generator<readonly [collection: string, id: string, record: Fields | undefined]> {
-  for (const collection of state.collections()) {
-    for (const id of state.ids(collection)) yield [collection, id, state.get(collection, id)];
-  }
 }

@@ -34,6 +34,11 @@ export class Subscriptions {
     this.#readers = readers;
   }
 
+  /** Whether nothing is read by any. */
+  get isEmpty(): boolean {
+    return this.#byRead.size === 0;
+  }
+
   /** Answers how to unsubscribe. Throws what the selector throws. */
   add(selector: Subscription["selector"], listener: Subscription["listener"]): () => void {
     const subscription: Subscription = {

@@ -1,9 +1,15 @@
-import { expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Progress } from "../../client/index.ts";
 import { newSmallRoom, type AnyRoom } from "../room/rooms.ts";
 import { approach, enter, expectAgreement, until, type Entered } from "./enter.ts";
 
 const records = 60;
+
+interface ObservedShape {
+  readonly id: string;
+  readonly before: object | undefined;
+  readonly after: object | undefined;
+}
 
 /** A room of many small pages, which have been compressed. */
 async function filled(): Promise<{ at: AnyRoom; alice: Entered }> {
@@ -67,4 +73,64 @@ test("a state that was cut in the middle goes on where it was", async () => {
   expect(ben.link.hellos.at(-1)?.arrived).toMatchObject({ parts: 3, collection: "shapes" });
   expect(partsTo(ben)[sent]?.part).toBe(3);
   await expectAgreement(at, alice, ben);
+});
+
+describe("a state that comes in parts", () => {
+  const shapesOf = ({ room }: Entered) => Object.fromEntries(room.state.shapes.entries());
+
+  test("is told as a whole to who observed a collection before it was there, and not to who observes afterwards", async () => {
+    const { at, alice } = await filled();
+    const ben = approach(at);
+    const told: ObservedShape[][] = [];
+    ben.room.observe("shapes", (changes) => told.push([...changes]));
+    const tasks = vi.fn<() => void>();
+    ben.room.observe("tasks", tasks);
+    await ben.room.ready;
+    const late = vi.fn<() => void>();
+    ben.room.observe("shapes", late);
+    expect(told).toHaveLength(1);
+    expect(told[0]?.every(({ before }) => before === undefined)).toBe(true);
+    expect(Object.fromEntries(told[0]?.map(({ id, after }) => [id, after]) ?? [])).toEqual(shapesOf(alice));
+    expect(tasks).not.toHaveBeenCalled();
+    expect(late).not.toHaveBeenCalled();
+  });
+
+  test("runs the selectors that were there before it", async () => {
+    const { at } = await filled();
+    const ben = approach(at);
+    const told: unknown[] = [];
+    ben.room.subscribe(
+      (s) => s.shapes.get("shape-7")?.x,
+      (x) => told.push(x),
+    );
+    ben.room.subscribe(
+      (s) => s.shapes.size,
+      (size) => told.push(size),
+    );
+    await ben.room.ready;
+    expect(new Set(told)).toEqual(new Set([records, 7]));
+  });
+
+  test("is what the arrays hold that were empty before it, also when nobody watches", async () => {
+    const { at } = await filled();
+    const { room } = approach(at);
+    expect([room.state.shapes.ids(), room.state.shapes.values(), room.state.shapes.entries()]).toEqual([
+      [],
+      [],
+      [],
+    ]);
+    await room.ready;
+    expect([
+      room.state.shapes.ids().length,
+      room.state.shapes.values().length,
+      room.state.shapes.entries().length,
+    ]).toEqual([records, records, records]);
+  });
+
+  test("cannot be changed by who reads it", async () => {
+    const { at } = await filled();
+    const { room } = approach(at);
+    await room.ready;
+    expect(room.state.shapes.values().every((shape) => Object.isFrozen(shape))).toBe(true);
+  });
 });
