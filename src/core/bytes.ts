@@ -15,26 +15,25 @@ export class FormatError extends Error {
   override readonly name = "FormatError";
 }
 
-/** First bytes of values. Below `tags.int14` a byte is an integer itself; up to `tags.text` it begins one of 14 bits. */
-const tags = {
-  int14: 0x80,
-  text: 0xc0,
-  null: 0xe0,
-  false: 0xe1,
-  true: 0xe2,
-  positive: 0xe3,
-  negative: 0xe4,
-  float: 0xe5,
-  longText: 0xe6,
-  array: 0xe7,
-  object: 0xe8,
-  /** Of one digit behind the point, and so on up to {@link maxDigits}. */
-  decimal: 0xe9,
-} as const;
+// First bytes of values. Below `int14Tag` a byte is an integer itself; up to `textTag` it begins one of 14 bits. They are
+// constants, not members of an object, so that a bundle has the numbers themselves.
+const int14Tag = 0x80;
+const textTag = 0xc0;
+const nullTag = 0xe0;
+const falseTag = 0xe1;
+const trueTag = 0xe2;
+const positiveTag = 0xe3;
+const negativeTag = 0xe4;
+const floatTag = 0xe5;
+const longTextTag = 0xe6;
+const arrayTag = 0xe7;
+const objectTag = 0xe8;
+/** Of one digit behind the point, and so on up to {@link maxDigits}. */
+const decimalTag = 0xe9;
 const maxDigits = 4;
 const powers = [1, 10, 100, 1_000, 10_000];
-const maxInt14 = 0x3fff + tags.int14;
-const maxShortText = tags.null - tags.text - 1;
+const maxInt14 = 0x3fff + int14Tag;
+const maxShortText = nullTag - textTag - 1;
 /** Shorter text is quicker read by hand than by the platform. */
 const fewChars = 32;
 /** What the last byte of the longest count stands for: 2⁵³ has 54 bits, and a byte seven of them. */
@@ -105,28 +104,28 @@ export class ByteWriter {
       case "number":
         return this.#number(value);
       case "string": {
-        if (this.#shortText(value, tags.text)) return;
+        if (this.#shortText(value, textTag)) return;
         const bytes = utf8Bytes(value);
-        if (bytes <= maxShortText) this.byte(tags.text + bytes);
+        if (bytes <= maxShortText) this.byte(textTag + bytes);
         else {
-          this.byte(tags.longText);
+          this.byte(longTextTag);
           this.count(bytes);
         }
         return this.#text(value, bytes);
       }
       case "boolean":
-        return this.byte(value ? tags.true : tags.false);
+        return this.byte(value ? trueTag : falseTag);
       default:
     }
-    if (value === null) return this.byte(tags.null);
+    if (value === null) return this.byte(nullTag);
     if (Array.isArray(value)) {
-      this.byte(tags.array);
+      this.byte(arrayTag);
       this.count(value.length);
       for (const item of value as readonly Json[]) this.value(item);
       return;
     }
     const keys = Object.keys(value);
-    this.byte(tags.object);
+    this.byte(objectTag);
     this.count(keys.length);
     for (const key of keys) {
       this.text(key);
@@ -138,17 +137,17 @@ export class ByteWriter {
     if (!Number.isInteger(value)) return this.#fraction(value);
     if (value < 0) {
       if (value < -Number.MAX_SAFE_INTEGER) return this.#float(value);
-      this.byte(tags.negative);
+      this.byte(negativeTag);
       return this.count(-1 - value);
     }
-    if (value < tags.int14) return this.byte(value);
+    if (value < int14Tag) return this.byte(value);
     if (value <= maxInt14) {
-      const offset = value - tags.int14;
-      this.byte(tags.int14 + (offset >>> 8));
+      const offset = value - int14Tag;
+      this.byte(int14Tag + (offset >>> 8));
       return this.byte(offset & 0xff);
     }
     if (value > Number.MAX_SAFE_INTEGER) return this.#float(value);
-    this.byte(tags.positive);
+    this.byte(positiveTag);
     this.count(value);
   }
 
@@ -159,14 +158,14 @@ export class ByteWriter {
       const scaled = Math.round(value * power);
       if (Math.abs(scaled) > 0x7fff_ffff) break;
       if (scaled / power !== value) continue;
-      this.byte(tags.decimal + digits - 1);
+      this.byte(decimalTag + digits - 1);
       return this.signed(scaled);
     }
     this.#float(value);
   }
 
   #float(value: number): void {
-    this.byte(tags.float);
+    this.byte(floatTag);
     this.#reserve(8);
     float.setFloat64(0, value);
     for (let index = 0; index < 8; index++) this.#bytes[this.#length++] = float.getUint8(index);
@@ -274,30 +273,30 @@ export class ByteReader {
 
   value(depth = maxDepth): Json {
     const tag = this.byte();
-    if (tag < tags.int14) return tag;
-    if (tag < tags.text) return ((tag & 0x3f) << 8) + this.byte() + tags.int14;
-    if (tag < tags.null) return this.#text(tag - tags.text);
+    if (tag < int14Tag) return tag;
+    if (tag < textTag) return ((tag & 0x3f) << 8) + this.byte() + int14Tag;
+    if (tag < nullTag) return this.#text(tag - textTag);
     switch (tag) {
-      case tags.null:
+      case nullTag:
         return null;
-      case tags.false:
+      case falseTag:
         return false;
-      case tags.true:
+      case trueTag:
         return true;
-      case tags.positive:
+      case positiveTag:
         return this.count();
-      case tags.negative:
+      case negativeTag:
         return -1 - this.count();
-      case tags.float:
+      case floatTag:
         return this.#float();
-      case tags.longText:
+      case longTextTag:
         return this.text();
-      case tags.array:
+      case arrayTag:
         return this.#array(depth);
-      case tags.object:
+      case objectTag:
         return this.#object(depth);
       default: {
-        const digits = tag - tags.decimal + 1;
+        const digits = tag - decimalTag + 1;
         if (digits > maxDigits) throw new FormatError(`nothing begins with ${tag}`);
         return this.signed() / (powers[digits] as number);
       }

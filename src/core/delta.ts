@@ -25,7 +25,10 @@ export interface Delta extends Span {
 }
 
 /** The low bits of an entry's first number; the others are the handle. */
-const kinds = { put: 0, patch: 1, patchAlike: 2, other: 3 } as const;
+const putKind = 0;
+const patchKind = 1;
+const patchAlikeKind = 2;
+const otherKind = 3;
 const kindRange = 4;
 
 const writer = new ByteWriter();
@@ -128,24 +131,24 @@ function writeEntry(shapes: WrittenShapes, handle: number, change: Change, id: s
   switch (change.kind) {
     case "put":
       if (id === undefined) throw new Error(`a put of record ${handle} has no id`);
-      writer.count(head + kinds.put);
+      writer.count(head + putKind);
       writer.text(id);
       return shapes.write(change.record);
     case "delete":
-      writer.count(head + kinds.other);
+      writer.count(head + otherKind);
       return writer.count(0);
     case "patch":
       if (change.unset.length > 0) {
-        writer.count(head + kinds.other);
+        writer.count(head + otherKind);
         writer.count(change.unset.length);
         for (const field of change.unset) writer.text(field);
         return shapes.write(change.set);
       }
       if (shapes.isLast(change.set)) {
-        writer.count(head + kinds.patchAlike);
+        writer.count(head + patchAlikeKind);
         return shapes.writeValues(change.set);
       }
-      writer.count(head + kinds.patch);
+      writer.count(head + patchKind);
       return shapes.write(change.set);
     default:
       return change satisfies never;
@@ -156,15 +159,15 @@ function readEntry(reader: ByteReader, shapes: ReadShapes, section: Map<number, 
   const head = reader.count();
   const handle = Math.floor(head / kindRange);
   switch (head % kindRange) {
-    case kinds.put: {
+    case putKind: {
       const id = reader.text();
       section.set(handle, { change: { kind: "put", record: shapes.read() }, id });
       return;
     }
-    case kinds.patch:
+    case patchKind:
       section.set(handle, { change: { kind: "patch", set: shapes.read(), unset: [] }, id: undefined });
       return;
-    case kinds.patchAlike:
+    case patchAlikeKind:
       section.set(handle, { change: { kind: "patch", set: shapes.readAlike(), unset: [] }, id: undefined });
       return;
     default: {

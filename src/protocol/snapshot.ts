@@ -8,7 +8,8 @@ declare class TextDecoder {
   decode(bytes: Uint8Array): string;
 }
 
-const flags = { isOpenEnded: 1, isDeflated: 2 } as const;
+const openEndedFlag = 1;
+const deflatedFlag = 2;
 const allFlags = 3;
 
 const writer = new ByteWriter();
@@ -26,9 +27,7 @@ export function encodeSnapshotPart({
   content,
 }: Omit<SnapshotPart, "kind">): Uint8Array {
   writer.reset();
-  writer.byte(
-    frameKinds.snapshot | (until === null ? flags.isOpenEnded : 0) | (isDeflated ? flags.isDeflated : 0),
-  );
+  writer.byte(frameKinds.snapshot | (until === null ? openEndedFlag : 0) | (isDeflated ? deflatedFlag : 0));
   writer.count(part);
   writer.count(left);
   writer.count(rev);
@@ -51,8 +50,8 @@ export function decodeSnapshotPart(bytes: Uint8Array): SnapshotPart {
     rev: reader.count(),
     collection: reader.text(),
     from: reader.text(),
-    until: found & flags.isOpenEnded ? null : reader.text(),
-    isDeflated: (found & flags.isDeflated) !== 0,
+    until: found & openEndedFlag ? null : reader.text(),
+    isDeflated: (found & deflatedFlag) !== 0,
     content: reader.bytes(reader.left),
   };
 }
