@@ -243,11 +243,7 @@ export function encodeMarks(clients: Iterable<ClientAnswers>, size: number, seen
   for (const { client, answers } of clients) {
     fields.push(client.actor, client.confirmed, answers.length);
     for (const [clientReqId, outcome, callHash] of answers) {
-      fields.push(
-        clientReqId,
-        outcome.kind === "accepted" ? outcome.rev : (outcome as unknown as Json),
-        callHash,
-      );
+      fields.push(clientReqId, outcome.kind === "accepted" ? outcome.rev : outcome, callHash);
     }
     if (answers[0]?.[0] === 1) fields.push(client.secret, client.owner);
   }
@@ -264,5 +260,5 @@ const acceptedBytes = 80;
 /** Bytes of an answer among those of its client, with the comma; a few more for a call that was accepted. */
 function bytesOf(answer: Answer): number {
   if (answer[1].kind === "accepted") return acceptedBytes;
-  return jsonBytes(answer as unknown as Json) + 1;
+  return jsonBytes(answer) + 1;
 }

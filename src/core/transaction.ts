@@ -24,7 +24,7 @@ export interface TransactionOptions {
 }
 
 /** What a transaction has done to one record. */
-export interface Write {
+interface Write {
   readonly change: Change;
   /** The record as it is now; undefined for one that was deleted. */
   readonly record: Fields | undefined;

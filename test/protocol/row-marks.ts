@@ -9,7 +9,7 @@ export interface RowMark {
 }
 
 /** Its revision, or a rejection. */
-export type RowOutcome = number | { readonly kind: string; readonly code: string; readonly message: string };
+type RowOutcome = number | { readonly kind: string; readonly code: string; readonly message: string };
 
 /** Reads the marks of a journal row, with nothing of the product's code. */
 export function readRowMarks(text: string): { readonly seenAt: number; readonly marks: readonly RowMark[] } {

@@ -30,7 +30,6 @@ export class DeltaroomPlayer implements Player {
 
   private constructor(url: string, place: Place | undefined, onMove: PlayerOptions["onMove"]) {
     this.#onMove = onMove;
-    timekeeper ??= this;
     this.#socket = new MeteredSocket(url, greet(place));
     this.#socket.on("message", (data, isBinary) => this.#hear(data, !isBinary));
     this.#socket.on("close", (code, reason) => {
@@ -42,6 +41,7 @@ export class DeltaroomPlayer implements Player {
   static async open(url: string, { onMove, isCurrent }: PlayerOptions): Promise<DeltaroomPlayer> {
     const place = isCurrent === true ? await findPlace(url) : undefined;
     const player = new DeltaroomPlayer(url, place, onMove);
+    timekeeper ??= player;
     await player.#isCaughtUp.promise;
     return player;
   }
