@@ -101,9 +101,10 @@ export class Engine {
     if (call.clientReqId > mark + 1) return { kind: "gap", expected: mark + 1 };
     if (known && this.#owesConfirmation(known)) return { kind: "unconfirmed" };
     if (this.#isFull(0)) return { kind: "full" };
+    const callHash = hashCall(call.type, call.payload); // before the app's code is given the payload
     const outcome = this.#execute(client, call, now);
     if (outcome === undefined) return { kind: "full" };
-    const answer = [call.clientReqId, outcome, hashCall(call.type, call.payload)] as const;
+    const answer = [call.clientReqId, outcome, callHash] as const;
     const marked = known ?? { actor: client.actor, secret: client.secret, owner: ownerOf(client.user) };
     const executedMark = this.memory.marks.execute(marked, answer, now);
     this.#openBatch().addAnswer(executedMark, answer);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Run } from "../../src/core/call.ts";
-import type { Call, Client } from "../../src/core/engine.ts";
+import type { Authorize, Call, Client } from "../../src/core/engine.ts";
 import { utf8Bytes } from "../../src/core/json.ts";
 import { defaultLimits } from "../../src/core/limits.ts";
 import { Rejection, type Json } from "../../src/index.ts";
@@ -181,6 +181,21 @@ describe("authorize", () => {
         { collection: "notes", id: "b", before: undefined, after: { text: "", rank: 0 } },
       ],
     });
+  });
+
+  test("that changes the payload has not made another call of it", () => {
+    const authorize: Authorize = ({ payload }) => {
+      (payload as { by: number }).by = 100;
+      return true;
+    };
+    const desk = new Desk({ authorize });
+    const submit = () =>
+      desk.submit(ann, { clientReqId: 1, baseRev: 0, type: "add", payload: { id: "c", by: 1 } });
+    expect([submit(), submit()]).toMatchObject([
+      { kind: "executed" },
+      { kind: "duplicate", outcome: { kind: "accepted", rev: 1 } },
+    ]);
+    expect(desk.memory.state.get("counters", "c")).toEqual({ value: 1 });
   });
 
   test.each<[string, () => unknown, string]>([
