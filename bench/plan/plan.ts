@@ -177,7 +177,7 @@ function listeners(clients: number, count: number, seconds: number, id: string):
 
 /** The bill's own command runs these alone. */
 export function billRows(isQuick: boolean): readonly Row[] {
-  const [seconds, idleSeconds] = isQuick ? [5, 14] : [20, 20];
+  const [seconds, idleSeconds] = isQuick ? [5, 14] : [12, 16];
   return [
     {
       id: "bill",
@@ -197,7 +197,7 @@ export const growthRecords = [1_000, 10_000, 50_000, 100_000, 250_000] as const;
 export const growthMissed = [10, 100, 1_000, 10_000, 100_000] as const;
 export const growthHistory = [1_000, 10_000, 100_000] as const;
 
-/** Under 28 minutes. What matters most comes first: when time runs short, the last repeats are left out. */
+/** Under 25 minutes. What matters most comes first: when time runs short, the last repeats are left out. */
 export function fullPlan(): readonly Row[] {
   return [
     drag(50, 6, main),
