@@ -118,7 +118,7 @@ export function operationBytes(writes: Writes): number {
   for (const [collection, records] of writes) {
     bytes += 2 * collection.length;
     for (const [id, { change }] of records)
-      bytes += mostEntryBytes(id, change) + 6 * id.length + bookkeepingBytes;
+      bytes += mostEntryBytes(id, change) + jsonBytes(id) + bookkeepingBytes;
   }
   return bytes;
 }

@@ -42,12 +42,18 @@ export function encodeDelta(from: number, to: number, entries: Entries): Encoded
   return { from, to, body: writer.take() };
 }
 
-/** Bytes at most that a count takes, and with it any handle, length or number of names. */
+/** Bytes at most that a count takes, and with it any handle. */
 const maxCountBytes = 8;
+/** Below it a count is one byte. */
+const shortCount = 0x80;
+/** Of a length or a number of things: nothing that is sent has 2³⁵ of them. */
+const lengthBytes = 5;
+/** Below it an integer is three bytes at most. */
+const shortInteger = 0x4000;
 
 /** Bytes that no entry for `change` exceeds, whatever handle its record has and whatever stands before it. */
 export function mostEntryBytes(id: string, change: Change): number {
-  const bytes = 2 * maxCountBytes;
+  const bytes = maxCountBytes + 1;
   switch (change.kind) {
     case "put":
       return bytes + mostTextBytes(id) + mostFieldsBytes(change.record);
@@ -64,7 +70,7 @@ export function mostEntryBytes(id: string, change: Change): number {
 }
 
 function mostFieldsBytes(fields: Fields): number {
-  let bytes = 2 * maxCountBytes;
+  let bytes = 2 * lengthBytes;
   for (const name in fields) bytes += mostTextBytes(name) + mostValueBytes(fields[name] as Json);
   return bytes;
 }
@@ -72,15 +78,17 @@ function mostFieldsBytes(fields: Fields): number {
 /** Bytes that no value exceeds as a {@link ByteWriter} writes it. */
 function mostValueBytes(value: Json): number {
   if (typeof value === "string") return 1 + mostTextBytes(value);
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value < shortInteger) return 3;
   if (typeof value !== "object" || value === null) return 1 + maxCountBytes;
   if (!Array.isArray(value)) return 1 + mostFieldsBytes(value as Fields);
-  let bytes = 1 + maxCountBytes;
+  let bytes = 1 + lengthBytes;
   for (const item of value as readonly Json[]) bytes += mostValueBytes(item);
   return bytes;
 }
 
 function mostTextBytes(text: string): number {
-  return maxCountBytes + utf8Bytes(text);
+  const bytes = utf8Bytes(text);
+  return (bytes < shortCount ? 1 : lengthBytes) + bytes;
 }
 
 /** Reads a delta back. Throws `FormatError` for bytes that are none. */

@@ -189,7 +189,7 @@ export class Room {
 
   #restored(session: Session): void {
     this.#sessions.set(session.client.actor, session);
-    if (session.feed.kind !== "joining") return;
+    if (!session.isDue) return;
     this.#waiting.add(session);
     this.#flushTimer.scheduleSoon(); // others are still to be restored
   }
@@ -363,6 +363,7 @@ export class Room {
   #catchUp(session: Session): boolean {
     if (this.#isSettled)
       return this.#serve(session, () => this.#sender.resume(this.#journal.memory, session));
+    session.isDue = true;
     this.#waiting.add(session);
     return true;
   }
@@ -373,6 +374,7 @@ export class Room {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const session of waiting) {
+      session.isDue = false;
       this.#serve(session, () => {
         this.#sender.resume(this.#journal.memory, session);
         session.save();

@@ -52,6 +52,8 @@ export interface Attachment {
   readonly calls: BucketState;
   readonly signals: BucketState;
   readonly feed: Feed;
+  /** Whether it may be sent what it lacks, and waits for the next flush only. */
+  readonly isDue: boolean;
 }
 
 export const live: Feed = { kind: "live" };
@@ -78,6 +80,7 @@ export class Session {
   lastSentRev: number;
   #presence: Json | undefined;
   #feed: Feed;
+  #isDue: boolean;
   /** Bytes of each frame that was sent and not acknowledged, oldest first. */
   readonly #unacknowledged: number[] = [];
   #unacknowledgedBytes = 0;
@@ -105,6 +108,7 @@ export class Session {
     this.signals = new TokenBucket(limits.signalsPerSecond, limits.signalsBurst, attachment.signals);
     this.#presence = attachment.presence;
     this.#feed = attachment.feed;
+    this.#isDue = attachment.isDue;
     this.lastSentRev = lastSentRev;
     this.#changed = changed;
     this.#saved = { calls: attachment.calls, signals: attachment.signals };
@@ -118,7 +122,7 @@ export class Session {
   ): Session {
     const calls = { tokens: limits.callsBurst, at: now };
     const signals = { tokens: limits.signalsBurst, at: now };
-    return new Session(socket, { ...who, calls, signals }, limits, 0, true);
+    return new Session(socket, { ...who, calls, signals, isDue: false }, limits, 0, true);
   }
 
   /** After hibernation: a session that was live has been sent everything up to `rev`. */
@@ -137,6 +141,16 @@ export class Session {
 
   set feed(feed: Feed) {
     this.#feed = feed;
+    this.#changed = true;
+  }
+
+  /** Whether it waits for the next flush, to be sent what it lacks. */
+  get isDue(): boolean {
+    return this.#isDue;
+  }
+
+  set isDue(isDue: boolean) {
+    this.#isDue = isDue;
     this.#changed = true;
   }
 
@@ -217,6 +231,7 @@ export class Session {
       ...(this.#presence !== undefined && { presence: this.#presence }),
       ...this.#saved,
       feed: this.#feed,
+      isDue: this.#isDue,
     });
   }
 }

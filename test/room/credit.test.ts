@@ -56,6 +56,26 @@ describe("a session that owes acknowledgements for too much", () => {
     });
   });
 
+  it("is caught up after the room has slept, when it had acknowledged and only the flush was to come", async () => {
+    await withLoneRoom({ limits: { maxUnacknowledgedFrames: 3 } }, (room) => {
+      const [alice, stalled] = [room.join("actor-alice"), room.join("actor-bob")];
+      for (let x = 0; x < 8; x++) {
+        alice.push(put("shapes", "s", { x, y: 0 }));
+        alice.send({ kind: "ack", bytes: 1_000_000 });
+        room.pass(100);
+      }
+      expect(stalled.copy.rev).toBeLessThan(8);
+      alice.push(put("shapes", "s", { x: 8, y: 0 }));
+      alice.push(put("shapes", "s", { x: 9, y: 0 })); // waits for the next flush
+      stalled.send({ kind: "ack", bytes: stalled.sentBytes });
+      expect(stalled.copy.rev).toBeLessThan(8);
+      room.evict();
+      room.pass(0);
+      expect(stalled.copy.rev).toBe(9);
+      expect(stalled.copy.collections).toEqual(room.collections);
+    });
+  });
+
   it("waits until it owes no more than half, so that it is not fed by the crumb", async () => {
     const room = newThriftyRoom();
     const [alice, stalled] = [await room.join(), await room.join({ acks: false })];
