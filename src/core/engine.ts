@@ -267,11 +267,16 @@ export class Engine {
     const held = memory.pages.bytes + memory.journalBytes + (this.#batch?.bytes ?? 0);
     if (held + bytes <= this.#options.limits.maxStateBytes) return false;
     let growth = 0;
-    for (const { before, after } of this.#proposed(writes)) {
-      growth += (after ? jsonBytes(after) : 0) - (before ? jsonBytes(before) : 0);
+    for (const { id, before, after } of this.#proposed(writes)) {
+      growth += (after ? recordBytes(id, after) : 0) - (before ? recordBytes(id, before) : 0);
     }
-    return growth > 0;
+    return growth > 0 && held + growth > this.#options.limits.maxStateBytes;
   }
+}
+
+/** Bytes of a record in its page. */
+function recordBytes(id: string, record: Fields): number {
+  return jsonBytes(id) + jsonBytes(record);
 }
 
 /** The answer to a call whose id was executed before. Nothing runs, whatever the call is. */
