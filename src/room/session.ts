@@ -1,7 +1,7 @@
+import type { Position } from "../core/catch-up.ts";
 import type { Client } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
 import { encodeText, frameBytes } from "../protocol/codec.ts";
-import type { Position } from "../core/catch-up.ts";
 import type { WireOutcome } from "../protocol/frames.ts";
 import type { Arrived } from "../protocol/hello.ts";
 import type { Json } from "../schema/json.ts";
@@ -160,7 +160,7 @@ export class Session {
 
   /** Whether it lacks something that it may be sent. */
   get isWaiting(): boolean {
-    return this.#feed.kind === "joining" || (!this.isLive && !this.owesMoreThan(resumeShare));
+    return !this.isLive && !this.owesMoreThan(resumeShare);
   }
 
   /** What this client tells of itself; undefined until it has. */
