@@ -11,6 +11,8 @@ export interface Throughput {
   readonly window: number;
   readonly records: number;
   readonly seconds: number;
+  /** Operations that are made in one turn are sent as the system's own client does; else each is a message of its own. */
+  readonly gathers: boolean;
 }
 
 const warmUpMs = 1_000;
@@ -18,11 +20,11 @@ const warmUpMs = 1_000;
 const maxWatchers = 4;
 const settleTimeoutMs = 20_000;
 
-/** One writer, as fast as its receivers see what it writes. Each operation is a message of its own. */
+/** One writer, as fast as its receivers see what it writes. */
 export async function throughput(stage: Stage, work: Throughput): Promise<Figures> {
-  const { receivers, window, records, seconds } = work;
+  const { receivers, window, records, seconds, gathers } = work;
   await stage.fill(records);
-  const writer = new Writer(await stage.player(), records);
+  const writer = new Writer(await stage.player({ gathers }), records);
   const seen = Array.from({ length: Math.min(receivers, maxWatchers) }, () => 0);
   let isWriting = true;
   const players = await stage.players(receivers, (index) => {

@@ -49,6 +49,8 @@ export interface PlayerOptions {
   readonly isCurrent?: boolean | undefined;
   /** It will never write, so what it is sent need not be taken in; of systems whose writers have to. */
   readonly neverWrites?: boolean | undefined;
+  /** Sends what is made in one turn as the system's own client does, which may be one message; else each operation by itself. */
+  readonly gathers?: boolean | undefined;
 }
 
 /** A session that writes. */

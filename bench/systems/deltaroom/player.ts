@@ -3,12 +3,13 @@ import { bytesOf, MeteredSocket } from "../../load/socket.ts";
 import type { Player, PlayerOptions } from "../system.ts";
 import {
   encodeAck,
-  encodeMove,
+  encodeMoves,
   encodePuts,
   greet,
   readHead,
   readMoves,
   readPlace,
+  type Move,
   type Place,
 } from "./wire.ts";
 
@@ -21,6 +22,10 @@ export class DeltaroomPlayer implements Player {
   closed: string | undefined;
   readonly #socket: MeteredSocket;
   readonly #onMove: PlayerOptions["onMove"];
+  readonly #gathers: boolean;
+  /** Made in this turn. */
+  #moves: Move[] = [];
+  #maxCallsPerFrame = 1;
   #made = 0;
   #owedBytes = 0;
   #owedFrames = 0;
@@ -28,8 +33,9 @@ export class DeltaroomPlayer implements Player {
   #maxOwedFrames = 0;
   #isCaughtUp = Promise.withResolvers<void>();
 
-  private constructor(url: string, place: Place | undefined, onMove: PlayerOptions["onMove"]) {
+  private constructor(url: string, place: Place | undefined, { onMove, gathers = false }: PlayerOptions) {
     this.#onMove = onMove;
+    this.#gathers = gathers;
     this.#socket = new MeteredSocket(url, greet(place));
     this.#socket.on("message", (data, isBinary) => this.#hear(data, !isBinary));
     this.#socket.on("close", (code, reason) => {
@@ -38,9 +44,9 @@ export class DeltaroomPlayer implements Player {
     });
   }
 
-  static async open(url: string, { onMove, isCurrent }: PlayerOptions): Promise<DeltaroomPlayer> {
-    const place = isCurrent === true ? await findPlace(url) : undefined;
-    const player = new DeltaroomPlayer(url, place, onMove);
+  static async open(url: string, options: PlayerOptions): Promise<DeltaroomPlayer> {
+    const place = options.isCurrent === true ? await findPlace(url) : undefined;
+    const player = new DeltaroomPlayer(url, place, options);
     timekeeper ??= player;
     await player.#isCaughtUp.promise;
     return player;
@@ -56,10 +62,9 @@ export class DeltaroomPlayer implements Player {
   }
 
   move(record: number, x: number, y: number): void {
-    this.#made += 1;
-    const isOwed = this.#owedFrames > this.#maxOwedFrames / 4 || this.#owedBytes > this.#maxOwedBytes / 4;
-    const received = isOwed ? this.#takeOwed() : undefined;
-    this.#socket.send(encodeMove(this.#made, this.acknowledged, record, x, y, received));
+    this.#moves.push([record, x, y]);
+    if (!this.#gathers || this.#moves.length === this.#maxCallsPerFrame) this.#sendMoves();
+    else if (this.#moves.length === 1) queueMicrotask(() => this.#sendMoves());
   }
 
   close(): void {
@@ -67,11 +72,22 @@ export class DeltaroomPlayer implements Player {
     this.#socket.terminate();
   }
 
+  #sendMoves(): void {
+    const moves = this.#moves;
+    if (moves.length === 0) return;
+    this.#moves = [];
+    const isOwed = this.#owedFrames > this.#maxOwedFrames / 4 || this.#owedBytes > this.#maxOwedBytes / 4;
+    const received = isOwed ? this.#takeOwed() : undefined;
+    this.#socket.send(encodeMoves(this.#made + 1, this.acknowledged, moves, received));
+    this.#made += moves.length;
+  }
+
   #hear(raw: RawData, isText: boolean): void {
     const data = bytesOf(raw);
     const { welcome, isReply, mark, refusal } = readHead(data, isText);
     if (welcome !== undefined) {
       this.#maxOwedBytes = welcome.limits.maxUnacknowledgedBytes / 4;
+      this.#maxCallsPerFrame = welcome.limits.maxCallsPerFrame;
       this.#maxOwedFrames = welcome.limits.maxUnacknowledgedFrames / 4;
     }
     if (refusal !== undefined) this.closed ??= refusal;

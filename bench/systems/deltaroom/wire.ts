@@ -100,17 +100,20 @@ export function encodeAck(bytes: number): string | Uint8Array {
   return encodeUp({ kind: "ack", bytes }, names);
 }
 
-/** One call, a frame of its own; it may bring an acknowledgement along, as the product's client has it. */
-export function encodeMove(
-  clientReqId: number,
+/** A record's new position. */
+export type Move = readonly [record: number, x: number, y: number];
+
+/** Calls that leave together; they may bring an acknowledgement along, as the product's client has it. */
+export function encodeMoves(
+  first: number,
   confirmed: number,
-  record: number,
-  x: number,
-  y: number,
+  moves: readonly Move[],
   receivedBytes: number | undefined,
 ): string | Uint8Array {
-  const edit = { notes: [["patch", recordId(record), { x, y }]] };
-  return push(clientReqId, confirmed, [newestRev, "transact", edit], receivedBytes);
+  const calls = moves.map(([record, x, y]): WireCall => {
+    return [newestRev, "transact", { notes: [["patch", recordId(record), { x, y }]] }];
+  });
+  return push(first, confirmed, calls, receivedBytes);
 }
 
 export function encodePuts(
@@ -122,11 +125,11 @@ export function encodePuts(
   const puts = Array.from({ length: count }, (_, index) => {
     return ["put", recordId(first + index), { ...newNote(first + index) }] as const;
   });
-  return push(clientReqId, confirmed, [newestRev, "transact", { notes: puts.map((put) => [...put]) }]);
+  return push(clientReqId, confirmed, [[newestRev, "transact", { notes: puts.map((put) => [...put]) }]]);
 }
 
-function push(first: number, confirmed: number, call: WireCall, received?: number): string | Uint8Array {
+function push(first: number, confirmed: number, calls: WireCall[], received?: number): string | Uint8Array {
   const acknowledged = received !== undefined && { received };
-  const frame: UpFrame = { kind: "push", first, calls: [call], confirmed, ...acknowledged };
+  const frame: UpFrame = { kind: "push", first, calls, confirmed, ...acknowledged };
   return encodeUp(frame, names);
 }

@@ -16,6 +16,8 @@ export class TldrawPlayer implements Player {
   readonly #pinging: NodeJS.Timeout;
   readonly #connected = Promise.withResolvers<void>();
   #made = 0;
+  /** Made in this turn; of a record that was moved twice, the later move. */
+  #diff: Diff | undefined;
 
   private constructor(url: string, options: PlayerOptions) {
     this.#options = options;
@@ -68,7 +70,10 @@ export class TldrawPlayer implements Player {
   }
 
   move(record: number, x: number, y: number): void {
-    this.#push({ [recordId(record)]: ["patch", { x: ["put", x], y: ["put", y] }] });
+    const diff: Diff = { [recordId(record)]: ["patch", { x: ["put", x], y: ["put", y] }] };
+    if (this.#options.gathers !== true) return this.#push(diff);
+    if (this.#diff === undefined) queueMicrotask(() => this.#pushGathered());
+    this.#diff = Object.assign(this.#diff ?? {}, diff);
   }
 
   close(): void {
@@ -79,6 +84,11 @@ export class TldrawPlayer implements Player {
   #push(diff: Diff): void {
     this.#made += 1;
     this.#send({ type: "push", clientClock: this.#made, diff });
+  }
+
+  #pushGathered(): void {
+    if (this.#diff !== undefined) this.#push(this.#diff);
+    this.#diff = undefined;
   }
 
   #send(message: Up): void {
