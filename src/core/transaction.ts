@@ -11,8 +11,9 @@ import {
   type Changes,
   type WireChange,
 } from "./changes.ts";
+import { recordIdProblem } from "./ids.ts";
 import { bytesOver, copyJson, equalJson, NotJsonError, type Fields } from "./json.ts";
-import { recordIdProblem, type Limits } from "./limits.ts";
+import type { Limits } from "./limits.ts";
 import { changedFields } from "./plain-schema.ts";
 import { mergeIds, type Source } from "./state.ts";
 

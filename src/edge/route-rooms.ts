@@ -1,4 +1,4 @@
-import { isRoomId } from "../core/limits.ts";
+import { isRoomId } from "../core/ids.ts";
 import { codes, type Code } from "../protocol/codes.ts";
 import { decodeHello, type Hello } from "../protocol/hello.ts";
 import { subprotocol } from "../protocol/version.ts";

@@ -1,0 +1,40 @@
+import { describe, expect, test } from "vitest";
+import { isRoomId, maxIdLength, recordIdProblem } from "../../src/core/ids.ts";
+
+describe("a record id", () => {
+  test.each(["a", "0", " ", "a/b", "é", "𝄞", "a".repeat(maxIdLength), "toString", "constructors"])(
+    "may be %j",
+    (id) => {
+      expect(recordIdProblem(id)).toBeUndefined();
+    },
+  );
+
+  test.each([
+    ["", "has 0 characters"],
+    ["a".repeat(maxIdLength + 1), "has 129 characters"],
+    ["\ud800", "is not well-formed Unicode"],
+    ["a\udc00b", "is not well-formed Unicode"],
+    ["__proto__", "__proto__ is refused"],
+    ["constructor", "constructor is refused"],
+    ["prototype", "prototype is refused"],
+    [7, "is not a string"],
+    [null, "is not a string"],
+    [undefined, "is not a string"],
+    [{ toString: () => "a" }, "is not a string"],
+  ])("may not be %j", (id, problem) => {
+    expect(recordIdProblem(id)).toContain(problem);
+  });
+});
+
+describe("a room id", () => {
+  test.each(["a", "A-Z_a.z~9", "...", "a..", "x".repeat(128)])("may be %j", (id) => {
+    expect(isRoomId(id)).toBe(true);
+  });
+
+  test.each(["", ".", "..", "a/b", "a b", "a%20b", "é", "a\n", "x".repeat(129), "a?b", "a#b"])(
+    "may not be %j",
+    (id) => {
+      expect(isRoomId(id)).toBe(false);
+    },
+  );
+});
