@@ -1,8 +1,8 @@
-import { codeOfClose, codes, type Code } from "../src/protocol/codes.ts";
+import { isRefusal, willPass } from "../src/protocol/closing.ts";
 import { pingText, pongText, subprotocol } from "../src/protocol/version.ts";
 import { Backoff } from "./backoff.ts";
 import type { Runtime } from "./platform.ts";
-import type { Transport, TransportSocket } from "./transport.ts";
+import type { Transport, TransportEvent, TransportSocket } from "./transport.ts";
 
 /** `connecting`: on the way. `online`: up to date. `offline`: will try again. `closed`: will not, unless told to. */
 export type Status = "connecting" | "online" | "offline" | "closed";
@@ -13,7 +13,7 @@ export interface ConnectionEvents {
   readonly message: (data: unknown) => void;
   readonly status: (status: Status) => void;
   /** The room, or the way to it, refused this client. */
-  readonly refused: (code: Code, willRetry: boolean) => void;
+  readonly refused: (code: string, willRetry: boolean) => void;
   /** Whether something that was sent has waited too long for its answer. */
   readonly isStuck: (now: number) => boolean;
 }
@@ -131,7 +131,7 @@ export class Connection {
     socket.addEventListener("open", () => isCurrent() && this.#opened());
     socket.addEventListener("message", ({ data }) => isCurrent() && this.#heard(data));
     socket.addEventListener("error", () => isCurrent() && this.restart(false));
-    socket.addEventListener("close", ({ code }) => isCurrent() && this.#closed(code ?? 1006));
+    socket.addEventListener("close", (event) => isCurrent() && this.#closed(event));
   }
 
   #opened(): void {
@@ -159,14 +159,13 @@ export class Connection {
     this.#cancelTimer = this.#runtime.startTimer(() => this.#check(), checkMs);
   }
 
-  #closed(closeCode: number): void {
+  #closed({ code = 1006, reason = "" }: TransportEvent): void {
     this.#socket = undefined;
-    const code = codeOfClose(closeCode);
-    if (code === undefined) return this.restart(false);
-    const willRetry = codes[code].advice === "retry";
+    if (!isRefusal(code)) return this.restart(false);
+    const willRetry = willPass(code);
     if (willRetry) this.restart(false);
     else this.disconnect("closed");
-    this.#events.refused(code, willRetry);
+    this.#events.refused(reason || String(code), willRetry);
   }
 
   /** There is a network again, or somebody who looks: no reason to wait any longer. */

@@ -1,5 +1,5 @@
 import { encodeUp, frameBytes } from "../src/protocol/codec.ts";
-import { codes, type Code } from "../src/protocol/codes.ts";
+import type { Code } from "../src/protocol/codes.ts";
 import type {
   DownFrame,
   ErrorFrame,
@@ -122,7 +122,9 @@ export class Sync {
       hello: () => this.#hello(),
       message: (data) => this.#inlet.receive(data),
       status: (status) => this.#statusChanged(status),
-      refused: (code, willRetry) => events.failed(new RoomError(code, codes[code].sentence, willRetry)),
+      refused: (code, willRetry) => {
+        events.failed(new RoomError(code, `the room has closed the connection: ${code}`, willRetry));
+      },
       isStuck: (now) => queue.isOverdue(now, overdueMs) || this.#isLeftWaiting(now),
     });
   }
@@ -375,8 +377,6 @@ export class Sync {
   }
 
   #fail(code: Code, error: unknown): void {
-    this.#events.failed(
-      new RoomError(code, error instanceof Error ? error.message : codes[code].sentence, true),
-    );
+    this.#events.failed(new RoomError(code, String(error), true));
   }
 }

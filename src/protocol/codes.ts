@@ -1,6 +1,6 @@
 /** What a code means to whoever meets it. */
 interface CodeRow {
-  /** `retry`: the same may work later, and clients reconnect by themselves. `final`: it will not. */
+  /** `retry`: the same may work later, and clients reconnect by themselves, see `closing.ts`. `final`: it will not. */
   readonly advice: "retry" | "final";
   /** HTTP status of an answer that carries the code. */
   readonly status: number;
@@ -104,9 +104,3 @@ export const codes = {
 /* oxlint-enable unicorn/no-thenable */
 
 export type Code = keyof typeof codes;
-
-/** The code of a WebSocket close, undefined for a close that is not the room's own. */
-export function codeOfClose(closeCode: number): Code | undefined {
-  const found = Object.entries(codes).find(([code, row]) => row.closeCode === closeCode && code !== "closed");
-  return found?.[0] as Code | undefined;
-}

@@ -10,6 +10,7 @@ import {
 } from "../../client/index.ts";
 import type { WireChanges } from "../../src/core/changes.ts";
 import { decodeUp } from "../../src/protocol/codec.ts";
+import { codes } from "../../src/protocol/codes.ts";
 import type { UpFrame, Welcome } from "../../src/protocol/frames.ts";
 import { decodeHello, type Hello } from "../../src/protocol/hello.ts";
 import { nameTable } from "../../src/protocol/names.ts";
@@ -191,9 +192,10 @@ export class ScriptedSocket implements TransportSocket {
     this.update({ ...more, delta: { from, to, changes } });
   }
 
-  /** The connection ends. */
-  drop(code = 1006): void {
-    this.#tell("close", { code });
+  /** The connection ends. A room that closes it says why. */
+  drop(closeCode = 1006): void {
+    const named = Object.entries(codes).find(([, row]) => row.closeCode === closeCode);
+    this.#tell("close", { code: closeCode, reason: named?.[0] ?? "" });
   }
 
   /** As a browser tells of an attempt that came to nothing. */

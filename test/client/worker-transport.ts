@@ -160,11 +160,11 @@ class LinkSocket implements TransportSocket {
     this.#socket = webSocket;
     webSocket.binaryType = "arraybuffer";
     webSocket.addEventListener("message", ({ data }) => this.#hear(data));
-    webSocket.addEventListener("close", ({ code }) => {
+    webSocket.addEventListener("close", ({ code, reason }) => {
       this.#link.carry("down", () => {
         if (this.#isOver) return;
         this.#isOver = true;
-        this.#tell("close", { code });
+        this.#tell("close", { code, reason });
       });
     });
     this.#tell("open", {});

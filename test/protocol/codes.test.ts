@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { codeOfClose, codes, type Code } from "../../src/protocol/codes.ts";
+import { isRefusal, willPass } from "../../src/protocol/closing.ts";
+import { codes, type Code } from "../../src/protocol/codes.ts";
 
 const rows = Object.entries(codes) as [Code, (typeof codes)[Code]][];
 
@@ -33,15 +34,15 @@ describe("every code", () => {
     expect(["retry", "final"]).toContain(row.advice);
   });
 
-  test("is found by its close code, but for the close that a client asked for", () => {
-    const found = rows.map(([, { closeCode }]) => codeOfClose(closeCode));
-    expect(found).toEqual(rows.map(([code]) => (code === "closed" ? undefined : code)));
+  test.each(rows)("%s is told from a close of the network's, and its advice is followed", (code, row) => {
+    expect(isRefusal(row.closeCode)).toBe(code !== "closed");
+    expect(willPass(row.closeCode)).toBe(row.advice === "retry");
   });
 });
 
 test.each([1000, 1001, 1005, 1006, 1011, 3000, 4000, 4999])(
   "a close with %i is not the room's own",
   (closeCode) => {
-    expect(codeOfClose(closeCode)).toBeUndefined();
+    expect(isRefusal(closeCode)).toBe(false);
   },
 );
