@@ -268,7 +268,7 @@ export class Replica {
   }
 
   #options(): Omit<CallOptions, "location" | "now"> {
-    return { definition: this.#definition, limits: callLimits, caller: this.#caller };
+    return { definition: this.#definition, limits: callLimits, caller: this.#caller, checkPayload };
   }
 }
 

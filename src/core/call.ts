@@ -1,12 +1,11 @@
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
-import { areWireChanges, type WireChange } from "./changes.ts";
+import type { WireChange, WireChanges } from "./changes.ts";
 import { hashJson, hashText } from "./checksum.ts";
-import { checkParsedJson, jsonBytes, maxJsonDepth, NotJsonError } from "./json.ts";
 import type { Limits } from "./limits.ts";
 import type { Source } from "./state.ts";
-import { parseWith, Transaction, type Tx, type Writes } from "./transaction.ts";
+import { assertSize, parseWith, Transaction, type Tx, type Writes } from "./transaction.ts";
 
 /** The `type` of a direct edit; its payload is the changes themselves. No mutator may have this name. */
 export const transactType = "transact";
@@ -47,6 +46,8 @@ export interface CallOptions {
   readonly definition: AnyRoomDefinition;
   readonly limits: Pick<Limits, "maxRecordBytes" | "maxPayloadBytes">;
   readonly location: "client" | "server";
+  /** Throws {@link Rejection} for a payload that no call may carry, and that the rest could not be given. */
+  readonly checkPayload: (type: string, payload: Json, maxBytes: number) => void;
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly caller: Caller;
@@ -70,8 +71,8 @@ export function runCall(source: Source, type: string, payload: Json, options: Ca
   const transaction = new Transaction(source, options, direct ? options.definition.direct : undefined);
   const broadcasts: Broadcast[] = [];
   try {
-    checkPayload(type, payload, options.limits.maxPayloadBytes);
-    if (direct) applyDirectEdit(transaction, payload);
+    options.checkPayload(type, payload, options.limits.maxPayloadBytes);
+    if (direct) applyDirectEdit(transaction, payload as WireChanges);
     else runMutator(transaction.tx, type, payload, options, broadcasts);
     return { kind: "done", writes: transaction.writes, broadcasts };
   } catch (error) {
@@ -81,40 +82,16 @@ export function runCall(source: Source, type: string, payload: Json, options: Ca
   }
 }
 
-/** What a direct edit nests around a record: its changes, a section, a change. */
-const editDepth = 3;
-
-/**
- * Throws {@link Rejection} for a payload that no call may carry. It may come straight from `JSON.parse`: its depth is
- * checked before anything recurses into it.
- */
+/** Throws {@link Rejection} for a payload that is too large: all that can be wrong with one that a client has made itself. */
 export function checkPayload(type: string, payload: Json, maxBytes: number): void {
-  let mostBytes: number;
-  try {
-    mostBytes = checkParsedJson(payload, maxJsonDepth + editDepth);
-  } catch (error) {
-    if (error instanceof NotJsonError)
-      throw new Rejection("invalid", `the payload of ${type}: ${error.message}`);
-    throw error;
-  }
-  if (mostBytes <= maxBytes) return;
-  const bytes = jsonBytes(payload);
-  if (bytes > maxBytes)
-    throw new Rejection("too-large", `${type} carries ${bytes} bytes, allowed are ${maxBytes}`);
+  assertSize(`the payload of ${type}`, payload, maxBytes);
 }
 
-function applyDirectEdit(transaction: Transaction, payload: Json): void {
-  if (!areWireChanges(payload))
-    throw new Rejection("invalid", "a direct edit is a set of changes by collection");
-  for (const collection of Object.keys(payload)) {
+function applyDirectEdit(transaction: Transaction, edit: WireChanges): void {
+  for (const collection in edit) {
     const records = transaction.collection(collection);
     if (records === undefined) throw new Rejection("invalid", `there is no collection ${collection}`);
-    const changes = payload[collection] as readonly WireChange[];
-    // Of two, only the later would be left.
-    if (changes.length > 1 && new Set(changes.map(([, id]) => id)).size < changes.length) {
-      throw new Rejection("invalid", `a direct edit names a record of ${collection} twice`);
-    }
-    for (const change of changes) records.apply(change);
+    for (const change of edit[collection] as readonly WireChange[]) records.apply(change);
   }
 }
 

@@ -16,6 +16,7 @@ import { jsonBytes, type Fields } from "./json.ts";
 import type { Limits } from "./limits.ts";
 import { answerTo, ownerOf, type ClientMark } from "./marks.ts";
 import { rowBytes, type Memory } from "./memory.ts";
+import { checkReceivedPayload } from "./received-payload.ts";
 import { rejectedOutcome } from "./rejected-outcome.ts";
 import { Transaction, type Tx, type Writes } from "./transaction.ts";
 
@@ -157,6 +158,7 @@ export class Engine {
       definition,
       limits,
       location: "server",
+      checkPayload: checkReceivedPayload,
       now,
       caller: client,
       serverMutators,

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { parseEvent, runCall, type CallOptions, type CallResult, type Run } from "../../src/core/call.ts";
 import { encodeChanges } from "../../src/core/changes.ts";
+import { checkReceivedPayload } from "../../src/core/received-payload.ts";
 import { State } from "../../src/core/state.ts";
 import { changesOf as written } from "../../src/core/transaction.ts";
 import { defineRoom, Rejection } from "../../src/index.ts";
@@ -13,6 +14,7 @@ const options: CallOptions = {
   definition: sheet,
   limits: { maxRecordBytes: 1_000, maxPayloadBytes: 1_000 },
   location: "server",
+  checkPayload: checkReceivedPayload,
   now: 1_700_000_000_000,
   caller: writer("ann"),
   serverMutators: sheetServerMutators,

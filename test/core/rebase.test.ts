@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Run } from "../../src/core/call.ts";
+import { checkPayload, type Run } from "../../src/core/call.ts";
 import { encodeChanges } from "../../src/core/changes.ts";
 import type { EncodedDelta } from "../../src/core/delta.ts";
 import { defaultLimits } from "../../src/core/limits.ts";
@@ -14,7 +14,7 @@ import { JournaledRoom, tinyLimits } from "./journaled-room.ts";
 import { anyEdit, contentOf, copyOfState, operationOf, type Edit } from "./random-edits.ts";
 import { sheet, writer } from "./sheet.ts";
 
-const options = { definition: sheet, limits: defaultLimits, caller: writer("ann") };
+const options = { definition: sheet, limits: defaultLimits, caller: writer("ann"), checkPayload };
 
 function baseWith(notes: { [id: string]: { text: string; rank: number } }): State {
   const base = new State();
@@ -86,7 +86,12 @@ describe("a call that fails when it is run again", () => {
     ["whose payload no longer fits", pending("add", { id: 1 }), "rejected"],
     ["whose payload is no JSON at all", pending("add", undefined as never), "rejected"],
     ["whose mutator is gone", pending("was here", {}), "rejected"],
-    ["of a direct edit that makes no sense", pending("transact", 7), "rejected"],
+    ["of a direct edit that makes no sense", pending("transact", { notes: 7 }), "failed"],
+    [
+      "of a direct edit whose collection is gone",
+      pending("transact", { gone: [["delete", "a"]] }),
+      "rejected",
+    ],
   ])("%s is left out, and those behind it are run", (_title, failing, kind) => {
     const base = baseWith({ a: { text: "", rank: 0 } });
     const calls = [patching("a", { rank: 1 }), failing, patching("a", { text: "after" })];

@@ -5,6 +5,7 @@ import { runCall } from "../../src/core/call.ts";
 import { encodeChanges } from "../../src/core/changes.ts";
 import { maxJsonDepth } from "../../src/core/json.ts";
 import { defaultLimits } from "../../src/core/limits.ts";
+import { checkReceivedPayload } from "../../src/core/received-payload.ts";
 import { State } from "../../src/core/state.ts";
 import { changesOf, Transaction } from "../../src/core/transaction.ts";
 import { decodeDown, decodeUp, encodeText, encodeUp } from "../../src/protocol/codec.ts";
@@ -100,7 +101,8 @@ describe("a frame up", () => {
       const decoded = decodeUp(encoded, 1e6, names);
       const read = decoded.kind === "frame" && decoded.frame.kind === "push" ? decoded.frame.calls : [];
       const fates = read.map(([, type, payload]) => {
-        const options = { definition, limits, location: "server", now: 0, caller } as const;
+        const room = { location: "server", checkPayload: checkReceivedPayload } as const;
+        const options = { definition, limits, now: 0, caller, ...room };
         return runCall(new State(), type, payload, options).kind;
       });
       expect(fates).toEqual(["done", "done"]);
