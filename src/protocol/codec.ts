@@ -1,9 +1,11 @@
 import { FormatError } from "../core/bytes.ts";
 import { checkParsedJson, maxJsonDepth, NotJsonError, utf8Bytes } from "../core/json.ts";
-import { TextFrame, UpFrame, type DownFrame } from "./frames.ts";
+import type { DownFrame, TextFrame } from "./frames.ts";
+import { UpFrame } from "./frames-up.ts";
 import type { NameTable } from "./names.ts";
 import { decodePush, encodePush } from "./push.ts";
 import { decodeSnapshotPart } from "./snapshot.ts";
+import { decodeText } from "./text-frame.ts";
 import { decodeUpdate } from "./update.ts";
 import { frameKinds } from "./version.ts";
 
@@ -26,10 +28,10 @@ export type Decoded =
  */
 export function decodeUp(data: unknown, maxFrameBytes: number, names: NameTable | undefined): Decoded {
   try {
-    if (typeof data === "string") return decodeText(data, maxFrameBytes);
+    if (typeof data === "string") return readText(data, maxFrameBytes);
     const bytes = bytesOf(data);
     if (bytes === undefined) return refuse("invalid", "a frame is text or bytes");
-    return decodeBytes(bytes, maxFrameBytes, names);
+    return readBytes(bytes, maxFrameBytes, names);
   } catch (error) {
     if (error instanceof NotJsonError || error instanceof FormatError) {
       return refuse("invalid", error.message.slice(0, maxMessageLength).toWellFormed());
@@ -38,13 +40,13 @@ export function decodeUp(data: unknown, maxFrameBytes: number, names: NameTable 
   }
 }
 
-function decodeBytes(data: Uint8Array, maxFrameBytes: number, names: NameTable | undefined): Decoded {
+function readBytes(data: Uint8Array, maxFrameBytes: number, names: NameTable | undefined): Decoded {
   if (names === undefined) return refuse("invalid", "frames of this client are text");
   if (data.byteLength > maxFrameBytes) return tooLarge(maxFrameBytes);
   return { kind: "frame", frame: decodePush(data, names) };
 }
 
-function decodeText(data: string, maxFrameBytes: number): Decoded {
+function readText(data: string, maxFrameBytes: number): Decoded {
   if (data.length > maxFrameBytes || utf8Bytes(data) > maxFrameBytes) return tooLarge(maxFrameBytes);
   const parsed = UpFrame.safeParse(JSON.parse(data));
   if (!parsed.success) {
@@ -68,7 +70,7 @@ export function encodeUp(frame: UpFrame, names: NameTable | undefined): string |
 
 /** Reads a frame of the room. Throws when it does not fit the protocol. */
 export function decodeDown(data: unknown): DownFrame {
-  if (typeof data === "string") return TextFrame.parse(JSON.parse(data));
+  if (typeof data === "string") return decodeText(data);
   const bytes = bytesOf(data);
   if (bytes === undefined) throw new FormatError("a frame is text or bytes");
   return ((bytes[0] ?? 0) & kindBits) === frameKinds.update ? decodeUpdate(bytes) : decodeSnapshotPart(bytes);

@@ -46,6 +46,21 @@ const upFrame: fc.Arbitrary<UpFrame> = fc.oneof(
   }),
 );
 
+/** A welcome as text, with some of it replaced. */
+function welcomeWith(members: object): string {
+  const limits = {
+    callsPerSecond: 200,
+    callsBurst: 1_000,
+    maxCallsPerFrame: 256,
+    maxFrameBytes: 1_048_576,
+    maxUnacknowledgedBytes: 1_048_576,
+    maxUnacknowledgedFrames: 64,
+  };
+  const person = { actor: "ann-0001", user: null, role: "writer" };
+  const room = { epoch: "e", birth: 0, isCompact: true, limits };
+  return JSON.stringify({ kind: "welcome", ...person, ...room, ...members });
+}
+
 /** JSON that is no good as a key or a number or a text, as far as the codec can tell before it knows the room. */
 const forbiddenKeys = ["__proto__", "constructor", "prototype"];
 const isPlain = (frame: UpFrame) => !forbiddenKeys.some((key) => JSON.stringify(frame).includes(`"${key}":`));
@@ -228,7 +243,12 @@ describe("a frame down", () => {
     ["no JSON", "{"],
     ["an unknown kind", '{"kind":"push"}'],
     ["an update as text", '{"kind":"update"}'],
-    ["a gap that expects nothing", '{"kind":"gap","expected":0}'],
+    ["text that is no object", "null"],
+    ["text of no kind", '{"expected":1}'],
+    ["a gap that expects nothing", '{"kind":"gap"}'],
+    ["a gap that expects no number", '{"kind":"gap","expected":"1"}'],
+    ["a welcome without limits", welcomeWith({ limits: null })],
+    ["a welcome that lacks a limit", welcomeWith({ limits: { callsPerSecond: 200, callsBurst: 1_000 } })],
     ["no bytes", bytesOfHex("")],
     ["bytes of no kind", bytesOfHex("00 00 00 00")],
     ["a push", bytesOfHex("10 01 00 03 e0")],
@@ -251,8 +271,13 @@ describe("a frame down", () => {
     expect(() => decodeDown(data)).toThrow(Error);
   });
 
+  test("is a welcome whoever its user is", () => {
+    for (const user of [null, "ann", { id: "ann", roles: [1] }])
+      expect(decodeDown(welcomeWith({ user }))).toMatchObject({ kind: "welcome", user });
+  });
+
   test("may carry members that this version does not know", () => {
-    expect(decodeDown('{"kind":"gap","expected":1,"since":"v2"}')).toStrictEqual({
+    expect(decodeDown('{"kind":"gap","expected":1,"since":"v2"}')).toMatchObject({
       kind: "gap",
       expected: 1,
     });

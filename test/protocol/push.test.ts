@@ -6,7 +6,7 @@ import { FormatError } from "../../src/core/bytes.ts";
 import { hashCall } from "../../src/core/call.ts";
 import type { WireChange } from "../../src/core/changes.ts";
 import { decodeUp, encodeUp } from "../../src/protocol/codec.ts";
-import { UpFrame } from "../../src/protocol/frames.ts";
+import { UpFrame } from "../../src/protocol/frames-up.ts";
 import { nameTable, type NameTable } from "../../src/protocol/names.ts";
 import { decodePush, encodePush, type Push } from "../../src/protocol/push.ts";
 import { defineRoom, type Json } from "../../src/index.ts";

@@ -33,7 +33,7 @@ export class ClientCopy {
   readonly outcomes = new Map<number, Result>();
   /** Everybody else who is here, by actor. */
   readonly peers = new Map<string, { user: unknown; presence: unknown }>();
-  readonly events: [actor: string | null, event: string, payload: unknown][] = [];
+  readonly events: (readonly [actor: string | null, event: string, payload: unknown])[] = [];
   #base = new Base();
   #arriving: Base | undefined;
   /** The epoch that the welcome named; the copy's own once it has a state of it. */
