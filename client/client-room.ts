@@ -1,7 +1,9 @@
-import { parseEvent, transactType } from "../src/core/call.ts";
+import { callLimits } from "../src/core/call-limits.ts";
+import { checkPayload, parseEvent, transactType } from "../src/core/call.ts";
+import { encodeChanges } from "../src/core/changes.ts";
 import { copyJson, equalJson } from "../src/core/json.ts";
 import { RecordsReader } from "../src/core/reader.ts";
-import { parseWith, type Tx } from "../src/core/transaction.ts";
+import { changesOf, parseWith, type Tx, type Writes } from "../src/core/transaction.ts";
 import type { Welcome, WireEvent } from "../src/protocol/frames.ts";
 import { nameTable } from "../src/protocol/names.ts";
 import type { AnyRoomDefinition } from "../src/schema/definition.ts";
@@ -9,12 +11,14 @@ import type { Json } from "../src/schema/json.ts";
 import { Rejection } from "../src/schema/rejection.ts";
 import type { Status } from "./connection.ts";
 import { RejectedError, RoomError } from "./errors.ts";
+import { clientLimits, type ClientLimits } from "./limits.ts";
 import { Listeners } from "./listeners.ts";
 import { Peers, type AnyPeer } from "./peers.ts";
 import { PendingQueue, type SavedQueue, type Settle } from "./pending-queue.ts";
+import { PendingRecords } from "./pending-records.ts";
 import { reportThrown, warn, type Runtime } from "./platform.ts";
 import { changesMembership, Replica, type ViewChange, type ViewChanges } from "./replica.ts";
-import type { Call, RoomEvents, Unsubscribe } from "./room.ts";
+import type { Call, CallStatus, RoomEvents, Unsubscribe } from "./room.ts";
 import { Subscriptions, type SelectorState } from "./subscriptions.ts";
 import { Sync, type Progress, type SyncOptions } from "./sync.ts";
 
@@ -34,6 +38,8 @@ export interface ClientRoomOptions extends Omit<
   readonly definition: AnyRoomDefinition;
   /** The first presence; undefined to be seen by nobody until `presence.update`. */
   readonly presence: unknown;
+  /** Where they differ from the defaults. */
+  readonly limits?: Partial<ClientLimits> | undefined;
 }
 
 /** Of a call that an earlier page has made: its promise is gone, but its rejection still reaches the listeners. */
@@ -54,6 +60,7 @@ export class ClientRoom {
   readonly #replica: Replica;
   readonly #clientId: string;
   readonly #queue: PendingQueue;
+  readonly #pendingRecords: PendingRecords;
   readonly #peers: Peers;
   readonly #subscriptions: Subscriptions;
   readonly #observers = new Map<string, Listeners<[readonly ObserverChange[]]>>();
@@ -74,7 +81,7 @@ export class ClientRoom {
   #pendingTold = 0;
   #isClosed = false;
 
-  constructor({ definition, presence, saved, ...options }: ClientRoomOptions) {
+  constructor({ definition, presence, saved, limits, ...options }: ClientRoomOptions) {
     const actor = options.clientId.slice(0, options.clientId.indexOf("."));
     const first = presence === undefined ? undefined : presenceAs(definition, presence);
     this.#definition = definition;
@@ -85,7 +92,11 @@ export class ClientRoom {
     this.#replica = new Replica(definition, { actor, user: null, role: "writer" }, () => {
       return this.#observers.size > 0 || !this.#subscriptions.isEmpty;
     });
-    this.#queue = new PendingQueue(saved, { resolve() {}, reject: (error) => this.#reject(nobody, error) });
+    this.#queue = new PendingQueue({ ...clientLimits, ...limits }, saved, {
+      resolve() {},
+      reject: (error) => this.#reject(nobody, error),
+    });
+    this.#pendingRecords = new PendingRecords(this.#replica);
     this.#peers = new Peers(actor);
     const readers = Object.keys(definition.collections).map((name) => {
       return [name, new RecordsReader(() => this.#replica.view, name)] as const;
@@ -142,20 +153,31 @@ export class ClientRoom {
 
   transact(edit: (tx: Tx) => unknown): Call {
     const { call, settle } = newCall();
-    if (this.#refuseUnready(settle, transactType)) return call;
-    let edited: ReturnType<Replica["edit"]>;
+    if (this.#refuseUnready(settle, transactType, null)) return call;
+    let writes: Writes;
     try {
-      edited = this.#replica.edit(edit);
+      writes = this.#replica.edit(edit);
     } catch (error) {
       throw asRejected(error, transactType);
     }
-    if (edited.isEmpty) settle.resolve({ rev: this.rev });
-    else this.#enqueue(transactType, edited.payload, settle, edited.changes);
+    const payload = encodeChanges(changesOf(writes));
+    try {
+      checkPayload(transactType, payload, callLimits.maxPayloadBytes); // sent all the same, it would only come back
+    } catch (error) {
+      this.#reject(settle, asRejected(error, transactType, payload) as RejectedError);
+      return call;
+    }
+    if (writes.size === 0) settle.resolve({ rev: this.rev });
+    else this.#enqueue(transactType, payload, settle, writes);
     return call;
   }
 
   isPending(collection: string, id: string): boolean {
     return this.#replica.isPending(collection, id);
+  }
+
+  onPending(collection: string, id: string, listener: (isPending: boolean) => void): Unsubscribe {
+    return this.#pendingRecords.add(collection, id, listener);
   }
 
   subscribe(
@@ -177,7 +199,7 @@ export class ClientRoom {
     try {
       this.#sync.outbox.addEvent(event, parseEvent(this.#definition, event, payload));
     } catch (error) {
-      throw asRejected(error, event);
+      throw asRejected(error, event, payload);
     }
   }
 
@@ -213,29 +235,29 @@ export class ClientRoom {
 
   #call(type: string, given: unknown): Call {
     const { call, settle } = newCall();
-    if (this.#refuseUnready(settle, type)) return call;
     let payload: Json;
     try {
       payload = copyJson(given);
     } catch (error) {
       // Not JSON, or a getter of the app's has thrown: either way there is nothing to send.
       const problem = error instanceof Error ? error.message : String(error);
-      this.#reject(settle, new RejectedError("invalid", `the payload of ${type}: ${problem}`));
+      this.#refuse(settle, "invalid", `the payload of ${type}: ${problem}`, type, null);
       return call;
     }
-    const { prediction, changes } = this.#replica.predict({ type, payload, madeAt: this.#runtime.now() });
+    if (this.#refuseUnready(settle, type, payload)) return call;
+    const prediction = this.#replica.run({ type, payload, madeAt: this.#runtime.now() });
     switch (prediction.kind) {
       case "done":
-        this.#enqueue(type, payload, settle, changes);
+        this.#enqueue(type, payload, settle, prediction.writes);
         break;
       case "rejected": {
         const { code, message, data } = prediction.rejection;
-        this.#reject(settle, new RejectedError(code, message, data, { type, payload }));
+        this.#refuse(settle, code, message, type, payload, data);
         break;
       }
       case "failed":
         reportThrown(prediction.error);
-        this.#reject(settle, new RejectedError("internal", `${type} threw`, undefined, { type, payload }));
+        this.#refuse(settle, "internal", `${type} threw`, type, payload);
         break;
       default:
         prediction satisfies never;
@@ -243,32 +265,35 @@ export class ClientRoom {
     return call;
   }
 
-  #enqueue(type: string, payload: Json, settle: Settle, changes: ViewChanges): void {
+  #enqueue(type: string, payload: Json, settle: Settle, writes: Writes): void {
     const reject = (error: RejectedError) => this.#reject(settle, error);
-    this.#queue.add(type, payload, this.rev, this.#runtime.now(), { resolve: settle.resolve, reject });
+    const told = { resolve: settle.resolve, reject };
+    if (!this.#queue.add(type, payload, this.rev, this.#runtime.now(), told)) {
+      return this.#refuse(settle, "queue-full", "too many calls wait for their answer", type, payload);
+    }
+    const changes = this.#replica.put(writes);
     this.#sync.outbox.schedule();
     this.#tellChanges(changes);
     this.#tellPending();
   }
 
-  #refuseUnready(settle: Settle, type: string): boolean {
+  #refuseUnready(settle: Settle, type: string, payload: Json): boolean {
     const code = this.#isClosed ? "closed" : "not-ready";
     if (!this.#isClosed && this.#replica.isReady) return false;
-    this.#reject(
-      settle,
-      new RejectedError(code, `${type} was called on a room that is ${code.replace("-", " ")}`),
-    );
+    const message = `${type} was called on a room that is ${code.replace("-", " ")}`;
+    this.#refuse(settle, code, message, type, payload);
     return true;
+  }
+
+  #refuse(settle: Settle, code: string, message: string, type: string, payload: Json, data?: Json): void {
+    this.#reject(settle, new RejectedError(code, message, data, { type, payload }));
   }
 
   #reject(settle: Settle, error: RejectedError): void {
     settle.reject(error);
     const { reject } = this.#listeners;
     if (!reject.isEmpty) return reject.tell(error);
-    warn(
-      `${error.operation?.type ?? "a call"} was rejected and is undone: ${error.code}, ${error.message}`,
-      error.data,
-    );
+    warn(`${error.operation.type} was rejected and is undone: ${error.code}, ${error.message}`, error.data);
   }
 
   // ── from the room ──────────────────────────────────────────────────────────────────────────────────────────
@@ -301,6 +326,7 @@ export class ClientRoom {
   }
 
   #tellPending(): void {
+    this.#pendingRecords.tell();
     if (this.pending === this.#pendingTold) return;
     this.#pendingTold = this.pending;
     this.#listeners.pending.tell(this.pending);
@@ -343,13 +369,30 @@ function presenceAs(definition: AnyRoomDefinition, presence: unknown): Json {
   try {
     return parseWith(definition.presence, presence, "presence");
   } catch (error) {
-    throw asRejected(error, "presence");
+    throw asRejected(error, "presence", presence);
   }
 }
 
 function newCall(): { call: Call; settle: Settle } {
   const { promise, resolve, reject } = withResolvers<{ readonly rev: number }>();
-  return { call: { committed: promise }, settle: { resolve, reject } };
+  let status: CallStatus = "local";
+  const call: Call = {
+    committed: promise,
+    get status() {
+      return status;
+    },
+  };
+  const settle: Settle = {
+    resolve(committed) {
+      status = "committed";
+      resolve(committed);
+    },
+    reject(error) {
+      status = "rejected";
+      reject(error);
+    },
+  };
+  return { call, settle };
 }
 
 /** A promise that may be ignored: its rejection never counts as unhandled. */
@@ -359,9 +402,18 @@ function withResolvers<T>() {
   return { promise, resolve, reject };
 }
 
-function asRejected(error: unknown, type: string): unknown {
+function asRejected(error: unknown, type: string, payload?: unknown): unknown {
   if (!(error instanceof Rejection)) return error;
-  return new RejectedError(error.code, error.message, error.data, { type, payload: null });
+  return new RejectedError(error.code, error.message, error.data, { type, payload: asJson(payload) });
+}
+
+/** null for what is not JSON. */
+function asJson(value: unknown): Json {
+  try {
+    return copyJson(value);
+  } catch {
+    return null;
+  }
 }
 
 function listenersOf<Args extends readonly unknown[]>(

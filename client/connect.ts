@@ -1,5 +1,6 @@
 import type { AnyRoomDefinition, PresenceOf } from "../src/schema/definition.ts";
 import { ClientRoom } from "./client-room.ts";
+import type { ClientLimits } from "./limits.ts";
 import { ownRuntime, randomId, webSocketUrl } from "./platform.ts";
 import type { Room } from "./room.ts";
 import type { Traffic } from "./sync.ts";
@@ -12,6 +13,8 @@ export type ConnectOptions<D extends AnyRoomDefinition> = {
   readonly transport?: Transport;
   /** Told of every frame that goes by: for panels and measurements. */
   readonly onTraffic?: (traffic: Traffic) => void;
+  /** What this client keeps at most, where that differs from the defaults. */
+  readonly limits?: Partial<ClientLimits>;
 } & (D["presence"] extends undefined
   ? { readonly presence?: undefined }
   : {
@@ -37,6 +40,7 @@ export function connect<D extends AnyRoomDefinition>(
     token: options?.token,
     onTraffic: options?.onTraffic,
     presence: options?.presence,
+    limits: options?.limits,
   });
   // The one seam between names that are only known at run time and the types of the definition.
   return room as Room<D>;

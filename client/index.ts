@@ -1,6 +1,16 @@
 export { connect, newId, type ConnectOptions } from "./connect.ts";
 export { RejectedError, RoomError, type RejectedOperation } from "./errors.ts";
+export type { ClientLimits } from "./limits.ts";
 export type { Status } from "./connection.ts";
-export type { Call, EventSender, Peer, RecordChange, Room, RoomEvents, Unsubscribe } from "./room.ts";
+export type {
+  Call,
+  CallStatus,
+  EventSender,
+  Peer,
+  RecordChange,
+  Room,
+  RoomEvents,
+  Unsubscribe,
+} from "./room.ts";
 export type { Progress, Traffic } from "./sync.ts";
 export type { Transport, TransportEvent, TransportSocket } from "./transport.ts";

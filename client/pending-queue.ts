@@ -1,10 +1,12 @@
 import { hashCall, transactType, type Outcome } from "../src/core/call.ts";
+import { callLimits } from "../src/core/call-limits.ts";
 import { absorb, decodeChanges, encodeChanges, type Changes, type WireChanges } from "../src/core/changes.ts";
 import { jsonBytes } from "../src/core/json.ts";
 import type { PendingCall } from "../src/core/rebase.ts";
 import type { WireOutcome } from "../src/protocol/frames.ts";
 import type { Json } from "../src/schema/json.ts";
 import { RejectedError } from "./errors.ts";
+import type { ClientLimits } from "./limits.ts";
 
 /** Tells a caller what its call came to. */
 export interface Settle {
@@ -45,6 +47,9 @@ export interface SavedQueue {
 
 /** The calls that the room has not answered, in the order in which they were made. */
 export class PendingQueue {
+  readonly #limits: ClientLimits;
+  /** Of the payloads of all calls. */
+  #bytes = 0;
   /** Those that were sent stand before those that were not. */
   #calls: QueuedCall[] = [];
   #lastId = 0;
@@ -52,12 +57,14 @@ export class PendingQueue {
   #pushes = 0;
 
   /** With `saved` it goes on where another left off; `settle` is told of those calls. */
-  constructor(saved?: SavedQueue, settle?: Settle) {
+  constructor(limits: ClientLimits, saved?: SavedQueue, settle?: Settle) {
+    this.#limits = limits;
     if (saved === undefined || settle === undefined) return;
     this.#lastId = saved.lastId;
     this.#confirmed = saved.confirmed;
     this.#calls = saved.calls.map((call) => {
       const bytes = jsonBytes(call.payload);
+      this.#bytes += bytes;
       return { ...call, isFrozen: true, bytes, sentAt: undefined, push: 0, settle: [settle] };
     });
   }
@@ -83,11 +90,16 @@ export class PendingQueue {
     return this.#confirmed;
   }
 
-  add(type: string, payload: Json, baseRev: number, madeAt: number, settle: Settle): void {
+  /** Answers false for a call that there is no room for; then it was not taken. */
+  add(type: string, payload: Json, baseRev: number, madeAt: number, settle: Settle): boolean {
     const bytes = jsonBytes(payload);
+    const { maxPendingCalls, maxPendingBytes } = this.#limits;
+    if (this.#calls.length >= maxPendingCalls || this.#bytes + bytes > maxPendingBytes) return false;
     const unsent = { clientReqId: undefined, isFrozen: false, sentAt: undefined, push: 0 };
     const call: QueuedCall = { ...unsent, type, payload, bytes, baseRev, madeAt, settle: [settle] };
+    this.#bytes += bytes;
     if (!this.#squash(call)) this.#calls.push(call);
+    return true;
   }
 
   /** The calls to send now, in order, at most `maxCalls` and `maxBytes` of them; they get their ids. */
@@ -144,6 +156,7 @@ export class PendingQueue {
     this.#calls = this.#calls.filter((call) => {
       if (call.clientReqId === undefined || call.clientReqId > mark) return true;
       const outcome = outcomeOf(call, byId.get(call.clientReqId));
+      this.#bytes -= call.bytes;
       for (const settle of call.settle) told.push(() => tell(settle, call, outcome));
       return false;
     });
@@ -179,6 +192,7 @@ export class PendingQueue {
   reject(code: string, message: string): (() => void)[] {
     const calls = this.#calls;
     this.#calls = [];
+    this.#bytes = 0;
     const outcome: Outcome = { kind: "rejected", code, message };
     return calls.flatMap((call) => call.settle.map((settle) => () => tell(settle, call, outcome)));
   }
@@ -187,18 +201,22 @@ export class PendingQueue {
     return (call.clientReqId ??= ++this.#lastId);
   }
 
-  /** Folds a direct edit into the one before it, when that was never sent and both are of one same record. */
+  /** Folds a direct edit into the one before it, when that was never sent and both are of the same records. */
   #squash(call: QueuedCall): boolean {
     const before = this.#calls.at(-1);
     if (before === undefined || before.isFrozen) return false;
     if (before.type !== transactType || call.type !== transactType) return false;
     const earlier = decodeChanges(before.payload as WireChanges);
     const later = decodeChanges(call.payload as WireChanges);
-    const record = onlyRecord(earlier);
-    if (record === undefined || record !== onlyRecord(later)) return false;
+    if (!continues(earlier, later)) return false;
     absorb(earlier, later);
-    before.payload = encodeChanges(earlier) as Json;
-    before.bytes = jsonBytes(before.payload);
+    const payload = encodeChanges(earlier) as Json;
+    const bytes = jsonBytes(payload);
+    // Each was small enough; of many records both together may be refused.
+    if (bytes > callLimits.maxPayloadBytes) return false;
+    before.payload = payload;
+    this.#bytes += bytes - before.bytes - call.bytes;
+    before.bytes = bytes;
     before.settle.push(...call.settle);
     return true;
   }
@@ -230,8 +248,17 @@ function tell(settle: Settle, { type, payload }: QueuedCall, outcome: Outcome): 
   settle.reject(new RejectedError(code, message, data, { type, payload }));
 }
 
-function onlyRecord(changes: Changes): string | undefined {
-  const [section, ...others] = changes;
-  if (section === undefined || others.length > 0 || section[1].size !== 1) return undefined;
-  return `${section[0]}/${section[1].keys().next().value}`;
+/** Whether `later` changes the same records as `earlier`, and none of them after its end. */
+function continues(earlier: Changes, later: Changes): boolean {
+  if (earlier.size !== later.size) return false;
+  for (const [collection, records] of later) {
+    const before = earlier.get(collection);
+    if (before?.size !== records.size) return false;
+    for (const [id, { kind }] of records) {
+      const change = before.get(id);
+      // A patch can follow a delete whose prediction was left out of the view.
+      if (change === undefined || (change.kind === "delete" && kind === "patch")) return false;
+    }
+  }
+  return true;
 }

@@ -1,17 +1,16 @@
-import { checkPayload, transactType, type Caller, type CallOptions } from "../src/core/call.ts";
-import { applyChange, encodeChanges, sectionOf, type Changes } from "../src/core/changes.ts";
+import { checkPayload, type Caller, type CallOptions } from "../src/core/call.ts";
+import { applyChange, sectionOf, type Changes } from "../src/core/changes.ts";
 import type { Checksums } from "../src/core/checksum.ts";
 import type { Delta, Entries } from "../src/core/delta.ts";
 import { equalJson, type Fields } from "../src/core/json.ts";
 import { callLimits } from "../src/core/call-limits.ts";
 import { Overlay, type PendingCall, type Prediction } from "../src/core/rebase.ts";
 import { State, type Source } from "../src/core/state.ts";
-import { changesOf, Transaction, type Tx, type Writes } from "../src/core/transaction.ts";
+import { Transaction, type Tx, type Writes } from "../src/core/transaction.ts";
 import type { SnapshotPart } from "../src/protocol/frames.ts";
 import type { Arrived } from "../src/protocol/hello.ts";
 import { decodeRecords } from "../src/protocol/snapshot.ts";
 import type { AnyRoomDefinition } from "../src/schema/definition.ts";
-import type { Json } from "../src/schema/json.ts";
 
 /** One record of the view, before and after. */
 export interface ViewChange {
@@ -82,21 +81,20 @@ export class Replica {
     return this.#view.holds(collection, id);
   }
 
-  // ── local ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** Runs a mutator on the view. Unless it was rejected or failed, its changes are in the view now. */
-  predict(call: PendingCall): { readonly prediction: Prediction; readonly changes: ViewChanges } {
-    const prediction = this.#view.run(call);
-    return { prediction, changes: prediction.kind === "done" ? this.#put(prediction.writes) : new Map() };
+  /** The records that pending calls have changed. */
+  pendingRecords(): Iterable<readonly [collection: string, id: string, record: Fields | undefined]> {
+    return this.#view.records();
   }
 
-  /** Runs a direct edit on the view. Throws what it throws, and then nothing has happened. */
-  edit(run: (tx: Tx) => unknown): {
-    readonly payload: Json;
-    readonly changes: ViewChanges;
-    /** Nothing was written, so there is nothing to send. */
-    readonly isEmpty: boolean;
-  } {
+  // ── local ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** What a mutator would do to the view. */
+  run(call: PendingCall): Prediction {
+    return this.#view.run(call);
+  }
+
+  /** What a direct edit would do to the view. Throws what it throws. */
+  edit(run: (tx: Tx) => unknown): Writes {
     const { definition, limits } = this.#options();
     const transaction = new Transaction(this.#view, { definition, limits }, definition.direct);
     try {
@@ -104,12 +102,11 @@ export class Replica {
     } finally {
       transaction.close();
     }
-    const payload = encodeChanges(changesOf(transaction.writes));
-    checkPayload(transactType, payload, limits.maxPayloadBytes); // sent all the same, it would only come back
-    return { payload, changes: this.#put(transaction.writes), isEmpty: transaction.writes.size === 0 };
+    return transaction.writes;
   }
 
-  #put(writes: Writes): ViewChanges {
+  /** Puts into the view what a run has written. */
+  put(writes: Writes): ViewChanges {
     const put: ViewChanges = new Map();
     for (const [collection, records] of writes) {
       for (const [id, { record: after }] of records) {

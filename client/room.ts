@@ -15,8 +15,13 @@ import type { Progress } from "./sync.ts";
 import type { Status } from "./connection.ts";
 import type { RejectedError, RoomError } from "./errors.ts";
 
+/** Whether a call is only here yet, is on the server's disk, or was refused and has changed nothing. */
+export type CallStatus = "local" | "committed" | "rejected";
+
 /** A call that was made. Its effect is in the view already, unless it was rejected at once. */
 export interface Call {
+  /** `local` until the call is answered. */
+  readonly status: CallStatus;
   /**
    * Resolves when the operation is on the server's disk, with its revision; rejects with {@link RejectedError}.
    * It waits for as long as that takes, and may be ignored: a rejection also reaches `room.on("reject")`.
@@ -79,10 +84,19 @@ export interface Room<D extends AnyRoomDefinition> {
   /** Everybody else. Whoever did not change is the same object as before. */
   readonly others: readonly Peer<D>[];
 
-  /** A direct edit of one or more records, atomic. Throws what `edit` throws, and then nothing has happened. */
+  /**
+   * A direct edit of one or more records, atomic. Throws what `edit` throws, and then nothing has happened; refused for
+   * any other reason (`not-ready`, `closed`, `too-large`, `queue-full`) it is a rejected call.
+   */
   transact(edit: (tx: DirectTxOf<D>) => void | undefined): Call;
   /** Whether a call that waits for its answer has changed this record. */
   isPending<C extends keyof D["collections"] & string>(collection: C, id: string): boolean;
+  /** Tells when that has changed, which may be without a change of the record: an answer came. Not called at once. */
+  onPending<C extends keyof D["collections"] & string>(
+    collection: C,
+    id: string,
+    listener: (isPending: boolean) => void,
+  ): Unsubscribe;
   /** Tells `listener` when what `selector` answers has changed; compared shallowly. Not called at once. */
   subscribe<S>(
     selector: (state: StateOf<D>) => S,

@@ -99,6 +99,12 @@ export const codes = {
     closeCode: 4425,
     sentence: "There is no state to work on yet.",
   },
+  "queue-full": {
+    advice: "retry",
+    status: 503,
+    closeCode: 4427,
+    sentence: "Too many calls wait for their answer here.",
+  },
   closed: { advice: "final", status: 410, closeCode: 1000, sentence: "The room was closed by this client." },
 } as const satisfies Record<string, CodeRow>;
 /* oxlint-enable unicorn/no-thenable */

@@ -4,6 +4,10 @@ import type { Json } from "./json.ts";
 export interface RejectedOperation {
   /** The mutator's name, or `transact`. */
   readonly type: string;
+  /**
+   * As it would have been sent; of a direct edit its changes. null where there is none: it was not JSON, or the edit
+   * was not run to its end.
+   */
   readonly payload: Json;
 }
 
@@ -14,9 +18,9 @@ export class RejectedError extends Error {
   readonly code: string;
   /** Whatever the mutator said beside it. */
   readonly data: Json | undefined;
-  readonly operation: RejectedOperation | undefined;
+  readonly operation: RejectedOperation;
 
-  constructor(code: string, message: string, data?: Json, operation?: RejectedOperation) {
+  constructor(code: string, message: string, data: Json | undefined, operation: RejectedOperation) {
     super(message);
     this.code = code;
     this.data = data;

@@ -282,7 +282,10 @@ describe("a call that is refused here already", () => {
   ])("is `invalid` for a payload that is %s, and never throws", async (_, payload) => {
     const { room, link } = await enter(newTestRoom());
     const { committed } = room.mutate.addUp(payload as never);
-    await expect(committed).rejects.toMatchObject({ code: "invalid" });
+    await expect(committed).rejects.toMatchObject({
+      code: "invalid",
+      operation: { type: "addUp", payload: null },
+    });
     expect(link.calls).toEqual([]);
   });
 
@@ -290,9 +293,13 @@ describe("a call that is refused here already", () => {
     const { room } = approach(newTestRoom());
     await expect(room.mutate.addUp({ id: "s1", by: 1 }).committed).rejects.toMatchObject({
       code: "not-ready",
+      operation: { type: "addUp", payload: { id: "s1", by: 1 } },
     });
     const edit = vi.fn<() => void>();
-    await expect(room.transact(edit).committed).rejects.toMatchObject({ code: "not-ready" });
+    await expect(room.transact(edit).committed).rejects.toMatchObject({
+      code: "not-ready",
+      operation: { type: "transact", payload: null },
+    });
     expect(edit).not.toHaveBeenCalled();
     await room.ready;
     expect(await room.mutate.addUp({ id: "s1", by: 1 }).committed).toEqual({ rev: 1 });
@@ -301,7 +308,7 @@ describe("a call that is refused here already", () => {
   test("is `closed` after `close`, and so are those that wait", async () => {
     const { room, link } = await enter(newTestRoom());
     const refused: string[] = [];
-    room.on("reject", ({ code }) => refused.push(code));
+    room.on("reject", ({ code, operation }) => refused.push(`${operation.type}: ${code}`));
     link.hold("up");
     const calls = [
       room.mutate.addUp({ id: "s1", by: 1 }),
@@ -310,7 +317,7 @@ describe("a call that is refused here already", () => {
     room.close();
     calls.push(room.mutate.addUp({ id: "s1", by: 1 }));
     expect(await Promise.all(calls.map(outcomeOf))).toEqual(["closed", "closed", "closed"]);
-    expect(refused).toEqual(["closed", "closed", "closed"]);
+    expect(refused).toEqual(["addUp: closed", "transact: closed", "addUp: closed"]);
     expect([room.pending, room.status]).toEqual([0, "closed"]);
   });
 });
@@ -344,7 +351,10 @@ describe("transact", () => {
     ["a record of 300 KB", "too-large", (tx: any) => tx.notes.put("n1", { text: "x".repeat(300_000) })],
   ])("throws a RejectedError for %s", async (_, code, edit) => {
     const { room } = await enter(newTestRoom());
-    expect(() => room.transact(edit)).toThrow(expect.objectContaining({ name: "RejectedError", code }));
+    const operation = { type: "transact", payload: null };
+    expect(() => room.transact(edit)).toThrow(
+      expect.objectContaining({ name: "RejectedError", code, operation }),
+    );
     expect(room.pending).toBe(0);
   });
 
@@ -355,12 +365,18 @@ describe("transact", () => {
 
   test("refuses at once what no frame could carry, instead of sending it for ever", async () => {
     const { room } = await enter(newTestRoom());
-    const edit = () =>
-      room.transact((tx) => {
-        for (const id of ["a", "b", "c", "d", "e"]) tx.notes.put(id, { text: "x".repeat(250_000) });
-      });
-    expect(edit).toThrow(expect.objectContaining({ code: "too-large" }));
+    const seen = vi.fn<() => void>();
+    room.observe("notes", seen);
+    const call = room.transact((tx) => {
+      for (const id of ["a", "b", "c", "d", "e"]) tx.notes.put(id, { text: "x".repeat(250_000) });
+    });
+    expect(call.status).toBe("rejected");
+    await expect(call.committed).rejects.toMatchObject({
+      code: "too-large",
+      operation: { type: "transact", payload: { notes: { length: 5 } } },
+    });
     expect(room.state.notes.size).toBe(0);
+    expect(seen).not.toHaveBeenCalled();
     expect(await room.mutate.addUp({ id: "s1", by: 1 }).committed).toEqual({ rev: 1 });
   });
 

@@ -130,7 +130,79 @@ describe("direct edits of one record that were never sent", () => {
     expect(await Promise.all(calls.map(outcomeOf))).toEqual([1, 1, 1, 1, 2, 2, 2]);
   });
 
-  test("stay apart when something else was called between them, or when they are of several records", async () => {
+  test("become one call as well when all of them are of the same several records, as a drag of a selection is", async () => {
+    const { room, server, socket } = await joined({
+      records: { shapes: { s1: { x: 0, y: 0 }, s2: { x: 0, y: 0 } } },
+    });
+    socket.drop();
+    const calls = [1, 2, 3].map((x) =>
+      room.transact((tx) => {
+        // In another order each time.
+        for (const id of x === 2 ? ["s2", "s1"] : ["s1", "s2"]) tx.shapes.patch(id, { x });
+        tx.papers.put("p1", { text: `${x}` });
+      }),
+    );
+    expect(room.pending).toBe(1);
+    await vi.advanceTimersByTimeAsync(250);
+    server.newest.greetAgain();
+    expect(server.newest.calls.map(({ payload }) => payload)).toEqual([
+      {
+        shapes: [
+          ["patch", "s1", { x: 3 }],
+          ["patch", "s2", { x: 3 }],
+        ],
+        papers: [["put", "p1", { text: "3" }]],
+      },
+    ]);
+    server.newest.update({ mark: 1, outcomes: [[1, 1]] });
+    expect(await Promise.all(calls.map(outcomeOf))).toEqual([1, 1, 1]);
+  });
+
+  test("stay apart where together they would be more than a call may carry", async () => {
+    const { room, server, socket } = await joined();
+    socket.drop();
+    const ids = ["p1", "p2", "p3"];
+    const write = (fields: (id: string) => { text: string } | { layout: string }) =>
+      room.transact((tx) => {
+        for (const id of ids) tx.papers.patch(id, fields(id));
+      });
+    room.transact((tx) => {
+      for (const id of ids) tx.papers.put(id, { text: "" });
+    });
+    write(() => ({ text: "x".repeat(100_000) }));
+    expect(room.pending).toBe(1);
+    write(() => ({ layout: "x".repeat(100_000) }));
+    expect(room.pending).toBe(2);
+    await vi.advanceTimersByTimeAsync(250);
+    server.newest.greetAgain();
+    expect(server.newest.calls.map(({ clientReqId }) => clientReqId)).toEqual([1, 2]);
+  });
+
+  test("stay apart where the later patches what the earlier has deleted in vain", async () => {
+    const { room, socket } = await joined({
+      records: { shapes: { s1: { x: 0, y: 0 }, s2: { x: 0, y: 0 } } },
+    });
+    room.mutate.addUp({ id: "c1", by: 1 });
+    await turn();
+    const refusal = { code: "rate-limited", message: "", clientReqId: 1, retryAfterMs: 5_000 } as const;
+    socket.say({ kind: "error", ...refusal });
+    room.transact((tx) => {
+      tx.shapes.patch("s1", { x: 1 });
+      tx.shapes.delete("s2");
+    });
+    // Somebody has deleted s1, so that the edit does nothing here any more; what the room makes of it is not known yet.
+    socket.delta(0, { shapes: [["delete", "s1"]] });
+    expect(room.state.shapes.ids()).toEqual(["s2"]);
+    room.transact((tx) => {
+      tx.shapes.put("s1", { x: 5, y: 5 });
+      tx.shapes.patch("s2", { x: 5 });
+    });
+    expect(room.pending).toBe(3);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(socket.ids).toEqual([1, 1, 2, 3]);
+  });
+
+  test("stay apart when something else was called between them, or when they are of other records", async () => {
     const { room, socket } = await joined({
       records: { shapes: { s1: { x: 0, y: 0 }, s2: { x: 0, y: 0 } } },
     });

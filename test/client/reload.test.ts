@@ -35,7 +35,7 @@ function openPage(at: { readonly url: string }, saved?: SavedClient): Page {
   const errors: string[] = [];
   const rejections: string[] = [];
   room.on("error", ({ code }) => errors.push(code));
-  room.on("reject", ({ code, operation }) => rejections.push(`${operation?.type}: ${code}`));
+  room.on("reject", ({ code, operation }) => rejections.push(`${operation.type}: ${code}`));
   onTestFinished(() => {
     leave(room);
     link.dispose();

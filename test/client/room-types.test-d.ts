@@ -62,7 +62,7 @@ room.onEvent("confetti", ({ x: left }, from) => from?.user?.name.repeat(left));
 // @ts-expect-error the payload has no z
 room.onEvent("confetti", ({ z }) => z);
 
-room.on("reject", ({ code, operation }) => `${code} ${operation?.type}`);
+room.on("reject", ({ code, operation }) => `${code} ${operation.type}`);
 // @ts-expect-error nothing of that name is told
 room.on("whatever", () => {});
 
