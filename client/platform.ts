@@ -1,3 +1,5 @@
+import { encodeBase64Url } from "../src/protocol/base64url.ts";
+
 /** What a client takes from where it runs: browsers, Node ≥ 22 and Workers have all but `document`. */
 declare function setTimeout(run: () => void, delayMs: number): unknown;
 declare function clearTimeout(timer: unknown): void;
@@ -9,10 +11,9 @@ interface EventSource {
   removeEventListener(type: string, listener: () => void): void;
 }
 
-interface Globals {
+interface Globals extends Partial<EventSource> {
   readonly WebSocket?: new (url: string, protocols: string[]) => { binaryType: string };
   readonly location?: { readonly href: string };
-  readonly addEventListener?: EventSource["addEventListener"];
   readonly document?: EventSource & { readonly visibilityState: string };
 }
 
@@ -44,36 +45,23 @@ export const ownRuntime: Runtime = {
 };
 
 declare class DecompressionStream {
-  constructor(format: string);
   readonly readable: unknown;
-  readonly writable: {
-    getWriter(): { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> };
-  };
+  constructor(format: string);
 }
 declare class Response {
   constructor(body: unknown);
+  readonly body: { pipeThrough(through: DecompressionStream): unknown };
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 
 async function inflate(bytes: Uint8Array): Promise<Uint8Array> {
-  const { readable, writable } = new DecompressionStream("deflate-raw");
-  const writer = writable.getWriter();
-  // Who awaited the writing before the reading might wait for ever; and each of the three says what is wrong with the bytes.
-  const [inflated] = await Promise.all([
-    new Response(readable).arrayBuffer(),
-    writer.write(bytes),
-    writer.close(),
-  ]);
-  return new Uint8Array(inflated);
+  const inflated = new Response(bytes).body.pipeThrough(new DecompressionStream("deflate-raw"));
+  return new Uint8Array(await new Response(inflated).arrayBuffer());
 }
 
 /** A random id of `bytes` × 8 bits, as base64url text. */
 export function randomId(bytes: number): string {
-  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  let id = "";
-  for (const byte of crypto.getRandomValues(new Uint8Array(Math.ceil((bytes * 8) / 6))))
-    id += alphabet[byte & 63];
-  return id;
+  return encodeBase64Url(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(bytes))));
 }
 
 /** Says in the console what nobody listens for. */
@@ -88,7 +76,7 @@ export function reportThrown(error: unknown): void {
 
 /** The URL of a room as a WebSocket takes it. A path is one of the page's own origin. */
 export function webSocketUrl(url: string): string {
-  const absolute = globals.location === undefined ? new URL(url) : new URL(url, globals.location.href);
+  const absolute = new URL(url, globals.location?.href);
   absolute.protocol = absolute.protocol.replace("http", "ws");
   absolute.hash = "";
   return absolute.href;
@@ -102,15 +90,14 @@ declare class URL {
 }
 
 function onWake(wake: () => void): () => void {
-  const { document, addEventListener } = globals;
+  const { document } = globals;
   const whenVisible = () => {
     if (document?.visibilityState === "visible") wake();
   };
-  const page = globals as unknown as EventSource;
-  if (addEventListener !== undefined) page.addEventListener("online", wake);
+  globals.addEventListener?.("online", wake);
   document?.addEventListener("visibilitychange", whenVisible);
   return () => {
-    if (addEventListener !== undefined) page.removeEventListener("online", wake);
+    globals.removeEventListener?.("online", wake);
     document?.removeEventListener("visibilitychange", whenVisible);
   };
 }

@@ -1,5 +1,4 @@
 import { encodeUp, frameBytes } from "../src/protocol/codec.ts";
-import type { Code } from "../src/protocol/codes.ts";
 import type {
   DownFrame,
   ErrorFrame,
@@ -123,7 +122,7 @@ export class Sync {
       message: (data) => this.#inlet.receive(data),
       status: (status) => this.#statusChanged(status),
       refused: (code, willRetry) => {
-        events.failed(new RoomError(code, `the room has closed the connection: ${code}`, willRetry));
+        this.#fail(code, `the room has closed the connection: ${code}`, willRetry);
       },
       isStuck: (now) => queue.isOverdue(now, overdueMs) || this.#isLeftWaiting(now),
     });
@@ -188,7 +187,7 @@ export class Sync {
   }
 
   #misread(error: unknown): void {
-    this.#fail("invalid", error);
+    this.#fail("invalid", String(error));
     this.#askAgain();
   }
 
@@ -198,7 +197,7 @@ export class Sync {
       this.#take(frame);
     } catch (error) {
       // What came does not go with what is here. Nothing of it was applied, and the whole state heals that.
-      this.#fail("internal", error);
+      this.#fail("internal", String(error));
       this.#isMistaken = true;
       this.#askAgain();
     }
@@ -273,7 +272,7 @@ export class Sync {
   #heal(diverged: readonly string[], isSnapshot: boolean): void {
     const message = `at revision ${this.#replica.rev} the copy of ${diverged.join(", ")} was not what the room has`;
     this.#isComparing = !isSnapshot;
-    this.#events.failed(new RoomError("diverged", message, !isSnapshot));
+    this.#fail("diverged", message, !isSnapshot);
     if (isSnapshot) return;
     this.#isMistaken = true;
     this.#resync(diverged);
@@ -305,7 +304,7 @@ export class Sync {
       this.#queue.rewind(clientReqId);
       return this.outbox.pause(retryAfterMs ?? 1_000);
     }
-    this.#events.failed(new RoomError(code, message, true));
+    this.#fail(code, message);
   }
 
   /** Asks for a catch-up. What arrives before it is not taken in. */
@@ -376,7 +375,7 @@ export class Sync {
     }
   }
 
-  #fail(code: Code, error: unknown): void {
-    this.#events.failed(new RoomError(code, String(error), true));
+  #fail(code: string, message: string, willRetry = true): void {
+    this.#events.failed(new RoomError(code, message, willRetry));
   }
 }

@@ -43,7 +43,8 @@ const maxDepth = 128;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const float = new DataView(new ArrayBuffer(8));
+const floatBytes = new Uint8Array(8);
+const float = new DataView(floatBytes.buffer);
 
 /** Bytes as they are written, one thing behind another. */
 export class ByteWriter {
@@ -134,9 +135,8 @@ export class ByteWriter {
   }
 
   #number(value: number): void {
-    if (!Number.isInteger(value)) return this.#fraction(value);
+    if (!Number.isSafeInteger(value)) return this.#fraction(value);
     if (value < 0) {
-      if (value < -Number.MAX_SAFE_INTEGER) return this.#float(value);
       this.byte(negativeTag);
       return this.count(-1 - value);
     }
@@ -146,7 +146,6 @@ export class ByteWriter {
       this.byte(int14Tag + (offset >>> 8));
       return this.byte(offset & 0xff);
     }
-    if (value > Number.MAX_SAFE_INTEGER) return this.#float(value);
     this.byte(positiveTag);
     this.count(value);
   }
@@ -168,7 +167,7 @@ export class ByteWriter {
     this.byte(floatTag);
     this.#reserve(8);
     float.setFloat64(0, value);
-    for (let index = 0; index < 8; index++) this.#bytes[this.#length++] = float.getUint8(index);
+    for (let index = 0; index < 8; index++) this.#bytes[this.#length++] = floatBytes[index] as number;
   }
 
   #text(text: string, bytes: number): void {
@@ -304,7 +303,7 @@ export class ByteReader {
   }
 
   #float(): number {
-    for (let index = 0; index < 8; index++) float.setUint8(index, this.byte());
+    for (let index = 0; index < 8; index++) floatBytes[index] = this.byte();
     const value = float.getFloat64(0);
     if (!Number.isFinite(value)) throw new FormatError("a number is not finite");
     return value;

@@ -103,7 +103,7 @@ function runMutator(
   broadcasts: Broadcast[],
 ): void {
   const { definition, serverMutators, location } = options;
-  const mutator = Object.hasOwn(definition.mutators, type) ? definition.mutators[type] : undefined;
+  const mutator = definition.mutators[type];
   if (mutator === undefined) throw new Rejection("invalid", `there is no mutator ${type}`);
   const checked = parseWith(mutator.payload, payload, `the payload of ${type}`);
   const run = (mutator.run ?? serverMutators?.[type]) as Run | undefined;
@@ -135,7 +135,7 @@ function mutatorContext(options: CallOptions, broadcasts: Broadcast[]): object {
 
 /** An event's payload as its schema reads it. Throws {@link Rejection} `invalid`. */
 export function parseEvent(definition: AnyRoomDefinition, event: string, payload: unknown): Json {
-  const schema = Object.hasOwn(definition.events, event) ? definition.events[event] : undefined;
+  const schema = definition.events[event];
   if (schema === undefined) throw new Rejection("invalid", `there is no event ${event}`);
   return parseWith(schema, payload, `the payload of event ${event}`);
 }

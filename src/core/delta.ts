@@ -100,7 +100,12 @@ export function decodeDelta(body: Uint8Array): Delta {
   const shapes = new ReadShapes(reader);
   for (let sections = reader.size(); sections > 0; sections--) {
     const section = sectionOf(entries, reader.text());
-    for (let left = reader.size(); left > 0; left--) readEntry(reader, shapes, section);
+    for (let left = reader.size(); left > 0; left--) {
+      const head = reader.count();
+      const kind = head % kindRange;
+      const id = kind === putKind ? reader.text() : undefined;
+      section.set(Math.floor(head / kindRange), { change: readChange(shapes, kind), id });
+    }
   }
   reader.assertEnd();
   return { from, to, entries };
@@ -163,28 +168,11 @@ function writeEntry(shapes: WrittenShapes, handle: number, change: Change, id: s
   }
 }
 
-function readEntry(reader: ByteReader, shapes: ReadShapes, section: Map<number, Entry>): void {
-  const head = reader.count();
-  const handle = Math.floor(head / kindRange);
-  switch (head % kindRange) {
-    case putKind: {
-      const id = reader.text();
-      section.set(handle, { change: { kind: "put", record: shapes.read() }, id });
-      return;
-    }
-    case patchKind:
-      section.set(handle, { change: { kind: "patch", set: shapes.read(), unset: [] }, id: undefined });
-      return;
-    case patchAlikeKind:
-      section.set(handle, { change: { kind: "patch", set: shapes.readAlike(), unset: [] }, id: undefined });
-      return;
-    default: {
-      const unset: string[] = [];
-      for (let left = reader.size(); left > 0; left--) unset.push(reader.text());
-      const change: Change = unset.length === 0 ? deletion : { kind: "patch", set: shapes.read(), unset };
-      section.set(handle, { change, id: undefined });
-    }
-  }
+function readChange(shapes: ReadShapes, kind: number): Change {
+  if (kind === putKind) return { kind: "put", record: shapes.read() };
+  const unset = kind === otherKind ? shapes.readNames() : [];
+  if (kind === otherKind && unset.length === 0) return deletion;
+  return { kind: "patch", set: kind === patchAlikeKind ? shapes.readAlike() : shapes.read(), unset };
 }
 
 /** Lists of field names as one body has them so far: 0 stands before a new one, and their number + 1 for one known. */
@@ -239,7 +227,8 @@ class ReadShapes {
 
   read(): Fields {
     const number = this.#reader.count();
-    this.#last = number === 0 ? this.#readNames() : this.#shapes[number - 1];
+    if (number === 0) this.#shapes.push((this.#last = this.readNames()));
+    else this.#last = this.#shapes[number - 1];
     return this.readAlike();
   }
 
@@ -251,10 +240,9 @@ class ReadShapes {
     return Object.freeze(fields);
   }
 
-  #readNames(): readonly string[] {
+  readNames(): readonly string[] {
     const names: string[] = [];
     for (let left = this.#reader.size(); left > 0; left--) names.push(this.#reader.text());
-    this.#shapes.push(names);
     return names;
   }
 }

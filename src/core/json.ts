@@ -10,12 +10,10 @@ export const maxJsonDepth = 32;
 /** What a value was that is not plain JSON, and where. */
 export class NotJsonError extends Error {
   override readonly name = "NotJsonError";
-  /** Dotted path from the value that was given, "" for that value itself. */
-  readonly path: string;
 
+  /** `path`: dotted, from the value that was given; "" for that value itself. */
   constructor(path: string, problem: string) {
     super(path === "" ? problem : `${path}: ${problem}`);
-    this.path = path;
   }
 }
 

@@ -81,8 +81,7 @@ export class Transaction implements Source {
 
   /** Undefined for a name that the definition does not have. */
   collection(name: string): CollectionTransaction | undefined {
-    const { collections } = this.options.definition;
-    const schema = Object.hasOwn(collections, name) ? collections[name] : undefined;
+    const schema = this.options.definition.collections[name];
     return schema === undefined ? undefined : new CollectionTransaction(this, name, schema);
   }
 

@@ -1,13 +1,11 @@
+import { encodeBase64Url } from "./base64url.ts";
 import type { Hello } from "./hello.ts";
 import { helloPrefix } from "./version.ts";
-
-// Part of every runtime that has a WebSocket.
-declare function btoa(binary: string): string;
 
 /** The hello as a subprotocol: base64url of its JSON. */
 export function encodeHello(hello: Hello): string {
   const ascii = JSON.stringify(hello).replace(/[\u0080-\uffff]/g, (unit) => {
     return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
   });
-  return helloPrefix + btoa(ascii).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return helloPrefix + encodeBase64Url(ascii);
 }

@@ -1,8 +1,6 @@
 import * as z from "zod/mini";
+import { decodeBase64Url } from "./base64url.ts";
 import { helloPrefix } from "./version.ts";
-
-// Part of every runtime that has a WebSocket.
-declare function atob(base64: string): string;
 
 const Counter = z.int().check(z.nonnegative());
 
@@ -58,8 +56,7 @@ export function decodeHello(subprotocols: readonly string[]): Hello | undefined 
   const encoded = subprotocols.find((offered) => offered.startsWith(helloPrefix));
   if (encoded === undefined) return undefined;
   try {
-    const base64 = encoded.slice(helloPrefix.length).replaceAll("-", "+").replaceAll("_", "/");
-    const parsed = Hello.safeParse(JSON.parse(atob(base64)));
+    const parsed = Hello.safeParse(JSON.parse(decodeBase64Url(encoded.slice(helloPrefix.length))));
     return parsed.success ? parsed.data : undefined;
   } catch {
     return undefined; // not base64, or not JSON
