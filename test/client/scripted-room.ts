@@ -15,6 +15,7 @@ import type { UpFrame, Welcome } from "../../src/protocol/frames.ts";
 import { decodeHello, type Hello } from "../../src/protocol/hello.ts";
 import { nameTable } from "../../src/protocol/names.ts";
 import { pingText } from "../../src/protocol/version.ts";
+import { finishTurn } from "../../src/testing/timeline.ts";
 import { clientBoard, type ClientBoard } from "./client-board.ts";
 import { leave } from "./enter.ts";
 import {
@@ -268,9 +269,7 @@ export async function joined(
 }
 
 /** Lets everything run that waits for the current turn to end, and nothing that waits for time. */
-export async function turn(): Promise<void> {
-  for (let step = 0; step < 8; step++) await Promise.resolve();
-}
+export const turn = finishTurn;
 
 /**
  * Fakes the timers of every test in the file. Rooms have the same globals as tests: one that is still awake from

@@ -10,7 +10,7 @@ import {
 import { defaultLimits, type Limits } from "../../src/core/limits.ts";
 import { wake, type Memory } from "../../src/core/memory.ts";
 import type { Json } from "../../src/index.ts";
-import { MemoryStorage } from "./memory-storage.ts";
+import { MemoryStorage } from "../../src/testing/memory-storage.ts";
 import { sheet, sheetServerMutators, writer } from "./sheet.ts";
 
 export const now = 1_700_000_000_000;

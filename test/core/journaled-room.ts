@@ -7,7 +7,7 @@ import { Journal } from "../../src/room/journal.ts";
 import type { Json } from "../../src/index.ts";
 import { RecordNames } from "../protocol/record-names.ts";
 import { applyDelta, namesOf } from "./applied-delta.ts";
-import { MemoryStorage, type Write } from "./memory-storage.ts";
+import { FailingStorage, type Write } from "./failing-storage.ts";
 import { contentOf, copyOfState, editedCollections, editedIds, haveSameContent } from "./random-edits.ts";
 import { sheet, sheetServerMutators } from "./sheet.ts";
 
@@ -19,14 +19,14 @@ export const tinyLimits: Limits = { ...defaultLimits, maxRingFlushes: 3, pageByt
 /** A room with a disk and no sockets. It checkpoints when that is due, as a room does. */
 export class JournaledRoom {
   readonly limits: Limits;
-  readonly storage: MemoryStorage;
+  readonly storage: FailingStorage;
   readonly journal: Journal;
   /** By revision. */
   #states: State[] = [new State()];
   /** By revision, where a flush has ended: what clients know of handles there. */
   #names: (RecordNames | undefined)[] = [new RecordNames()];
 
-  constructor(limits: Limits = tinyLimits, storage = new MemoryStorage(2 * limits.maxRingFlushes)) {
+  constructor(limits: Limits = tinyLimits, storage = new FailingStorage(2 * limits.maxRingFlushes)) {
     this.limits = limits;
     this.storage = storage;
     const options = { definition: sheet, limits, serverMutators: sheetServerMutators, onFailure: () => {} };

@@ -8,7 +8,7 @@ import { SupersededError } from "../../src/core/storage.ts";
 import type { Json } from "../../src/index.ts";
 import { Journal } from "../../src/room/journal.ts";
 import { deltasOf, JournaledRoom, tinyLimits } from "./journaled-room.ts";
-import { MemoryStorage } from "./memory-storage.ts";
+import { FailingStorage } from "./failing-storage.ts";
 import { contentOf, editedCollections } from "./random-edits.ts";
 import { sheet, sheetServerMutators, writer } from "./sheet.ts";
 
@@ -271,11 +271,11 @@ function submitOnly(journal: Journal, type: string, payload: Json): void {
 
 /** A room of which nothing is asked that it is not told to do. */
 class Twin {
-  readonly storage: MemoryStorage;
+  readonly storage: FailingStorage;
   readonly journal: Journal;
 
   constructor(limits: Limits) {
-    this.storage = new MemoryStorage(2 * limits.maxRingFlushes);
+    this.storage = new FailingStorage(2 * limits.maxRingFlushes);
     const options = { definition: sheet, limits, serverMutators: sheetServerMutators, onFailure: () => {} };
     this.journal = new Journal(this.storage, options, () => "epoch");
   }

@@ -5,7 +5,7 @@ import { newRoomRow, wake, type Memory } from "../../src/core/memory.ts";
 import { State } from "../../src/core/state.ts";
 import { SupersededError } from "../../src/core/storage.ts";
 import { deltasOf, factsOf, JournaledRoom, tinyLimits } from "./journaled-room.ts";
-import { maxStoredRowBytes, MemoryStorage } from "./memory-storage.ts";
+import { maxStoredRowBytes, MemoryStorage } from "../../src/testing/memory-storage.ts";
 import { anyEdit, contentOf, copyOfState, operationOf, type Edit } from "./random-edits.ts";
 import { sheet, writer } from "./sheet.ts";
 

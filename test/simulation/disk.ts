@@ -1,5 +1,5 @@
 import type { Checkpoint, JournalRow, RoomRow, RoomStorage } from "../../src/core/storage.ts";
-import { MemoryStorage } from "../core/memory-storage.ts";
+import { MemoryStorage } from "../../src/testing/memory-storage.ts";
 import { readDelta } from "../protocol/frame-reader.ts";
 import { Histories, Ledger } from "./ledger.ts";
 import type { Stage } from "./stage.ts";

@@ -1,5 +1,5 @@
 import { withoutReceived } from "./frames-up.ts";
-import type { Clock } from "./clock.ts";
+import type { Timeline } from "../../src/testing/timeline.ts";
 import { reads, writes, type Backup } from "./disk.ts";
 import type { Page } from "./page.ts";
 import type { FaultName } from "./plan.ts";
@@ -132,7 +132,7 @@ const faults: { readonly [name in FaultName]: (world: World, page: Page) => void
 };
 
 /** The page reads, and does not say so. */
-function mute(page: Page, clock: Clock, ms: number): void {
+function mute(page: Page, clock: Timeline, ms: number): void {
   page.isMute = true;
   clock.after(ms, () => page.speak());
 }

@@ -1,3 +1,4 @@
+import { finishTurn } from "../../src/testing/timeline.ts";
 import { comeToRest } from "./rest.ts";
 import type { Stage } from "./stage.ts";
 import { World } from "./world.ts";
@@ -35,9 +36,4 @@ export class Life {
   async comeToRest(): Promise<void> {
     await comeToRest(this.world, async (ms) => await this.pass(ms));
   }
-}
-
-/** Lets every promise that is settled tell so, and those that are settled by that. */
-async function finishTurn(): Promise<void> {
-  for (let turn = 0; turn < 8; turn++) await Promise.resolve();
 }

@@ -1,4 +1,4 @@
-import { Clock } from "./clock.ts";
+import { Timeline } from "../../src/testing/timeline.ts";
 import { Dice } from "./dice.ts";
 import { drawPlan, type FaultName, type Plan } from "./plan.ts";
 
@@ -22,7 +22,7 @@ export interface StageOptions {
 
 /** What everything in a simulated world shares: its time, its chance, and where it tells what happens. */
 export class Stage {
-  readonly clock = new Clock();
+  readonly clock = new Timeline(1_800_000_000_000);
   readonly dice: Dice;
   readonly plan: Plan;
   readonly figures = new Figures();

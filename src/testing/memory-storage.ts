@@ -1,6 +1,6 @@
-import { utf8Bytes } from "../../src/core/json.ts";
-import type { StoredMark } from "../../src/core/marks.ts";
-import type { PageHead, StoredPage } from "../../src/core/page.ts";
+import { utf8Bytes } from "../core/json.ts";
+import type { StoredMark } from "../core/marks.ts";
+import type { PageHead, StoredPage } from "../core/page.ts";
 import {
   SupersededError,
   type Checkpoint,
@@ -8,88 +8,74 @@ import {
   type RoomRow,
   type RoomStorage,
   type StoredSegment,
-} from "../../src/core/storage.ts";
-
-/** What writes. */
-export type Write = "create" | "append" | "checkpoint";
-/** What can be told to fail. */
-export type Access = Write | "page" | "ring";
+} from "../core/storage.ts";
 
 /** Bytes that a row, and a text in it, may have: the platform's limit, which local workerd does not keep. */
 export const maxStoredRowBytes = 2_000_000;
+
+/** The rows of each table. None is changed once it is written. */
+interface Tables {
+  room: RoomRow | undefined;
+  readonly pages: Map<number, StoredPage>;
+  readonly marks: Map<string, StoredMark>;
+  readonly segments: Map<number, StoredSegment>;
+  /** By slot. */
+  readonly journal: Map<number, JournalRow>;
+}
+
+function emptyTables(): Tables {
+  return { room: undefined, pages: new Map(), marks: new Map(), segments: new Map(), journal: new Map() };
+}
 
 /**
  * A room's storage in memory, with the promises of the real one: a write happens whole or throws, whatever is
  * written or read is a copy, a journal slot takes only a greater `n`, and no row is larger than the platform allows.
  */
 export class MemoryStorage implements RoomStorage {
-  readonly #slots: number;
-  readonly #failing = new Map<Access, Error>();
-  /** Numbers of the pages read so far. */
-  readonly pagesRead: number[] = [];
-  #room: RoomRow | undefined;
-  #pages = new Map<number, StoredPage>();
+  protected readonly slots: number;
+  protected readonly tables: Tables;
   /** Of a page as it was written: another is another object. */
   readonly #deflated = new WeakMap<StoredPage, Uint8Array>();
-  #marks = new Map<string, StoredMark>();
-  #segments = new Map<number, StoredSegment>();
-  #journal = new Map<number, JournalRow>();
 
-  /** `slots`: rows of the journal; a slot is written again after that many flushes. */
-  constructor(slots: number) {
-    this.#slots = slots;
-  }
-
-  /** The next `access` throws `error`, and writes nothing. */
-  failNext(access: Access, error: Error = new Error(`${access} failed`)): void {
-    this.#failing.set(access, error);
+  /** `slots`: rows of the journal; a slot is written again after that many flushes. `tables` are what another has written. */
+  constructor(slots: number, tables: Tables = emptyTables()) {
+    this.slots = slots;
+    this.tables = tables;
   }
 
   /** Another storage with the same rows: what a crash at this moment would leave. */
   copy(): MemoryStorage {
-    const other = new MemoryStorage(this.#slots);
-    other.#room = copyOf(this.#room);
-    other.#pages = new Map(this.#pages);
-    other.#marks = new Map(this.#marks);
-    other.#segments = new Map(this.#segments);
-    other.#journal = new Map(this.#journal);
-    return other;
+    return new MemoryStorage(this.slots, this.copyTables());
   }
 
-  /** All rows, for comparing. */
-  get rows(): { readonly [table: string]: unknown } {
-    const [pages, marks, segments] = [this.#pages, this.#marks, this.#segments].map((table) => [
-      ...table.values(),
-    ]);
-    return { room: this.#room, pages, marks, segments, journal: [...this.#journal.values()] };
-  }
-
-  /** Takes a journal row out, as no write of a room ever does. */
-  loseJournalRow(n: number): void {
-    if (this.#journal.get(n % this.#slots)?.n === n) this.#journal.delete(n % this.#slots);
+  protected copyTables(): Tables {
+    const { room, pages, marks, segments, journal } = this.tables;
+    return {
+      room: copyOf(room),
+      pages: new Map(pages),
+      marks: new Map(marks),
+      segments: new Map(segments),
+      journal: new Map(journal),
+    };
   }
 
   room(): RoomRow | undefined {
-    return copyOf(this.#room);
+    return copyOf(this.tables.room);
   }
 
   create(room: RoomRow): void {
-    this.#failWhenTold("create");
-    if (this.#room !== undefined) throw new SupersededError("another instance has made the room");
-    this.#room = storable(room);
+    if (this.tables.room !== undefined) throw new SupersededError("another instance has made the room");
+    this.tables.room = storable(room);
   }
 
   pages(): Iterable<PageHead> {
-    return Array.from(this.#pages.values(), ({ number, collection, firstId, records }) => {
+    return Array.from(this.tables.pages.values(), ({ number, collection, firstId, records }) => {
       return { number, collection, firstId, bytes: utf8Bytes(records) };
     });
   }
 
   page(number: number, checkpoints: number): StoredPage {
-    this.#failWhenTold("page");
-    const page = this.#page(number, checkpoints);
-    this.pagesRead.push(number);
-    return copyOf(page);
+    return copyOf(this.#page(number, checkpoints));
   }
 
   pageRecords(number: number, checkpoints: number): string {
@@ -101,30 +87,31 @@ export class MemoryStorage implements RoomStorage {
   }
 
   undeflatedPages(minBytes: number): readonly number[] {
-    return [...this.#pages.values()]
+    return [...this.tables.pages.values()]
       .filter((page) => !this.#deflated.has(page) && utf8Bytes(page.records) >= minBytes)
       .map(({ number }) => number);
   }
 
   saveDeflated(number: number, deflated: Uint8Array, checkpoints: number): void {
-    const page = this.#pages.get(number);
-    if (page !== undefined && this.#room?.checkpoints === checkpoints) this.#deflated.set(page, deflated);
+    const page = this.tables.pages.get(number);
+    if (page !== undefined && this.tables.room?.checkpoints === checkpoints)
+      this.#deflated.set(page, deflated);
   }
 
   pagesBytes(isDeflated: boolean): number {
     let bytes = 0;
-    for (const page of this.#pages.values()) {
+    for (const page of this.tables.pages.values()) {
       bytes += (isDeflated && this.#deflated.get(page)?.length) || utf8Bytes(page.records);
     }
     return bytes;
   }
 
   marks(): Iterable<StoredMark> {
-    return copyOf([...this.#marks.values()]);
+    return copyOf([...this.tables.marks.values()]);
   }
 
   segments(): Iterable<StoredSegment> {
-    return [...this.#segments.values()].toSorted((a, b) => a.from - b.from).map(copyOfRow);
+    return [...this.tables.segments.values()].toSorted((a, b) => a.from - b.from).map(copyOfRow);
   }
 
   journal(n: number): Iterable<JournalRow> {
@@ -132,29 +119,26 @@ export class MemoryStorage implements RoomStorage {
   }
 
   ring(from: number, n: number): Iterable<JournalRow> {
-    this.#failWhenTold("ring");
     return this.#journalRows((row) => row.n <= n && row.from >= from && row.to > row.from);
   }
 
   append(row: JournalRow, checkpoints: number): void {
-    this.#failWhenTold("append");
     this.#assertCheckpoint(checkpoints);
-    const slot = row.n % this.#slots;
-    const held = this.#journal.get(slot);
+    const slot = row.n % this.slots;
+    const held = this.tables.journal.get(slot);
     if (held !== undefined && held.n >= row.n)
       throw new SupersededError(`another instance has written flush ${row.n}`);
-    this.#journal.set(slot, storable(row));
+    this.tables.journal.set(slot, storable(row));
   }
 
   assertNewest(n: number, checkpoints: number): void {
     this.#assertCheckpoint(checkpoints);
-    const next = this.#journal.get((n + 1) % this.#slots);
+    const next = this.tables.journal.get((n + 1) % this.slots);
     if (next !== undefined && next.n > n)
       throw new SupersededError(`another instance has written flush ${next.n}`);
   }
 
   checkpoint(checkpoint: Checkpoint): void {
-    this.#failWhenTold("checkpoint");
     this.#assertCheckpoint(checkpoint.room.checkpoints - 1);
     // Everything that may throw comes first: a transaction writes all of it or nothing.
     const room = storable(checkpoint.room);
@@ -166,18 +150,18 @@ export class MemoryStorage implements RoomStorage {
       storable({ from, to, level, body }),
     );
     for (const write of pages) {
-      if (write.kind === "put") this.#pages.set(write.page.number, write.page);
-      else this.#pages.delete(write.number);
+      if (write.kind === "put") this.tables.pages.set(write.page.number, write.page);
+      else this.tables.pages.delete(write.number);
     }
-    for (const mark of marks) this.#marks.set(mark.actor, mark);
-    for (const actor of checkpoint.forgottenMarks) this.#marks.delete(actor);
-    for (const from of checkpoint.removedSegments) this.#segments.delete(from);
-    for (const segment of segments) this.#segments.set(segment.from, segment);
-    this.#room = room;
+    for (const mark of marks) this.tables.marks.set(mark.actor, mark);
+    for (const actor of checkpoint.forgottenMarks) this.tables.marks.delete(actor);
+    for (const from of checkpoint.removedSegments) this.tables.segments.delete(from);
+    for (const segment of segments) this.tables.segments.set(segment.from, segment);
+    this.tables.room = room;
   }
 
   #journalRows(isAsked: (row: JournalRow) => boolean): JournalRow[] {
-    return [...this.#journal.values()]
+    return [...this.tables.journal.values()]
       .filter(isAsked)
       .toSorted((a, b) => a.n - b.n)
       .map(copyOfRow);
@@ -185,21 +169,15 @@ export class MemoryStorage implements RoomStorage {
 
   #page(number: number, checkpoints: number): StoredPage {
     this.#assertCheckpoint(checkpoints);
-    const page = this.#pages.get(number);
+    const page = this.tables.pages.get(number);
     if (page === undefined) throw new Error(`page ${number} is missing`);
     return page;
   }
 
   #assertCheckpoint(checkpoints: number): void {
-    const stored = this.#room?.checkpoints;
+    const stored = this.tables.room?.checkpoints;
     if (stored !== checkpoints)
       throw new SupersededError(`another instance has written checkpoint ${stored}`);
-  }
-
-  #failWhenTold(access: Access): void {
-    const error = this.#failing.get(access);
-    this.#failing.delete(access);
-    if (error !== undefined) throw error;
   }
 }
 

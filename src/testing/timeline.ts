@@ -5,15 +5,25 @@ interface Moment {
   run: (() => void) | undefined;
 }
 
-/** The time of a simulated world, in milliseconds since the epoch, and everything that is going to happen in it. */
-export class Clock {
-  #now = 1_800_000_000_000;
+/** A time of its own, in milliseconds since the epoch, and everything that is going to happen in it. */
+export class Timeline {
+  #now: number;
   #order = 0;
   /** A binary heap, the earliest first. */
   readonly #heap: Moment[] = [];
 
+  constructor(now: number) {
+    this.#now = now;
+  }
+
   get now(): number {
     return this.#now;
+  }
+
+  /** When the next thing happens; undefined when nothing does. */
+  get nextAt(): number | undefined {
+    this.#dropCancelled();
+    return this.#heap[0]?.at;
   }
 
   /** Runs `run` after `delayMs`; answers how to cancel that. */
@@ -30,18 +40,20 @@ export class Clock {
 
   /** Goes on to the next moment up to `until`, and answers false when there is none: then it is `until`. */
   step(until: number): boolean {
-    for (;;) {
-      const next = this.#heap[0];
-      if (next === undefined || next.at > until) {
-        this.#now = Math.max(this.#now, until);
-        return false;
-      }
-      this.#removeFirst();
-      if (next.run === undefined) continue;
-      this.#now = next.at;
-      next.run();
-      return true;
+    this.#dropCancelled();
+    const next = this.#heap[0];
+    if (next === undefined || next.at > until) {
+      this.#now = Math.max(this.#now, until);
+      return false;
     }
+    this.#removeFirst();
+    this.#now = next.at;
+    next.run?.();
+    return true;
+  }
+
+  #dropCancelled(): void {
+    while (this.#heap.length > 0 && this.#heap[0]?.run === undefined) this.#removeFirst();
   }
 
   #removeFirst(): void {
@@ -85,4 +97,9 @@ export class Clock {
 
 function isBefore(a: Moment, b: Moment): boolean {
   return a.at === b.at ? a.order < b.order : a.at < b.at;
+}
+
+/** Lets every promise that is settled tell so, and those that are settled by that. Needs no timer, so that none can be missing or faked. */
+export async function finishTurn(): Promise<void> {
+  for (let turn = 0; turn < 8; turn++) await Promise.resolve();
 }
