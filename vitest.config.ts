@@ -24,7 +24,7 @@ export default defineConfig({
         test: {
           name: "workers",
           setupFiles: ["./test/uncaught-timers.ts"],
-          include: ["test/{client,core,protocol,room,schema,simulation,worker}/**/*.test.{ts,tsx}"],
+          include: ["test/{client,core,protocol,room,schema,simulation,testing,worker}/**/*.test.{ts,tsx}"],
           exclude: [...nodeTests, ...e2eTests],
         },
       },

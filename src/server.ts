@@ -1,4 +1,5 @@
-export { RoomObject, RoomBase, type RoomObjectOptions } from "./room/room-object.ts";
+export { RoomObject, RoomBase } from "./room/room-object.ts";
+export type { RoomObjectOptions } from "./room/room-options.ts";
 export { remote, type RemoteOptions, type RemoteRoom, type RemoteStub } from "./room/remote.ts";
 export {
   routeRooms,

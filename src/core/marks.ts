@@ -139,18 +139,8 @@ export class Marks {
 
   /** Takes in the marks of a journal row, on wake. */
   replay(text: string): void {
-    const fields = JSON.parse(text) as Json[];
-    const next = fields.values();
-    const take = <T extends Json>(): T => next.next().value as T;
-    const seenAt = take<number>();
-    for (let left = take<number>(); left > 0; left--) {
-      const actor = take<string>();
-      const confirmed = take<number>();
-      const answers = Array.from({ length: take<number>() }, () => {
-        return [take<number>(), readOutcome(take()), take<number>()] as const;
-      });
-      const isNew = answers[0]?.[0] === 1;
-      const client = isNew ? { actor, secret: take<string>(), owner: take<string>() } : this.get(actor);
+    for (const { actor, confirmed, answers, seenAt, isOf } of decodeMarks(text)) {
+      const client = isOf === undefined ? this.get(actor) : { actor, ...isOf };
       if (client === undefined) throw new Error(`mark gap: nobody said who ${actor} is`);
       for (const answer of answers) this.execute(client, answer, seenAt);
       this.confirm(actor, confirmed);
@@ -248,6 +238,34 @@ export function encodeMarks(clients: Iterable<ClientAnswers>, size: number, seen
     if (answers[0]?.[0] === 1) fields.push(client.secret, client.owner);
   }
   return JSON.stringify(fields);
+}
+
+/** What a journal row adds to one client's mark. */
+interface RowAnswers {
+  readonly actor: string;
+  readonly confirmed: number;
+  readonly answers: readonly Answer[];
+  /** Milliseconds since the epoch. */
+  readonly seenAt: number;
+  /** Whose the client is: told with its first call ever. */
+  readonly isOf?: Omit<MarkedClient, "actor">;
+}
+
+/** Reads what {@link encodeMarks} has written. */
+export function* decodeMarks(text: string): Generator<RowAnswers> {
+  const next = (JSON.parse(text) as Json[]).values();
+  const take = <T extends Json>(): T => next.next().value as T;
+  const seenAt = take<number>();
+  for (let left = take<number>(); left > 0; left--) {
+    const actor = take<string>();
+    const confirmed = take<number>();
+    const answers = Array.from({ length: take<number>() }, () => {
+      return [take<number>(), readOutcome(take()), take<number>()] as const;
+    });
+    const isNew = answers[0]?.[0] === 1;
+    const isOf = isNew ? { secret: take<string>(), owner: take<string>() } : undefined;
+    yield { actor, confirmed, answers, seenAt, ...(isOf && { isOf }) };
+  }
 }
 
 function readOutcome(stored: Json): Outcome {

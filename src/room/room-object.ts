@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Run } from "../core/call.ts";
 import type { Operation } from "../core/batch.ts";
-import type { Authorize, Client } from "../core/engine.ts";
+import type { Client } from "../core/engine.ts";
 import { defaultLimits, type Limits } from "../core/limits.ts";
 import { RecordsReader } from "../core/reader.ts";
 import type { State } from "../core/state.ts";
@@ -23,18 +23,9 @@ import { journalSlots } from "./journal.ts";
 import { jsonSnapshot } from "./json-snapshot.ts";
 import { answerRemote } from "./remote.ts";
 import { Room, type RoomPorts } from "./room.ts";
+import type { RoomObjectOptions } from "./room-options.ts";
 import type { Attachment, Session, Socket } from "./session.ts";
 import { SqliteStorage } from "./sqlite-storage.ts";
-
-/** What only the server knows of a room. */
-export type RoomObjectOptions<D extends AnyRoomDefinition> = {
-  /** May this operation be committed? Called before every commit that a client asks for. */
-  readonly authorize?: Authorize;
-  /** Overrides of the defaults, see `Limits`. */
-  readonly limits?: Partial<Limits>;
-} & (keyof ServerMutatorsOf<D> extends never
-  ? { readonly mutators?: ServerMutatorsOf<D> }
-  : { readonly mutators: ServerMutatorsOf<D> });
 
 /** A room's Durable Object. Override the hooks; everything else is for calling. */
 export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> extends DurableObject<Env> {

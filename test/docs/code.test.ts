@@ -12,7 +12,7 @@ const folder = mkdtempSync(join(cache, "docs-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** What the compiler says of the files, saved in a folder of their own beside an installed deltaroom. */
-function compile(name: string, files: Files): string {
+function compile(name: string, files: Files, types: readonly string[] = []): string {
   const app = join(folder, name.replaceAll(/\W/g, "-"));
   mkdirSync(app);
   for (const [file, text] of files)
@@ -25,11 +25,12 @@ function compile(name: string, files: Files): string {
     noEmit: true,
     skipLibCheck: true,
     allowImportingTsExtensions: true,
-    types: ["@cloudflare/workers-types"],
+    types: ["@cloudflare/workers-types", ...types],
     paths: {
       deltaroom: [join(repo, "src/index.ts")],
       "deltaroom/server": [join(repo, "src/server.ts")],
       "deltaroom/client": [join(repo, "client/index.ts")],
+      "deltaroom/testing": [join(repo, "src/testing/index.ts")],
     },
   };
   writeFileSync(join(app, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }));
@@ -41,7 +42,8 @@ describe.each([
   { page: "README.md", stages: 2 },
   { page: "docs/GUIDE.md", stages: 1 },
   { page: "docs/guide/pending.md", stages: 1 },
-])("the code of $page", ({ page, stages }) => {
+  { page: "docs/guide/testing.md", stages: 1, types: ["node"] },
+])("the code of $page", ({ page, stages, types }) => {
   const found = stagesOf(page);
 
   it("is all there", () => {
@@ -52,7 +54,7 @@ describe.each([
   it.each(found.map((files, index) => ({ stage: index + 1, files })))(
     "compiles at stage $stage",
     ({ stage, files }) => {
-      expect(compile(`${page}-${stage}`, files)).toBe("");
+      expect(compile(`${page}-${stage}`, files, types)).toBe("");
     },
   );
 });

@@ -1,0 +1,13 @@
+import type { Authorize } from "../core/engine.ts";
+import type { Limits } from "../core/limits.ts";
+import type { AnyRoomDefinition, ServerMutatorsOf } from "../schema/definition.ts";
+
+/** What only the server knows of a room. */
+export type RoomObjectOptions<D extends AnyRoomDefinition> = {
+  /** May this operation be committed? Called before every commit that a client asks for. */
+  readonly authorize?: Authorize;
+  /** Overrides of the defaults, see `Limits`. */
+  readonly limits?: Partial<Limits>;
+} & (keyof ServerMutatorsOf<D> extends never
+  ? { readonly mutators?: ServerMutatorsOf<D> }
+  : { readonly mutators: ServerMutatorsOf<D> });

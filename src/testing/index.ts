@@ -1,0 +1,8 @@
+/** A room in memory for an app's own tests: see `createTestRoom`. */
+export { createTestRoom, type TestRoom } from "./test-room.ts";
+export type { TestConnectOptions, TestRecords, TestRoomOptions } from "./test-room-options.ts";
+export type { TestCall } from "./call-log.ts";
+export type { TestClock } from "./clock.ts";
+export type { TestClient } from "./guest.ts";
+export type { RecordDifference, TestPrediction } from "./mutator-check.ts";
+export type { TestNetwork } from "./network.ts";
