@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { newTestRoom } from "../room/rooms.ts";
-import { enter, expectAgreement, outcomeOf, until } from "./enter.ts";
+import { outcomeOf } from "./enter.ts";
+import { expectAgreement, MemoryRoom } from "./memory-room.ts";
 import { joined, turn } from "./scripted-room.ts";
 
 describe("pending calls", () => {
@@ -71,18 +71,17 @@ describe("a prediction that a rebase rejects", () => {
   });
 
   test("may be a direct edit of a record that somebody has deleted", async () => {
-    const at = newTestRoom();
-    const one = await enter(at);
-    const other = await enter(at);
-    await one.room.transact((tx) => tx.shapes.put("s1", { x: 1, y: 1 })).committed;
-    await until(() => other.room.rev === 1);
-    one.link.hold("up");
+    const at = new MemoryRoom();
+    const [one, other] = [await at.enter(), await at.enter()];
+    one.room.transact((tx) => tx.shapes.put("s1", { x: 1, y: 1 }));
+    await at.settle();
+    one.network.hold("up");
     const call = one.room.transact((tx) => tx.shapes.patch("s1", { x: 9 }));
-    await other.room.transact((tx) => tx.shapes.delete("s1")).committed;
-    await until(() => one.room.rev === 2);
+    other.room.transact((tx) => tx.shapes.delete("s1"));
+    await at.settle();
     expect(one.room.state.shapes.has("s1")).toBe(false);
-    expect(one.room.pending).toBe(1);
-    one.link.release("up");
+    expect([one.room.rev, one.room.pending]).toEqual([2, 1]);
+    one.network.release();
     expect(await outcomeOf(call)).toBe("not-found");
     expect(await expectAgreement(at, one, other)).toEqual({});
   });
@@ -118,56 +117,51 @@ test("a mutator that throws in a rebase loses its own prediction and nothing els
 
 describe("two clients", () => {
   test("who change different fields of a record at the same time both have their way", async () => {
-    const at = newTestRoom();
-    const one = await enter(at);
-    const other = await enter(at);
-    await one.room.transact((tx) => tx.shapes.put("s1", { x: 0, y: 0 })).committed;
-    await until(() => other.room.rev === 1);
-    one.link.hold("up");
-    other.link.hold("up");
+    const at = new MemoryRoom();
+    const [one, other] = [await at.enter(), await at.enter()];
+    one.room.transact((tx) => tx.shapes.put("s1", { x: 0, y: 0 }));
+    await at.settle();
     one.room.transact((tx) => tx.shapes.patch("s1", { x: 7 }));
     other.room.transact((tx) => tx.shapes.patch("s1", { y: 8, color: "red" }));
-    one.link.release("up");
-    other.link.release("up");
     expect(await expectAgreement(at, one, other)).toEqual({ shapes: { s1: { x: 7, y: 8, color: "red" } } });
   });
 
   test("who change the same field see the one that came last to the room, on both sides", async () => {
-    const at = newTestRoom();
-    const one = await enter(at);
-    const other = await enter(at);
-    await one.room.transact((tx) => tx.shapes.put("s1", { x: 0, y: 0 })).committed;
-    await until(() => other.room.rev === 1);
-    one.link.hold("up");
+    const at = new MemoryRoom();
+    const [one, other] = [await at.enter(), await at.enter()];
+    one.room.transact((tx) => tx.shapes.put("s1", { x: 0, y: 0 }));
+    await at.settle();
+    one.network.hold("up");
     one.room.transact((tx) => tx.shapes.patch("s1", { x: 1 }));
-    await other.room.transact((tx) => tx.shapes.patch("s1", { x: 2 })).committed;
-    await until(() => one.room.rev === 2);
-    expect(one.room.state.shapes.get("s1")?.x).toBe(1); // its own edit is newer, as far as it knows
-    one.link.release("up");
+    other.room.transact((tx) => tx.shapes.patch("s1", { x: 2 }));
+    await at.settle();
+    expect([one.room.rev, one.room.state.shapes.get("s1")?.x]).toEqual([2, 1]); // its own edit is newer, as far as it knows
+    one.network.release();
     expect(await expectAgreement(at, one, other)).toEqual({ shapes: { s1: { x: 1, y: 0 } } });
   });
 
   test("who both count up lose nothing", async () => {
-    const at = newTestRoom();
-    const clients = [await enter(at), await enter(at), await enter(at)];
+    const at = new MemoryRoom();
+    const clients = [await at.enter(), await at.enter(), await at.enter()];
     for (let round = 0; round < 20; round++) {
       for (const { room } of clients) room.mutate.addUp({ id: "c1", by: 1 });
-      await clients[round % 3]?.room.mutate.addUp({ id: "c1", by: 1 }).committed;
+      clients[round % 3]?.room.mutate.addUp({ id: "c1", by: 1 });
+      await at.server.clock.advance(round); // some of it has arrived, and some not
     }
     expect(await expectAgreement(at, ...clients)).toEqual({ shapes: { c1: { x: 80, y: 0 } } });
   });
 
   test("of whom one saw the other's change too late are told of a conflict", async () => {
-    const at = newTestRoom();
-    const one = await enter(at);
-    const other = await enter(at);
-    await one.room.mutate.addTask({ id: "t1", title: "x" }).committed;
-    await until(() => other.room.rev === 1);
-    one.link.hold("up");
+    const at = new MemoryRoom();
+    const [one, other] = [await at.enter(), await at.enter()];
+    one.room.mutate.addTask({ id: "t1", title: "x" });
+    await at.settle();
+    one.network.hold("up");
     const late = one.room.mutate.claim({ id: "t1" });
     expect(await outcomeOf(other.room.mutate.claim({ id: "t1" }))).toBe(2);
-    await until(() => one.room.rev === 2);
-    one.link.release("up");
+    await at.settle();
+    expect(one.room.rev).toBe(2);
+    one.network.release();
     expect(await outcomeOf(late)).toBe("conflict");
     expect(one.room.state.tasks.get("t1")?.assignee).toBe(other.room.self.actor);
   });
