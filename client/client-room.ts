@@ -54,6 +54,8 @@ export class ClientRoom {
   readonly state: { readonly [collection: string]: RecordsReader };
   readonly mutate: { readonly [name: string]: (payload: unknown) => Call };
   readonly presence = { update: (fields: object) => this.#updatePresence(fields) };
+  /** For bindings to UI libraries, whose selectors are other functions in every render. */
+  readonly subscriptions: Subscriptions;
   readonly #definition: AnyRoomDefinition;
   readonly #runtime: Runtime;
   readonly #actor: string;
@@ -62,12 +64,12 @@ export class ClientRoom {
   readonly #queue: PendingQueue;
   readonly #pendingRecords: PendingRecords;
   readonly #peers: Peers;
-  readonly #subscriptions: Subscriptions;
   readonly #observers = new Map<string, Listeners<[readonly ObserverChange[]]>>();
   readonly #othersListeners = new Listeners<[readonly AnyPeer[]]>();
   readonly #eventListeners = new Map<string, Listeners<[Json, Sender]>>();
   readonly #listeners = {
     status: new Listeners<[Status]>(),
+    self: new Listeners<[]>(),
     pending: new Listeners<[number]>(),
     reject: new Listeners<[RejectedError]>(),
     error: new Listeners<[RoomError]>(),
@@ -90,7 +92,7 @@ export class ClientRoom {
     this.#actor = actor;
     this.#self = Object.freeze({ actor, user: null, presence: first ?? {} });
     this.#replica = new Replica(definition, { actor, user: null, role: "writer" }, () => {
-      return this.#observers.size > 0 || !this.#subscriptions.isEmpty;
+      return this.#observers.size > 0 || !this.subscriptions.isEmpty;
     });
     this.#queue = new PendingQueue({ ...clientLimits, ...limits }, saved, {
       resolve() {},
@@ -102,7 +104,7 @@ export class ClientRoom {
       return [name, new RecordsReader(() => this.#replica.view, name)] as const;
     });
     this.state = Object.freeze(Object.fromEntries(readers));
-    this.#subscriptions = new Subscriptions(this.state);
+    this.subscriptions = new Subscriptions(this.state);
     const calls = Object.keys(definition.mutators).map((type) => {
       return [type, (payload: unknown) => this.#call(type, payload)] as const;
     });
@@ -127,6 +129,10 @@ export class ClientRoom {
 
   get status(): Status {
     return this.#sync.status;
+  }
+
+  get isReady(): boolean {
+    return this.#replica.isReady;
   }
 
   get rev(): number {
@@ -184,7 +190,7 @@ export class ClientRoom {
     selector: (state: SelectorState) => unknown,
     listener: (now: unknown, before: unknown) => void,
   ): Unsubscribe {
-    return this.#subscriptions.add(selector, listener);
+    return this.subscriptions.add(selector, listener);
   }
 
   observe(collection: string, listener: (changes: readonly ObserverChange[]) => void): Unsubscribe {
@@ -299,8 +305,8 @@ export class ClientRoom {
   // ── from the room ──────────────────────────────────────────────────────────────────────────────────────────
 
   #welcomed({ user, role }: Welcome): void {
-    if (!equalJson(this.#self.user, user)) this.#self = Object.freeze({ ...this.#self, user });
     this.#replica.identify({ actor: this.#actor, user, role });
+    this.#tellSelf({ ...this.#self, user });
   }
 
   #advanced(changes: ViewChanges, told: readonly (() => void)[]): void {
@@ -311,6 +317,7 @@ export class ClientRoom {
   }
 
   #tellChanges(changes: ViewChanges): void {
+    if (changes.size > 0) this.subscriptions.version += 1;
     for (const [collection, records] of changes) this.state[collection]?.forget(changesMembership(records));
     this.#untold.push(changes);
     if (this.#untold.length > 1) return; // a listener has made them: their turn comes when all know of the first
@@ -320,9 +327,16 @@ export class ClientRoom {
         if (observers !== undefined)
           observers.tell(Array.from(records, ([id, change]) => ({ id, ...change })));
       }
-      this.#subscriptions.notify(next);
+      this.subscriptions.notify(next);
     }
     this.#untold.length = 0;
+  }
+
+  #tellSelf(self: AnyPeer): void {
+    const { user, presence } = this.#self;
+    if (equalJson(user, self.user) && equalJson(presence, self.presence)) return;
+    this.#self = Object.freeze(self);
+    this.#listeners.self.tell();
   }
 
   #tellPending(): void {
@@ -358,8 +372,8 @@ export class ClientRoom {
 
   #updatePresence(fields: object): void {
     const presence = presenceAs(this.#definition, { ...(this.#self.presence as object), ...fields });
-    if (!equalJson(this.#self.presence, presence)) this.#self = Object.freeze({ ...this.#self, presence });
     this.#sync.outbox.setPresence(presence);
+    this.#tellSelf({ ...this.#self, presence });
   }
 }
 

@@ -51,6 +51,8 @@ export interface RecordChange<R> {
 /** What `room.on` can be told of. */
 export interface RoomEvents {
   status: (status: Status) => void;
+  /** `room.self` is another: the room has said who this is, or the presence was updated. */
+  self: () => void;
   /** The number of calls that wait for their answer has changed. */
   pending: (count: number) => void;
   /** A call was refused and what it did is undone. Logged when nobody listens. */
@@ -67,6 +69,8 @@ export type Unsubscribe = () => void;
 export interface Room<D extends AnyRoomDefinition> {
   /** Resolves when there is a state to show; rejects when the room refuses this client for good. */
   readonly ready: Promise<void>;
+  /** Whether there is a state to show. */
+  readonly isReady: boolean;
   /** The view: the server's state and this client's own calls on top. */
   readonly state: StateOf<D>;
   readonly status: Status;

@@ -6,15 +6,7 @@ import { changesMembership, type ViewChanges } from "./replica.ts";
 /** The state as a selector reads it. */
 export type SelectorState = { readonly [collection: string]: RecordsReader | TrackedReader };
 
-/** A selector, what it read when it last ran, and what it answered. */
-interface Subscription {
-  readonly selector: (state: SelectorState) => unknown;
-  readonly listener: (selection: unknown, previous: unknown) => void;
-  readonly state: SelectorState;
-  reads: Set<string>;
-  selection: unknown;
-  isOver: boolean;
-}
+type Selector = (state: SelectorState) => unknown;
 
 /** What a selector can read of a collection, beside single records (`=` and the id): all of them, or which there are. */
 const all = "*";
@@ -25,13 +17,21 @@ const ids = "#";
  * changed, so that many selectors of one record each cost work in proportion to the change.
  */
 export class Subscriptions {
-  readonly #readers: { readonly [collection: string]: RecordsReader };
-  /** What was read → who read it. */
-  readonly #byRead = new Map<string, Set<Subscription>>();
-  #running: Subscription | undefined;
+  /** Another number whenever the view is another. */
+  version = 0;
+  readonly #state: SelectorState;
+  /** What was read → who wants to know of changes to it. */
+  readonly #byRead: WatchesByRead = new Map();
+  /** Of the selector that runs now. */
+  #reads: Set<string> | undefined;
 
   constructor(readers: { readonly [collection: string]: RecordsReader }) {
-    this.#readers = readers;
+    const state: Record<string, TrackedReader> = {};
+    for (const [name, reader] of Object.entries(readers)) {
+      // A read outside of a selector is nobody's.
+      state[name] = new TrackedReader(reader, (what) => this.#reads?.add(readKey(name, what)));
+    }
+    this.#state = state;
   }
 
   /** Whether nothing is read by any. */
@@ -40,48 +40,63 @@ export class Subscriptions {
   }
 
   /** Answers how to unsubscribe. Throws what the selector throws. */
-  add(selector: Subscription["selector"], listener: Subscription["listener"]): () => void {
-    const subscription: Subscription = {
-      selector,
-      listener,
-      state: this.#trackedState(),
-      reads: new Set(),
-      selection: undefined,
-      isOver: false,
+  add(selector: Selector, listener: (selection: unknown, previous: unknown) => void): () => void {
+    let selection: unknown;
+    const select = () => {
+      const reads = new Set<string>();
+      try {
+        return this.run(selector, reads);
+      } finally {
+        watch.follow(reads);
+      }
     };
-    const end = () => {
-      subscription.isOver = true;
-      this.#forgetReads(subscription);
-    };
+    const watch = this.watch(() => {
+      const previous = selection;
+      selection = select();
+      if (!equalShallow(previous, selection)) listener(selection, previous);
+    });
     try {
-      subscription.selection = this.#select(subscription);
+      selection = select();
     } catch (error) {
-      end();
+      watch.end();
       throw error;
     }
-    return end;
+    return () => watch.end();
   }
 
-  /** Runs the selectors that read something of `changes`, and tells those whose selection is another. */
+  /** Runs a selector. What it reads is added to `reads`, also when it throws. */
+  run(selector: Selector, reads: Set<string>): unknown {
+    const outer = this.#reads;
+    this.#reads = reads;
+    try {
+      return selector(this.#state);
+    } finally {
+      this.#reads = outer;
+    }
+  }
+
+  /** Calls `told` whenever something of what it then follows has changed; first it follows nothing. */
+  watch(told: () => void): Watch {
+    return new Watch(this.#byRead, told);
+  }
+
+  /** Tells those who follow something of `changes`. */
   notify(changes: ViewChanges): void {
-    for (const subscription of this.#affectedBy(changes)) {
-      // A listener before this one may have ended it.
-      if (subscription.isOver) continue;
+    for (const watch of this.#affectedBy(changes)) {
+      // One that was told before it may have ended it.
+      if (watch.isOver) continue;
       try {
-        const previous = subscription.selection;
-        subscription.selection = this.#select(subscription);
-        if (!equalShallow(previous, subscription.selection))
-          subscription.listener(subscription.selection, previous);
+        watch.told();
       } catch (error) {
         reportThrown(error);
       }
     }
   }
 
-  #affectedBy(changes: ViewChanges): Set<Subscription> {
-    const affected = new Set<Subscription>();
+  #affectedBy(changes: ViewChanges): Set<Watch> {
+    const affected = new Set<Watch>();
     const add = (read: string) => {
-      for (const subscription of this.#byRead.get(read) ?? []) affected.add(subscription);
+      for (const watch of this.#byRead.get(read) ?? []) affected.add(watch);
     };
     for (const [collection, records] of changes) {
       add(readKey(collection, all));
@@ -90,43 +105,45 @@ export class Subscriptions {
     }
     return affected;
   }
+}
 
-  #select(subscription: Subscription): unknown {
-    this.#forgetReads(subscription);
-    const outer = this.#running;
-    this.#running = subscription;
-    try {
-      return subscription.selector(subscription.state);
-    } finally {
-      this.#running = outer;
-    }
+type WatchesByRead = Map<string, Set<Watch>>;
+
+/** Somebody who has read something, and wants to know when that is another. */
+export class Watch {
+  readonly told: () => void;
+  isOver = false;
+  readonly #byRead: WatchesByRead;
+  #reads: ReadonlySet<string> = new Set();
+
+  constructor(byRead: WatchesByRead, told: () => void) {
+    this.#byRead = byRead;
+    this.told = told;
   }
 
-  #trackedState(): SelectorState {
-    const state: Record<string, TrackedReader> = {};
-    for (const [name, reader] of Object.entries(this.#readers)) {
-      state[name] = new TrackedReader(reader, (what) => this.#track(readKey(name, what)));
+  /** From now on it is told of changes to these reads, as `Subscriptions.run` names them, and to no others. */
+  follow(reads: ReadonlySet<string>): void {
+    if (this.isOver) return;
+    for (const read of this.#reads) {
+      if (!reads.has(read)) this.#forget(read);
     }
-    return state;
+    for (const read of reads) {
+      let watches = this.#byRead.get(read);
+      if (watches === undefined) this.#byRead.set(read, (watches = new Set()));
+      watches.add(this);
+    }
+    this.#reads = reads;
   }
 
-  /** Notes a read of the selector that runs now; a read outside of one is nobody's. */
-  #track(read: string): void {
-    const subscription = this.#running;
-    if (subscription === undefined || subscription.reads.has(read)) return;
-    subscription.reads.add(read);
-    let readers = this.#byRead.get(read);
-    if (readers === undefined) this.#byRead.set(read, (readers = new Set()));
-    readers.add(subscription);
+  end(): void {
+    this.follow(new Set());
+    this.isOver = true;
   }
 
-  #forgetReads(subscription: Subscription): void {
-    for (const read of subscription.reads) {
-      const readers = this.#byRead.get(read);
-      readers?.delete(subscription);
-      if (readers?.size === 0) this.#byRead.delete(read);
-    }
-    subscription.reads = new Set();
+  #forget(read: string): void {
+    const watches = this.#byRead.get(read);
+    watches?.delete(this);
+    if (watches?.size === 0) this.#byRead.delete(read);
   }
 }
 

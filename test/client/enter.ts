@@ -3,7 +3,10 @@ import { connect, type ConnectOptions, type Room, type Transport } from "../../c
 import type { Collections } from "../room/client-copy.ts";
 import type { AnyRoom } from "../room/rooms.ts";
 import { testBoard, type TestBoard } from "../room/test-board.ts";
+import { leave } from "./leave.ts";
 import { Link } from "./worker-transport.ts";
+
+export { leave };
 
 /** A client of a real room, and the way to it. */
 export interface Entered {
@@ -30,12 +33,6 @@ export function approach(
     expect({ errors }).toEqual({ errors: [] });
   });
   return { room, link, errors };
-}
-
-/** Closes a room at the end of a test, whatever still waits in it. */
-export function leave(room: { on(kind: "reject", listener: () => void): unknown; close(): void }): void {
-  room.on("reject", () => {});
-  room.close();
 }
 
 /** Connects, and answers when there is a state and everybody who is there is known. */

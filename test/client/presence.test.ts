@@ -161,6 +161,20 @@ describe("self", () => {
     expect(room.self).not.toBe(self);
     expect(room.self.user?.name).toBe("Ada L.");
   });
+
+  test("is told of whenever it is another, and only then", async () => {
+    const { room, server } = scripted({ presence: { x: 1, y: 1 } });
+    const told: unknown[] = [];
+    room.on("self", () => told.push([room.self.user?.name, room.self.presence.x]));
+    (await server.attempt(1)).greet({ user: { id: "u1", name: "Ada" } });
+    server.newest.welcome({ user: { id: "u1", name: "Ada" } });
+    room.presence.update({ x: 1 });
+    room.presence.update({ x: 2 });
+    expect(told).toEqual([
+      ["Ada", 1],
+      ["Ada", 2],
+    ]);
+  });
 });
 
 describe("events", () => {

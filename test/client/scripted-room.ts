@@ -17,7 +17,7 @@ import { nameTable } from "../../src/protocol/names.ts";
 import { pingText } from "../../src/protocol/version.ts";
 import { finishTurn } from "../../src/testing/timeline.ts";
 import { clientBoard, type ClientBoard } from "./client-board.ts";
-import { leave } from "./enter.ts";
+import { leave } from "./leave.ts";
 import {
   Speaker,
   type SpokenFrame,
