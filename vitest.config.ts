@@ -1,5 +1,7 @@
+import { fileURLToPath } from "node:url";
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
+import { guideCode } from "./test/docs/guide-code.ts";
 
 // Miniflare would otherwise ask the network for a `request.cf` at each start.
 process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
@@ -12,7 +14,12 @@ const nodeTests = [
   "test/schema/declarations.test.ts",
   "test/docs/**/*.test.ts",
 ];
+const domTests = ["test/react/**/*.test.{ts,tsx}"];
 const e2eTests = ["test/e2e/**/*.test.ts"];
+
+function source(path: string): string {
+  return fileURLToPath(new URL(path, import.meta.url));
+}
 
 export default defineConfig({
   test: {
@@ -33,6 +40,24 @@ export default defineConfig({
           name: "node",
           include: nodeTests,
           exclude: e2eTests,
+          testTimeout: 30_000,
+        },
+      },
+      {
+        // Components in a DOM, against rooms that the tests play.
+        plugins: [guideCode()],
+        resolve: {
+          alias: [
+            { find: "cloudflare:test", replacement: source("test/react/workerd.ts") },
+            { find: /^deltaroom$/, replacement: source("src/index.ts") },
+            { find: "deltaroom/client", replacement: source("client/index.ts") },
+            { find: "deltaroom/react", replacement: source("client/react/index.ts") },
+          ],
+        },
+        test: {
+          name: "dom",
+          environment: "happy-dom",
+          include: domTests,
           testTimeout: 30_000,
         },
       },

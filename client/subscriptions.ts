@@ -193,7 +193,7 @@ class TrackedReader {
 }
 
 /** The same value, or arrays or plain objects whose members are. */
-function equalShallow(a: unknown, b: unknown): boolean {
+export function equalShallow(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
   if (Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return false;

@@ -16,11 +16,12 @@ function compile(name: string, files: Files, types: readonly string[] = []): str
   const app = join(folder, name.replaceAll(/\W/g, "-"));
   mkdirSync(app);
   for (const [file, text] of files)
-    if (file.endsWith(".ts")) writeFileSync(join(app, file), `${text}\nexport {};\n`);
+    if (/\.tsx?$/.test(file)) writeFileSync(join(app, file), `${text}\nexport {};\n`);
   const compilerOptions = {
     target: "ES2024",
     module: "ESNext",
     moduleResolution: "bundler",
+    jsx: "react-jsx",
     strict: true,
     noEmit: true,
     skipLibCheck: true,
@@ -30,10 +31,9 @@ function compile(name: string, files: Files, types: readonly string[] = []): str
       deltaroom: [join(repo, "src/index.ts")],
       "deltaroom/server": [join(repo, "src/server.ts")],
       "deltaroom/client": [join(repo, "client/index.ts")],
-      "deltaroom/testing": [join(repo, "src/testing/index.ts")],
     },
   };
-  writeFileSync(join(app, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }));
+  writeFileSync(join(app, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts", "*.tsx"] }));
   const { stdout } = spawnSync(join(repo, "node_modules/.bin/tsc"), ["-p", app], { encoding: "utf8" });
   return stdout;
 }
@@ -43,6 +43,7 @@ describe.each([
   { page: "docs/GUIDE.md", stages: 1 },
   { page: "docs/guide/pending.md", stages: 1 },
   { page: "docs/guide/testing.md", stages: 1, types: ["node"] },
+  { page: "docs/guide/react.md", stages: 1 },
 ])("the code of $page", ({ page, stages, types }) => {
   const found = stagesOf(page);
 

@@ -1,0 +1,138 @@
+import {
+  createContext,
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useSyncExternalStore,
+  type ReactElement,
+} from "react";
+import type {
+  AnyRoomDefinition,
+  EventNamesOf,
+  EventPayloadOf,
+  PresenceOf,
+  StateOf,
+} from "../../src/schema/definition.ts";
+import type { Status } from "../connection.ts";
+import type { EventSender, Peer, Room } from "../room.ts";
+import { createProvider, type Found, type RoomProviderProps } from "./provider.tsx";
+import { useSelection } from "./selection.ts";
+import { sourcesOf } from "./sources.ts";
+
+/**
+ * A provider and the hooks of one kind of room. Each hook throws outside of the provider, answers the same object as
+ * long as nothing has changed, and renders its component again only when what it answers has.
+ */
+export interface RoomContext<D extends AnyRoomDefinition> {
+  /** Opens the room at `url`, and leaves it when it goes. Its children see only a room that has a state to show. */
+  readonly RoomProvider: (props: RoomProviderProps<D>) => ReactElement;
+  /** The room itself: `transact`, `broadcast`, `observe`, `reconnect`, … It is the same in every render. */
+  readonly useRoom: () => Room<D>;
+  /**
+   * What `selector` answers of the state. Selections compare shallowly; a selector runs in a render, and otherwise only
+   * when something that it read has changed. It may close over props.
+   */
+  readonly useRoomState: <S>(selector: (state: StateOf<D>) => S) => S;
+  /** `room.mutate`: the calls of the definition, by name. */
+  readonly useMutate: () => Room<D>["mutate"];
+  /** This client's presence, and how to change the fields of it that are named. */
+  readonly usePresence: () => readonly [
+    presence: PresenceOf<D>,
+    update: (fields: Partial<PresenceOf<D>>) => void,
+  ];
+  /** Everybody else, or what `selector` answers of them. */
+  readonly useOthers: {
+    (): readonly Peer<D>[];
+    <S>(selector: (others: readonly Peer<D>[]) => S): S;
+  };
+  /** This client as the others see it, or what `selector` answers of that. */
+  readonly useSelf: {
+    (): Peer<D>;
+    <S>(selector: (self: Peer<D>) => S): S;
+  };
+  readonly useStatus: () => Status;
+  /** How many calls wait for their answer; or, of one record, whether such a call has changed it. */
+  readonly usePending: {
+    (): number;
+    (collection: keyof D["collections"] & string, id: string): boolean;
+  };
+  /** Calls the `listener` of the last render when such an event comes. */
+  readonly useEvent: <E extends EventNamesOf<D>>(
+    event: E,
+    listener: (payload: EventPayloadOf<D, E>, from: EventSender<D>) => void,
+  ) => void;
+}
+
+/** Makes the provider and the hooks of `definition`, with its types. Call it once, outside of components. */
+export function createRoomContext<D extends AnyRoomDefinition>(definition: D): RoomContext<D> {
+  const FoundContext = createContext<Found<D> | undefined>(undefined);
+
+  function useFoundRoom(hook: string): Room<D> {
+    const found = useContext(FoundContext);
+    if (found === undefined)
+      throw new Error(`${hook} was called outside of its <RoomProvider>, or in its fallback`);
+    // A thrown promise is how React has always been told to wait; `use` came later.
+    if (found.room === undefined) throw found.settled;
+    return found.room;
+  }
+
+  function usePending(): number;
+  function usePending(collection: keyof D["collections"] & string, id: string): boolean;
+  function usePending(collection?: keyof D["collections"] & string, id = ""): number | boolean {
+    const room = useFoundRoom("usePending");
+    const subscribe = useCallback(
+      (told: () => void) => {
+        return collection === undefined ? room.on("pending", told) : room.onPending(collection, id, told);
+      },
+      [room, collection, id],
+    );
+    const read = () => (collection === undefined ? room.pending : room.isPending(collection, id));
+    return useSyncExternalStore(subscribe, read, read);
+  }
+
+  return {
+    RoomProvider: createProvider(definition, FoundContext),
+    useRoom: () => useFoundRoom("useRoom"),
+    useRoomState(selector) {
+      return useSelection(sourcesOf(useFoundRoom("useRoomState")).state, selector);
+    },
+    useMutate: () => useFoundRoom("useMutate").mutate,
+    usePresence() {
+      const room = useFoundRoom("usePresence");
+      const presence = useSelection(sourcesOf(room).self, presenceIn);
+      const update = useCallback((fields: Partial<PresenceOf<D>>) => room.presence.update(fields), [room]);
+      return useMemo(() => [presence, update], [presence, update]);
+    },
+    useOthers(selector: typeof itself<readonly Peer<D>[]> = itself) {
+      return useSelection(sourcesOf(useFoundRoom("useOthers")).others, selector);
+    },
+    useSelf(selector: typeof itself<Peer<D>> = itself) {
+      return useSelection(sourcesOf(useFoundRoom("useSelf")).self, selector);
+    },
+    useStatus() {
+      const room = useFoundRoom("useStatus");
+      const subscribe = useCallback((told: () => void) => room.on("status", told), [room]);
+      const read = () => room.status;
+      return useSyncExternalStore(subscribe, read, read);
+    },
+    usePending,
+    useEvent(event, listener) {
+      const room = useFoundRoom("useEvent");
+      const newest = useRef(listener);
+      useEffect(() => {
+        newest.current = listener;
+      });
+      useEffect(() => room.onEvent(event, (payload, from) => newest.current(payload, from)), [room, event]);
+    },
+  };
+}
+
+function itself<T>(value: T): T {
+  return value;
+}
+
+function presenceIn<D extends AnyRoomDefinition>({ presence }: Peer<D>): PresenceOf<D> {
+  return presence;
+}
