@@ -14,7 +14,7 @@ const nodeTests = [
   "test/schema/declarations.test.ts",
   "test/docs/**/*.test.ts",
 ];
-const domTests = ["test/react/**/*.test.{ts,tsx}"];
+const domTests = ["test/{frameworks,react}/**/*.test.{ts,tsx}"];
 const e2eTests = ["test/e2e/**/*.test.ts"];
 
 function source(path: string): string {
@@ -44,7 +44,7 @@ export default defineConfig({
         },
       },
       {
-        // Components in a DOM, against rooms that the tests play.
+        // Components of React and others in a DOM, against rooms that the tests play.
         plugins: [guideCode()],
         resolve: {
           alias: [
@@ -53,12 +53,15 @@ export default defineConfig({
             { find: "deltaroom/client", replacement: source("client/index.ts") },
             { find: "deltaroom/react", replacement: source("client/react/index.ts") },
           ],
+          conditions: ["browser"],
         },
         test: {
           name: "dom",
           environment: "happy-dom",
           include: domTests,
           testTimeout: 30_000,
+          // What they export to Node renders on a server, and never again.
+          server: { deps: { inline: ["solid-js", "svelte"] } },
         },
       },
       {

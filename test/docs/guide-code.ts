@@ -1,5 +1,6 @@
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { compile } from "svelte/compiler";
 import type { Plugin } from "vitest/config";
 import { stagesOf } from "./code-blocks.ts";
 
@@ -23,7 +24,9 @@ export function guideCode(): Plugin {
       return ["", ".ts", ".tsx"].map((ending) => path + ending).find((file) => codeOf(file) !== undefined);
     },
     load(id) {
-      return codeOf(id);
+      const code = codeOf(id);
+      if (code === undefined || !id.endsWith(".svelte")) return code;
+      return compile(code, { filename: id, generate: "client" }).js.code;
     },
   };
 }
