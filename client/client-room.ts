@@ -17,7 +17,7 @@ import { Peers, type AnyPeer } from "./peers.ts";
 import { PendingQueue, type SavedQueue, type Settle } from "./pending-queue.ts";
 import { PendingRecords } from "./pending-records.ts";
 import { reportThrown, warn, type Runtime } from "./platform.ts";
-import { changesMembership, Replica, type ViewChange, type ViewChanges } from "./replica.ts";
+import { Replica, type ViewChange, type ViewChanges } from "./replica.ts";
 import type { Call, CallStatus, RoomEvents, Unsubscribe } from "./room.ts";
 import { Subscriptions, type SelectorState } from "./subscriptions.ts";
 import { Sync, type Progress, type SyncOptions } from "./sync.ts";
@@ -318,7 +318,7 @@ export class ClientRoom {
 
   #tellChanges(changes: ViewChanges): void {
     if (changes.size > 0) this.subscriptions.version += 1;
-    for (const [collection, records] of changes) this.state[collection]?.forget(changesMembership(records));
+    for (const [collection, records] of changes) this.state[collection]?.forget(records);
     this.#untold.push(changes);
     if (this.#untold.length > 1) return; // a listener has made them: their turn comes when all know of the first
     for (const next of this.#untold) {

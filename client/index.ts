@@ -1,6 +1,7 @@
 export { connect, newId, type ConnectOptions } from "./connect.ts";
 export { RejectedError, RoomError, type RejectedOperation } from "./errors.ts";
 export type { ClientLimits } from "./limits.ts";
+export { orderBetween, ordersBetween } from "../src/core/order-between.ts";
 export type { Status } from "./connection.ts";
 export type {
   Call,

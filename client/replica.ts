@@ -18,15 +18,6 @@ export interface ViewChange {
   readonly after: Fields | undefined;
 }
 
-/** Whether a record has come or gone, so that the ids of its collection are others now. */
-export function changesMembership(records: ReadonlyMap<string, ViewChange>): boolean {
-  if (records.size === 0) return true;
-  for (const { before, after } of records.values()) {
-    if ((before === undefined) !== (after === undefined)) return true;
-  }
-  return false;
-}
-
 /** Collection → record id → what became of it. Where none is listed all are new, and nobody watches. */
 export type ViewChanges = Map<string, Map<string, ViewChange>>;
 

@@ -1,14 +1,17 @@
-import type { RecordsReader } from "../src/core/reader.ts";
+import { changesIds, type RecordsReader } from "../src/core/reader.ts";
 import type { Fields } from "../src/core/json.ts";
 import { reportThrown } from "./platform.ts";
-import { changesMembership, type ViewChanges } from "./replica.ts";
+import type { ViewChanges } from "./replica.ts";
 
 /** The state as a selector reads it. */
 export type SelectorState = { readonly [collection: string]: RecordsReader | TrackedReader };
 
 type Selector = (state: SelectorState) => unknown;
 
-/** What a selector can read of a collection, beside single records (`=` and the id): all of them, or which there are. */
+/**
+ * What a selector can read of a collection, beside single records (`=` and the id): all of them, or which there are, in an
+ * order perhaps (`#` and the field).
+ */
 const all = "*";
 const ids = "#";
 
@@ -19,6 +22,7 @@ const ids = "#";
 export class Subscriptions {
   /** Another number whenever the view is another. */
   version = 0;
+  readonly #readers: { readonly [collection: string]: RecordsReader };
   readonly #state: SelectorState;
   /** What was read → who wants to know of changes to it. */
   readonly #byRead: WatchesByRead = new Map();
@@ -26,6 +30,7 @@ export class Subscriptions {
   #reads: Set<string> | undefined;
 
   constructor(readers: { readonly [collection: string]: RecordsReader }) {
+    this.#readers = readers;
     const state: Record<string, TrackedReader> = {};
     for (const [name, reader] of Object.entries(readers)) {
       // A read outside of a selector is nobody's.
@@ -101,7 +106,9 @@ export class Subscriptions {
     for (const [collection, records] of changes) {
       add(readKey(collection, all));
       for (const id of records.keys()) add(readKey(collection, `=${id}`));
-      if (changesMembership(records)) add(readKey(collection, ids));
+      for (const by of this.#readers[collection]?.orders ?? []) {
+        if (changesIds(records, by)) add(readKey(collection, ids + (by ?? "")));
+      }
     }
     return affected;
   }
@@ -171,19 +178,19 @@ class TrackedReader {
     return this.#reader.has(id);
   }
 
-  ids(): readonly string[] {
-    this.#track(ids);
-    return this.#reader.ids();
+  ids(by?: string): readonly string[] {
+    this.#track(ids + (by ?? ""));
+    return this.#reader.ids(by);
   }
 
-  values(): readonly Fields[] {
+  values(by?: string): readonly Fields[] {
     this.#track(all);
-    return this.#reader.values();
+    return this.#reader.values(by);
   }
 
-  entries(): readonly (readonly [string, Fields])[] {
+  entries(by?: string): readonly (readonly [string, Fields])[] {
     this.#track(all);
-    return this.#reader.entries();
+    return this.#reader.entries(by);
   }
 
   get size(): number {

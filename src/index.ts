@@ -1,4 +1,5 @@
-/** What both sides of an app import: `defineRoom`, and the types of what it describes. */
+/** What both sides of an app import: `defineRoom`, the types of what it describes, and the keys of ordered lists. */
+export { orderBetween, ordersBetween } from "./core/order-between.ts";
 export { defineRoom, type RoomOptions } from "./schema/define-room.ts";
 export type * from "./schema/definition.ts";
 export type { DeepReadonly, Json, JsonObject, JsonPrimitive } from "./schema/json.ts";
@@ -14,6 +15,7 @@ export type {
   MutatorSchemas,
   ServerMutator,
 } from "./schema/mutator.ts";
+export { maxOrderKeyLength, orderKey, type OrderFieldsOf, type OrderKeySchema } from "./schema/order-key.ts";
 export { Rejection } from "./schema/rejection.ts";
 export type {
   AnyRecord,

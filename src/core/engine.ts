@@ -16,6 +16,7 @@ import { jsonBytes, type Fields } from "./json.ts";
 import type { Limits } from "./limits.ts";
 import { answerTo, ownerOf, type ClientMark } from "./marks.ts";
 import { rowBytes, type Memory } from "./memory.ts";
+import { allOrderFieldsOf, repairOrders, type OrderFields } from "./order-repair.ts";
 import { checkReceivedPayload } from "./received-payload.ts";
 import { rejectedOutcome } from "./rejected-outcome.ts";
 import { Transaction, type Tx, type Writes } from "./transaction.ts";
@@ -82,11 +83,13 @@ const roomActor = "room";
 export class Engine {
   readonly memory: Memory;
   readonly #options: EngineOptions;
+  readonly #orderFields: OrderFields;
   #batch: Batch | undefined;
 
   constructor(memory: Memory, options: EngineOptions) {
     this.memory = memory;
     this.#options = options;
+    this.#orderFields = allOrderFieldsOf(options.definition);
   }
 
   /** Whether something has been executed since the last flush. */
@@ -125,6 +128,7 @@ export class Engine {
     } finally {
       transaction.close();
     }
+    this.#repairOrders(transaction.writes);
     const bytes = operationBytes(transaction.writes);
     const excess = this.#excess(bytes);
     if (excess !== undefined) throw excess;
@@ -180,6 +184,7 @@ export class Engine {
     const { writes, broadcasts } = result;
     const refusal = this.#refusal(client, call, writes);
     if (refusal !== undefined) return rejectedOutcome(refusal);
+    this.#repairOrders(writes);
     const bytes = operationBytes(writes);
     const excess = this.#excess(bytes);
     if (excess !== undefined) return rejectedOutcome(excess);
@@ -204,13 +209,18 @@ export class Engine {
     const batch = this.#openBatch();
     const rev = ++memory.rev;
     for (const [collection, records] of writes) {
-      for (const [id, { change, record }] of records) {
+      for (const [id, { change, record, isRepair }] of records) {
         memory.state.set(collection, id, record);
-        memory.authorship.note(collection, id, rev, actor, record === undefined);
+        if (!isRepair) memory.authorship.note(collection, id, rev, actor, record === undefined);
         memory.pages.touch(collection, id, change.kind);
       }
     }
     batch.addOperation({ rev, type, payload, actor, user }, writes, bytes, broadcasts);
+  }
+
+  /** Behind `authorize`, which judges what the caller has asked for. */
+  #repairOrders(writes: Writes): void {
+    repairOrders(writes, this.memory.state, this.#orderFields, this.#options.limits);
   }
 
   #owesConfirmation({ answers, answerBytes }: ClientMark): boolean {

@@ -71,6 +71,10 @@ export interface Limits {
   readonly maxAllUnconfirmedBytes: number;
   /** Deleted records whose deletion `changedByOthers` still knows. */
   readonly maxTombstones: number;
+  /** Characters of an order key above which the room gives a record, and its neighbours, shorter ones. */
+  readonly longOrderKeyLength: number;
+  /** Records that get shorter order keys at once: each is a change that everybody is sent. */
+  readonly maxShortenedOrderKeys: number;
 }
 
 const KB = 1024;
@@ -108,4 +112,6 @@ export const defaultLimits: Limits = Object.freeze({
   maxUnconfirmedBytes: 1 * MB,
   maxAllUnconfirmedBytes: 16 * MB,
   maxTombstones: 1_024,
+  longOrderKeyLength: 48,
+  maxShortenedOrderKeys: 256,
 });

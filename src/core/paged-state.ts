@@ -26,9 +26,9 @@ export class PagedState extends State {
     return super.get(collection, id);
   }
 
-  override ids(collection: string): readonly string[] {
+  override order(collection: string, by?: string): readonly string[] {
     this.#unread.loadAll(collection);
-    return super.ids(collection);
+    return super.order(collection, by);
   }
 
   override collections(): Iterable<string> {

@@ -1,13 +1,29 @@
 import type { Fields } from "./json.ts";
+import { changesPlace, type OrderBy } from "./order.ts";
 import type { Source } from "./state.ts";
+
+/** What became of one record; undefined where there was or is none. */
+interface Replaced {
+  readonly before: Fields | undefined;
+  readonly after: Fields | undefined;
+}
+
+/** Whether the ids of a collection, sorted by its order field `by` or by nothing else, are others now. None listed: all are new. */
+export function changesIds(records: ReadonlyMap<string, Replaced>, by: OrderBy): boolean {
+  if (records.size === 0) return true;
+  for (const { before, after } of records.values()) if (changesPlace(before, after, by)) return true;
+  return false;
+}
 
 /** A collection as an app reads it. What its methods promise is documented at `CollectionReader` in `src/schema`. */
 export class RecordsReader {
+  /** What somebody has had the ids sorted by; undefined: by themselves. */
+  readonly orders = new Set<OrderBy>([undefined]);
   readonly #source: () => Source;
   readonly #name: string;
-  #ids: readonly string[] | undefined;
-  #values: readonly Fields[] | undefined;
-  #entries: readonly (readonly [string, Fields])[] | undefined;
+  readonly #ids: Sorted<string> = new Map();
+  readonly #values: Sorted<Fields> = new Map();
+  readonly #entries: Sorted<readonly [string, Fields]> = new Map();
 
   /** `source` is asked at every read, so that one reader can live as long as its room. */
   constructor(source: () => Source, name: string) {
@@ -23,28 +39,38 @@ export class RecordsReader {
     return this.get(id) !== undefined;
   }
 
-  ids(): readonly string[] {
-    return (this.#ids ??= this.#source().ids(this.#name));
+  ids(by?: string): readonly string[] {
+    this.orders.add(by);
+    return once(this.#ids, by, () => this.#source().ids(this.#name, by));
   }
 
-  values(): readonly Fields[] {
-    return (this.#values ??= Object.freeze(this.ids().map((id) => this.get(id) as Fields)));
+  values(by?: string): readonly Fields[] {
+    return once(this.#values, by, () => Object.freeze(this.ids(by).map((id) => this.get(id) as Fields)));
   }
 
-  entries(): readonly (readonly [string, Fields])[] {
-    return (this.#entries ??= Object.freeze(
-      this.ids().map((id) => Object.freeze([id, this.get(id) as Fields] as const)),
-    ));
+  entries(by?: string): readonly (readonly [string, Fields])[] {
+    return once(this.#entries, by, () =>
+      Object.freeze(this.ids(by).map((id) => Object.freeze([id, this.get(id) as Fields] as const))),
+    );
   }
 
   get size(): number {
     return this.ids().length;
   }
 
-  /** Records have changed: arrays handed out stand, new ones are made. `membership`: one came or went. */
-  forget(membership: boolean): void {
-    this.#values = undefined;
-    this.#entries = undefined;
-    if (membership) this.#ids = undefined;
+  /** Records have changed, all of them perhaps when none is listed: arrays handed out stand, new ones are made. */
+  forget(records: ReadonlyMap<string, Replaced>): void {
+    this.#values.clear();
+    this.#entries.clear();
+    for (const by of this.#ids.keys()) if (changesIds(records, by)) this.#ids.delete(by);
   }
+}
+
+/** By what they are sorted by. */
+type Sorted<T> = Map<OrderBy, readonly T[]>;
+
+function once<T>(known: Sorted<T>, by: OrderBy, make: () => readonly T[]): readonly T[] {
+  let list = known.get(by);
+  if (list === undefined) known.set(by, (list = make()));
+  return list;
 }

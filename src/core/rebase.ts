@@ -3,6 +3,7 @@ import type { Rejection } from "../schema/rejection.ts";
 import { runCall, type CallOptions } from "./call.ts";
 import { sectionOf } from "./changes.ts";
 import type { Fields } from "./json.ts";
+import type { OrderBy } from "./order.ts";
 import { mergeIds, type Source, type State } from "./state.ts";
 import type { Writes } from "./transaction.ts";
 
@@ -28,7 +29,7 @@ export class Overlay implements Source {
   readonly #base: State;
   readonly #options: Omit<CallOptions, "location" | "now">;
   readonly #records = new Map<string, Map<string, Fields | undefined>>();
-  readonly #sortedIds = new Map<string, readonly string[]>();
+  readonly #sortedIds = new Map<string, Map<OrderBy, readonly string[]>>();
 
   constructor(base: State, options: Omit<CallOptions, "location" | "now">) {
     this.#base = base;
@@ -40,11 +41,12 @@ export class Overlay implements Source {
     return records?.has(id) ? records.get(id) : this.#base.get(collection, id);
   }
 
-  ids(collection: string): readonly string[] {
+  ids(collection: string, by?: string): readonly string[] {
     const records = this.#records.get(collection);
-    if (records === undefined) return this.#base.ids(collection);
-    let ids = this.#sortedIds.get(collection);
-    if (ids === undefined) this.#sortedIds.set(collection, (ids = mergeIds(this.#base, collection, records)));
+    if (records === undefined) return this.#base.ids(collection, by);
+    const sorted = sectionOf(this.#sortedIds, collection);
+    let ids = sorted.get(by);
+    if (ids === undefined) sorted.set(by, (ids = mergeIds(this.#base, collection, records, by)));
     return ids;
   }
 

@@ -1,50 +1,70 @@
 import { applyChange, sectionOf, type Change, type Changes } from "./changes.ts";
 import { checksumDifference, checksumOf, type Checksums } from "./checksum.ts";
 import type { Fields } from "./json.ts";
+import { areMany, changesPlace, moveIds, sortIds, type OrderBy } from "./order.ts";
 
 /** Records by collection and id: what a transaction reads, on the server the state and on the client its view. */
 export interface Source {
   get(collection: string, id: string): Fields | undefined;
-  /** Sorted; the same array until a record comes or goes. */
-  ids(collection: string): readonly string[];
+  /** Sorted by id, or by the order field `by` and then by id; the same array until it would be another. */
+  ids(collection: string, by?: string): readonly string[];
 }
 
 /** Ids of `base` with `written` on top, where undefined stands for a deleted record. Sorted. */
 export function mergeIds(
   base: Source,
   collection: string,
-  written: Iterable<readonly [id: string, record: Fields | undefined]>,
+  written: ReadonlyMap<string, Fields | undefined>,
+  by?: string,
 ): readonly string[] {
-  const ids = base.ids(collection);
-  const gone = new Set<string>();
-  const added: string[] = [];
+  const moved = new Map<string, Fields | undefined>();
   for (const [id, record] of written) {
-    const based = base.get(collection, id) !== undefined;
-    if (record === undefined && based) gone.add(id);
-    if (record !== undefined && !based) added.push(id);
+    const before = base.get(collection, id);
+    if (changesPlace(before, record, by)) moved.set(id, before);
   }
-  if (gone.size === 0 && added.length === 0) return ids;
-  const kept = gone.size === 0 ? ids : ids.filter((id) => !gone.has(id));
-  return Object.freeze(added.length === 0 ? kept : [...kept, ...added].toSorted());
+  const ids = base.ids(collection, by);
+  if (moved.size === 0) return ids;
+  const recordOf = (id: string) => (written.has(id) ? written.get(id) : base.get(collection, id));
+  return Object.freeze(moveIds(ids, by, moved, recordOf));
+}
+
+/** A list that somebody has asked for. */
+interface Order {
+  /** Frozen when it was handed out: then it stands, and another is made of it when something moves. */
+  ids: readonly string[];
+  /** Records that have moved since, as they were. */
+  readonly moved: Map<string, Fields | undefined>;
 }
 
 /** The records of one room at one revision. */
 export class State implements Source {
   readonly #collections = new Map<string, Map<string, Fields>>();
   readonly #checksums = new Map<string, number>();
-  readonly #sortedIds = new Map<string, readonly string[]>();
+  readonly #orders = new Map<string, Map<OrderBy, Order>>();
 
   get(collection: string, id: string): Fields | undefined {
     return this.#collections.get(collection)?.get(id);
   }
 
-  ids(collection: string): readonly string[] {
-    let ids = this.#sortedIds.get(collection);
-    if (ids === undefined) {
-      ids = Object.freeze([...(this.#collections.get(collection)?.keys() ?? [])].toSorted());
-      this.#sortedIds.set(collection, ids);
+  ids(collection: string, by?: string): readonly string[] {
+    return Object.freeze(this.order(collection, by));
+  }
+
+  /** As `ids`, but the array may change with the state: for whoever looks at a few places of it, and now. */
+  order(collection: string, by?: string): readonly string[] {
+    const orders = sectionOf(this.#orders, collection);
+    const records = this.#collections.get(collection);
+    const recordOf = (id: string) => records?.get(id);
+    let order = orders.get(by);
+    if (order === undefined) {
+      order = { ids: sortIds([...(records?.keys() ?? [])], by, recordOf), moved: new Map() };
+      orders.set(by, order);
     }
-    return ids;
+    if (order.moved.size > 0) {
+      order.ids = moveIds(order.ids, by, order.moved, recordOf);
+      order.moved.clear();
+    }
+    return order.ids;
   }
 
   /** Names of the collections that hold a record or once did. */
@@ -63,8 +83,17 @@ export class State implements Source {
 
   /** Puts `record` in place, or takes the one there out when it is undefined. */
   set(collection: string, id: string, record: Fields | undefined): void {
-    this.#addToChecksum(collection, checksumDifference(collection, id, this.get(collection, id), record));
-    this.#place(collection, id, record);
+    const before = this.get(collection, id);
+    this.#addToChecksum(collection, checksumDifference(collection, id, before, record));
+    const orders = this.#orders.get(collection);
+    for (const [by, { ids, moved }] of orders ?? []) {
+      if (!changesPlace(before, record, by)) continue;
+      if (!moved.has(id)) moved.set(id, before);
+      if (areMany(moved.size, ids.length)) orders?.delete(by); // as it had better be sorted anew, if anybody still asks
+    }
+    const records = sectionOf(this.#collections, collection);
+    if (record === undefined) records.delete(id);
+    else records.set(id, record);
   }
 
   /** Puts records in place of which none is there yet. Where one is no record it throws, and has put none. */
@@ -80,7 +109,7 @@ export class State implements Source {
   ): void {
     const records = sectionOf(this.#collections, collection);
     for (const [id, record] of loaded) records.set(id, record);
-    this.#sortedIds.delete(collection);
+    this.#orders.delete(collection);
   }
 
   /** Takes checksums over from where the loaded records were stored. */
@@ -100,13 +129,5 @@ export class State implements Source {
 
   #addToChecksum(collection: string, difference: number): void {
     this.#checksums.set(collection, (this.checksum(collection) + difference) >>> 0);
-  }
-
-  #place(collection: string, id: string, record: Fields | undefined): void {
-    const records = sectionOf(this.#collections, collection);
-    const sizeBefore = records.size;
-    if (record === undefined) records.delete(id);
-    else records.set(id, record);
-    if (records.size !== sizeBefore) this.#sortedIds.delete(collection);
   }
 }

@@ -25,10 +25,12 @@ export interface TransactionOptions {
 }
 
 /** What a transaction has done to one record. */
-interface Write {
+export interface Write {
   readonly change: Change;
   /** The record as it is now; undefined for one that was deleted. */
   readonly record: Fields | undefined;
+  /** The room has done it, to keep an order: nobody has changed the record. */
+  readonly isRepair?: true;
 }
 
 /** Collection → record id → write, in the order in which the records were first touched. */
@@ -96,12 +98,12 @@ export class Transaction implements Source {
     return write === undefined ? this.#source.get(collection, id) : write.record;
   }
 
-  ids(collection: string): readonly string[] {
+  ids(collection: string, by?: string): readonly string[] {
     this.#assertOpen();
     const section = this.writes.get(collection);
-    if (section === undefined) return this.#source.ids(collection);
-    const written = Array.from(section, ([id, { record }]) => [id, record] as const);
-    return mergeIds(this.#source, collection, written);
+    if (section === undefined) return this.#source.ids(collection, by);
+    const written = new Map(Array.from(section, ([id, { record }]) => [id, record] as const));
+    return mergeIds(this.#source, collection, written, by);
   }
 
   write(collection: string, id: string, change: Change, record: Fields | undefined): void {
@@ -135,16 +137,16 @@ export class CollectionTransaction {
     return this.get(id) !== undefined;
   }
 
-  ids(): readonly string[] {
-    return this.#transaction.ids(this.#name);
+  ids(by?: string): readonly string[] {
+    return this.#transaction.ids(this.#name, by);
   }
 
-  values(): readonly Fields[] {
-    return this.ids().map((id) => this.get(id) as Fields);
+  values(by?: string): readonly Fields[] {
+    return this.ids(by).map((id) => this.get(id) as Fields);
   }
 
-  entries(): readonly (readonly [string, Fields])[] {
-    return this.ids().map((id) => [id, this.get(id) as Fields] as const);
+  entries(by?: string): readonly (readonly [string, Fields])[] {
+    return this.ids(by).map((id) => [id, this.get(id) as Fields] as const);
   }
 
   get size(): number {

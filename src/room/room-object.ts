@@ -48,7 +48,7 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
       onJoin: (client: Client) => this.onJoin(client),
       onLeave: (client: Client) => this.onLeave(client),
       onFlush: () => {
-        for (const [, reader] of this.#readers) reader.forget(true);
+        for (const [, reader] of this.#readers) reader.forget(new Map());
       },
       onCommit: (operation: Operation) => this.onCommit(operation),
     };

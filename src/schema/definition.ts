@@ -1,5 +1,6 @@
 import type { $ZodType, input, output } from "zod/v4/core";
 import type { DeepReadonly } from "./json.ts";
+import type { OrderFieldsOf } from "./order-key.ts";
 import type { EventSchemas, MutatorContext, MutatorResult, MutatorSchemas } from "./mutator.ts";
 import type {
   CollectionReader,
@@ -59,7 +60,10 @@ export type RecordInputOf<
 
 /** The whole state, read. */
 export type StateOf<D extends AnyRoomDefinition> = {
-  readonly [C in keyof D["collections"]]: CollectionReader<RecordOf<D, C>>;
+  readonly [C in keyof D["collections"]]: CollectionReader<
+    RecordOf<D, C>,
+    OrderFieldsOf<D["collections"][C]>
+  >;
 };
 
 /** What a mutator is given as `tx`: every collection, read and written. */
@@ -68,8 +72,8 @@ export type TxOf<D extends AnyRoomDefinition> = TxOfCollections<D["collections"]
 /** What `room.transact` is given on the client: collections in `direct` are written, all others only read. */
 export type DirectTxOf<D extends AnyRoomDefinition> = {
   readonly [C in keyof D["collections"]]: C extends D["direct"][number]
-    ? CollectionWriter<RecordInputOf<D, C>, RecordOf<D, C>>
-    : CollectionReader<RecordOf<D, C>>;
+    ? CollectionWriter<RecordInputOf<D, C>, RecordOf<D, C>, OrderFieldsOf<D["collections"][C]>>
+    : CollectionReader<RecordOf<D, C>, OrderFieldsOf<D["collections"][C]>>;
 };
 
 /** A person, as everybody in the room sees it; `never` when the room declares no user, so `UserOf<D> | null` is null. */

@@ -1,5 +1,6 @@
 import type { $ZodObject, input, output } from "zod/v4/core";
 import type { DeepReadonly, Json } from "./json.ts";
+import type { OrderFieldsOf } from "./order-key.ts";
 
 /** The collections of a room: the schema of its records, by the name of the collection. */
 export interface CollectionSchemas {
@@ -11,18 +12,21 @@ export interface AnyRecord {
   readonly [field: string]: Json | undefined;
 }
 
-/** One collection, read. Records are frozen, and iteration is in order of id, the same on both sides. */
-export interface CollectionReader<R> {
+/**
+ * One collection, read. Records are frozen, and iteration is in order of id, or of the order field (`Order`) that is named:
+ * of its keys, of the id between two that are equal, and those without a key last. It is the same on both sides.
+ */
+export interface CollectionReader<R, Order extends string = never> {
   get(id: string): R | undefined;
   has(id: string): boolean;
-  ids(): readonly string[];
-  values(): readonly R[];
-  entries(): readonly (readonly [id: string, record: R])[];
+  ids(order?: Order): readonly string[];
+  values(order?: Order): readonly R[];
+  entries(order?: Order): readonly (readonly [id: string, record: R])[];
   readonly size: number;
 }
 
 /** One collection, read and written. `In` is what its schema accepts, `R` what a reader is given. */
-export interface CollectionWriter<In, R> extends CollectionReader<R> {
+export interface CollectionWriter<In, R, Order extends string = never> extends CollectionReader<R, Order> {
   /** Makes the record, or replaces it whole. */
   put(id: string, record: In): void;
   /** Replaces the fields named, each as a whole; `undefined` leaves a field alone. Rejects `not-found` when there is no such record. */
@@ -34,7 +38,7 @@ export interface CollectionWriter<In, R> extends CollectionReader<R> {
 }
 
 /** One collection as a mutator has it. */
-export interface CollectionTx<In, R> extends CollectionWriter<In, R> {
+export interface CollectionTx<In, R, Order extends string = never> extends CollectionWriter<In, R, Order> {
   /** Has somebody other than the caller changed the record after the revision that the caller saw? Always false in a prediction. */
   changedByOthers(id: string): boolean;
 }
@@ -53,7 +57,7 @@ export type RecordInputOfSchema<S extends $ZodObject> = DeepReadonly<input<S>>;
 
 /** What a mutator is given as `tx`: every collection, read and written. */
 export type TxOfCollections<C extends CollectionSchemas> = {
-  readonly [N in keyof C]: CollectionTx<RecordInputOfSchema<C[N]>, RecordOfSchema<C[N]>>;
+  readonly [N in keyof C]: CollectionTx<RecordInputOfSchema<C[N]>, RecordOfSchema<C[N]>, OrderFieldsOf<C[N]>>;
 };
 
 /** The `tx` of an unknown room, as the core hands it to a mutator. */

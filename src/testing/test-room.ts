@@ -219,7 +219,7 @@ export class TestRoom<D extends AnyRoomDefinition> {
   }
 
   #forgetReads(): void {
-    for (const reader of Object.values(this.#readers ?? {})) reader.forget(true);
+    for (const reader of Object.values(this.#readers ?? {})) reader.forget(new Map());
   }
 
   #report(error: unknown, what: string): void {

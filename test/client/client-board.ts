@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { defineRoom } from "../../src/index.ts";
+import { defineRoom, orderKey } from "../../src/index.ts";
 
 /** What the scripted tests need of a room: edits that count, that depend on others, that refuse and that throw. */
 export const clientBoard = defineRoom({
@@ -14,8 +14,9 @@ export const clientBoard = defineRoom({
     }),
     counters: z.object({ value: z.number() }),
     papers: z.object({ text: z.string(), layout: z.json().optional() }),
+    cards: z.object({ title: z.string(), place: orderKey() }),
   },
-  direct: ["shapes", "papers"],
+  direct: ["shapes", "papers", "cards"],
   presence: z.object({ x: z.number(), y: z.number(), note: z.string().optional() }),
   events: { wave: z.object({ text: z.string() }) },
   mutators: (mutator) => ({

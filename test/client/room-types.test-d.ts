@@ -1,5 +1,6 @@
-import { connect, type Room } from "../../client/index.ts";
+import { connect, orderBetween, ordersBetween, type Room } from "../../client/index.ts";
 import { remote, RoomObject, type RemoteStub } from "../../src/server.ts";
+import { testBoard } from "../room/test-board.ts";
 import { board } from "../schema/board.ts";
 
 // What a room answers and refuses is inferred from the definition alone. Checked by tsc; never run.
@@ -81,3 +82,19 @@ declare const stub: RemoteStub;
 void remote(stub, board).mutate.addTask({ id: "t", title: "T" }, { user: { id: "u", name: "U" } });
 // @ts-expect-error no such mutator
 void remote(stub, board).mutate.whatever({});
+
+const list = connect("/rooms/list", testBoard);
+const places: (string | undefined)[] = list.state.cards.values("place").map((card) => card.place);
+export const place: string = orderBetween(places[0], places[1] ?? null);
+export const three: string[] = ordersBetween(null, undefined, 3);
+list.subscribe(
+  (s) => s.cards.ids("place"),
+  ([first]) => first?.toUpperCase(),
+);
+list.transact((tx) => tx.cards.patch(tx.cards.ids("place")[0] ?? "", { place }));
+// @ts-expect-error a title is no order
+list.state.cards.ids("title");
+// @ts-expect-error tasks have no order
+list.state.tasks.entries("place");
+// @ts-expect-error a place is a text
+orderBetween(1, 2);

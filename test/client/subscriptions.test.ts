@@ -62,6 +62,47 @@ describe("subscribe", () => {
     expect(runs).toBe(1_002);
   });
 
+  test("runs a selector that reads a list in order when the order changes, and hands out the same array until then", async () => {
+    const cards = {
+      c1: { title: "", place: "a2" },
+      c2: { title: "", place: "a1" },
+      c3: { title: "", place: "a0" },
+    };
+    const { room, socket } = await joined({ records: { cards } });
+    const told: (readonly string[])[] = [];
+    let runs = 0;
+    room.subscribe(
+      (s) => {
+        runs += 1;
+        return s.cards.ids("place");
+      },
+      (ids) => told.push(ids),
+    );
+    const before = room.state.cards.ids("place");
+    expect(before).toEqual(["c3", "c2", "c1"]);
+    socket.delta(0, { cards: [["patch", "c2", { title: "new" }]] });
+    socket.delta(1, { shapes: [["put", "s1", { x: 1, y: 1 }]] });
+    expect([runs, room.state.cards.ids("place")]).toEqual([1, before]);
+    expect(room.state.cards.ids("place")).toBe(before);
+    expect(room.state.cards.values("place")).toBe(room.state.cards.values("place"));
+    socket.delta(2, { cards: [["patch", "c1", { place: "Zz" }]] });
+    room.transact((tx) => tx.cards.patch("c2", { place: "a4" }));
+    room.transact((tx) => tx.cards.delete("c3"));
+    socket.delta(3, { cards: [["put", "c4", { title: "", place: "a4" }]] });
+    expect(told).toEqual([
+      ["c1", "c3", "c2"],
+      ["c1", "c2"],
+      ["c1", "c2", "c4"],
+    ]);
+    expect(runs).toBe(5);
+    expect(before).toEqual(["c3", "c2", "c1"]);
+    expect(room.state.cards.entries("place").map(([id, { place }]) => id + place)).toEqual([
+      "c1Zz",
+      "c2a4",
+      "c4a4",
+    ]);
+  });
+
   test.each([
     ["one record", (s: any) => s.shapes.get("s1")?.x, { change: 1, other: 0, insert: 0 }],
     ["whether there is one", (s: any) => s.shapes.has("s9"), { change: 0, other: 0, insert: 1 }],

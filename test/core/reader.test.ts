@@ -31,7 +31,7 @@ describe("a reader", () => {
       [reader.ids(), reader.values(), reader.entries()].map((array, at) => array === before[at]),
     ).toEqual([true, true, true]);
     state.set("notes", "a", Object.freeze({ text: "new" }));
-    reader.forget(false);
+    reader.forget(new Map([["a", { before: {}, after: {} }]]));
     expect(reader.ids()).toBe(before[0]);
     expect(reader.values()).toEqual([{ text: "new" }]);
     expect(before[1]).toEqual([{ text: "a" }]);
@@ -42,7 +42,7 @@ describe("a reader", () => {
     const reader = new RecordsReader(() => state, "notes");
     expect(reader.ids()).toEqual(["a"]);
     state.set("notes", "b", Object.freeze({ text: "b" }));
-    reader.forget(true);
+    reader.forget(new Map());
     expect([reader.ids(), reader.size, reader.entries().length]).toEqual([["a", "b"], 2, 2]);
   });
 

@@ -45,6 +45,7 @@ describe.each([
   { page: "docs/guide/testing.md", stages: 1, types: ["node"] },
   { page: "docs/guide/react.md", stages: 1 },
   { page: "docs/guide/frameworks.md", stages: 1 },
+  { page: "docs/guide/lists.md", stages: 1 },
 ])("the code of $page", ({ page, stages, types }) => {
   const found = stagesOf(page);
 

@@ -9,6 +9,11 @@ import type { Json } from "../../src/schema/json.ts";
 const dayMs = 86_400_000;
 const edit = put("shapes", "s", { x: 1, y: 1 });
 const note = (id: string, chars: number) => put("notes", id, { text: "x".repeat(chars) });
+const card = (id: string, place: string) => put("cards", id, { title: "", place });
+const placesOf = (room: LoneRoom) =>
+  Object.fromEntries(
+    Object.entries(room.collections["cards"] ?? {}).map(([id, { place }]) => [id, place as string]),
+  );
 const textOf = (bytes: number) => "x".repeat(bytes);
 
 /** What the calls of one push came to, all flushed. */
@@ -506,6 +511,38 @@ const cases: { readonly [L in keyof Limits]: Case } = {
       expect(known()).toEqual([false, true, true]);
       room.evict();
       expect(known()).toEqual([false, true, true]);
+    },
+  ],
+  longOrderKeyLength: [
+    "a key of more characters is made anew where it is, and one of as many is not",
+    { longOrderKeyLength: 10 },
+    (room) => {
+      const alice = room.join("actor-alice");
+      const fits = `a0${"z".repeat(8)}`;
+      const long = `a0${"z".repeat(9)}`;
+      alice.push(card("a", fits), card("b", long), card("c", "a2"));
+      const { state } = room.room.read();
+      expect([state.get("cards", "a"), state.ids("cards", "place")]).toEqual([
+        { title: "", place: fits },
+        ["a", "b", "c"],
+      ]);
+      expect(placesOf(room)["b"]?.length).toBeLessThan(10);
+    },
+  ],
+  maxShortenedOrderKeys: [
+    "keys around a long one are made anew as well, but no more than that, and else it stays",
+    { longOrderKeyLength: 16, maxShortenedOrderKeys: 4 },
+    (room) => {
+      const alice = room.join("actor-alice");
+      const dense = (digit: string) => `a0${"z".repeat(13)}${digit}`; // of 16 characters, and nothing as short is between them
+      for (const digit of "ABCDEFGHIJ") alice.push(card(digit, dense(digit)));
+      const before = placesOf(room);
+      alice.push(card("long", `${dense("E")}V`));
+      expect(placesOf(room)).toEqual({ ...before, long: `${dense("E")}V` });
+      alice.push(card("same", dense("E"))); // where keys collide, they have to differ, however long they are
+      const { same, ...others } = placesOf(room);
+      expect(others).toEqual({ ...before, long: `${dense("E")}V` });
+      expect(same).not.toBe(others["E"]);
     },
   ],
 };

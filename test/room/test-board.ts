@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { defineRoom, Rejection } from "../../src/index.ts";
+import { defineRoom, orderKey, Rejection } from "../../src/index.ts";
 
 /** A room with one of everything, for the tests of the Durable Object and of the Worker. */
 export const testBoard = defineRoom({
@@ -9,8 +9,10 @@ export const testBoard = defineRoom({
     shapes: z.object({ x: z.number(), y: z.number(), color: z.string().optional() }),
     notes: z.object({ text: z.string(), tags: z.array(z.string()).optional() }),
     tasks: z.object({ title: z.string(), assignee: z.string().nullable() }),
+    /** A list. */
+    cards: z.object({ title: z.string(), place: orderKey() }),
   },
-  direct: ["shapes", "notes"],
+  direct: ["shapes", "notes", "cards"],
   presence: z.object({
     at: z.number().refine((at) => {
       if (at === 666) throw new Error("a schema's own bug");

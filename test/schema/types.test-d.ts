@@ -11,6 +11,7 @@ import {
   type Json,
   type MutatorContext,
   type MutatorNamesOf,
+  type OrderFieldsOf,
   type PayloadOf,
   type PresenceOf,
   type RecordOf,
@@ -19,6 +20,8 @@ import {
   type TxOf,
   type UserOf,
   defineRoom,
+  orderBetween,
+  orderKey,
 } from "../../src/index.ts";
 import { board } from "./board.ts";
 
@@ -405,3 +408,51 @@ defineRoom({
 defineRoom({ version: 1, collections, mutators: () => ({ bad: () => {} }) });
 // @ts-expect-error no such option
 defineRoom({ version: 1, collections, private: ["notes"] });
+
+// ---- ordered lists
+
+const lists = defineRoom({
+  version: 1,
+  collections: {
+    tasks: z.object({ title: z.string(), order: orderKey(), rank: z.optional(orderKey()) }),
+    cards: mini.object({ title: mini.string(), place: mini.nullable(orderKey()) }),
+    refined: z.object({ order: orderKey(), until: z.string() }).refine(({ until }) => until !== ""),
+    notes: z.object({ text: z.string() }),
+  },
+  direct: ["cards"],
+  mutators: (mutator) => ({
+    move: mutator(z.object({ id: z.string(), order: orderKey() }), (tx, { id, order }) => {
+      tx.tasks.patch(id, { order });
+      expectTypeOf(tx.tasks.values("rank").at(0)?.title).toEqualTypeOf<string | undefined>();
+      // @ts-expect-error not an order field
+      tx.tasks.ids("title");
+    }),
+  }),
+});
+type Lists = typeof lists;
+
+expectTypeOf<RecordOf<Lists, "tasks">>().toEqualTypeOf<{
+  readonly title: string;
+  readonly order: string;
+  readonly rank?: string | undefined;
+}>();
+expectTypeOf<OrderFieldsOf<Lists["collections"]["tasks"]>>().toEqualTypeOf<"order" | "rank">();
+expectTypeOf<OrderFieldsOf<Lists["collections"]["cards"]>>().toEqualTypeOf<"place">();
+expectTypeOf<OrderFieldsOf<Lists["collections"]["refined"]>>().toEqualTypeOf<"order">();
+expectTypeOf<OrderFieldsOf<Lists["collections"]["notes"]>>().toEqualTypeOf<never>();
+expectTypeOf<PayloadOf<Lists, "move">>().toEqualTypeOf<{ readonly id: string; readonly order: string }>();
+expectTypeOf(lists).toExtend<AnyRoomDefinition>();
+
+export function listsAreReadInOrder(state: StateOf<Lists>, direct: DirectTxOf<Lists>) {
+  expectTypeOf(state.tasks.ids("order")).toEqualTypeOf<readonly string[]>();
+  expectTypeOf(state.tasks.values("rank").at(0)?.order).toEqualTypeOf<string | undefined>();
+  expectTypeOf(state.cards.entries("place").at(0)?.[1].place).toEqualTypeOf<string | null | undefined>();
+  direct.cards.put("c1", { title: "", place: orderBetween(direct.cards.values("place").at(-1)?.place) });
+  state.tasks.ids();
+  // @ts-expect-error not an order field
+  state.tasks.ids("title");
+  // @ts-expect-error no such field
+  state.tasks.values("nope");
+  // @ts-expect-error a collection without order fields has its ids alone
+  state.notes.entries("text");
+}

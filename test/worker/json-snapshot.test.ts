@@ -21,6 +21,7 @@ describe("GET of a room", () => {
       collections: {
         shapes: { s1: { x: 1, y: 2 } },
         notes: {},
+        cards: {},
         tasks: { t: { title: "T", assignee: null } },
       },
     });
