@@ -4,6 +4,7 @@ const passing: ReadonlySet<number> = new Set([
   4421, // gap
   4422, // diverged
   4425, // not-ready
+  4427, // queue-full
   4429, // rate-limited
   4500, // internal
   4503, // room-full

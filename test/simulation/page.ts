@@ -197,7 +197,8 @@ export class Page implements PageEnd {
     stage.figures.count(`complaints: ${code}`);
     if (bearable.has(code) || (code === "replaced" && this.isShared)) return;
     // So says the room, which failed; a client that fails has other words.
-    if (message === codes.internal.sentence && this.#options.disk.hasFailed) return;
+    const isOfRoom = message === codes.internal.sentence || message.startsWith("the room has closed");
+    if (code === "internal" && isOfRoom && this.#options.disk.hasFailed) return;
     stage.fail(`${this.name} complains: ${code}, ${message}`);
   }
 
