@@ -43,6 +43,7 @@ export class TestRoom<D extends AnyRoomDefinition> {
   readonly #app: AppCode<D>;
   readonly #readers: { readonly [collection: string]: RecordsReader };
   readonly #guests: Guest[] = [];
+  #remoteCalls = 0;
 
   /** See `createTestRoom`. */
   constructor(definition: D, options: TestRoomOptions<D>) {
@@ -75,7 +76,7 @@ export class TestRoom<D extends AnyRoomDefinition> {
       return [name, new RecordsReader(() => this.#host.room.read().state, name)] as const;
     });
     this.#readers = Object.freeze(Object.fromEntries(readers));
-    this.mutate = remote({ remoteCall: async (request) => this.#remoteCall(request) }, definition).mutate;
+    this.mutate = this.#backend();
     this.#seed();
     this.#app.hasHooks = true;
   }
@@ -225,6 +226,23 @@ export class TestRoom<D extends AnyRoomDefinition> {
   #report(error: unknown, what: string): void {
     if (this.#options.onError !== undefined) this.#options.onError(error, what);
     else console.error(`deltaroom/testing: ${what}`, error);
+  }
+
+  /** As `remote` has it, but that a call without a key has one that reads well and is the same each time. */
+  #backend(): RemoteRoom<D>["mutate"] {
+    type Options = { readonly idempotencyKey?: string };
+    type Make = (payload: unknown, options: Options) => Promise<{ readonly rev: number }>;
+    const stub = { remoteCall: async (request: string) => this.#remoteCall(request) };
+    const calls: { readonly [type: string]: unknown } = remote(stub, this.#definition).mutate;
+    const named = Object.entries(calls).map(([type, make]) => {
+      const call = (payload: unknown, options: Options = {}) => {
+        const { idempotencyKey = `call-${++this.#remoteCalls}` } = options;
+        return (make as Make)(payload, { ...options, idempotencyKey });
+      };
+      return [type, call] as const;
+    });
+    // The one seam, as in `remote`.
+    return Object.freeze(Object.fromEntries(named)) as unknown as RemoteRoom<D>["mutate"];
   }
 
   #remoteCall(request: string): string {

@@ -100,6 +100,7 @@ describe("the room", () => {
     await expect(server.mutate.claim({ id: "none" })).rejects.toBeInstanceOf(RejectedError);
     await server.settle();
     expect(one.room.state.shapes.get("s")).toEqual({ x: 2, y: 0 });
+    expect(server.calls.map(({ actor }) => actor)).toEqual(["rpc:nightly", "rpc:call-1", "rpc:call-2"]);
   });
 
   test("transacts and broadcasts as the app's class does", async () => {
@@ -111,6 +112,20 @@ describe("the room", () => {
     await server.settle();
     expect(one.room.state.tasks.ids()).toEqual(["t9"]);
     expect(heard).toHaveBeenCalledExactlyOnceWith({ text: "from the room" }, null);
+  });
+
+  test("shows its state as it is by now, also after a sleep and a crash", async () => {
+    const { server, one } = await withTwo();
+    const { shapes } = server.state;
+    for (const [count, meanwhile] of [() => {}, () => server.evict(), () => server.crash()].entries()) {
+      expect([shapes.size, shapes.values().length, shapes.entries().length]).toEqual([count, count, count]);
+      meanwhile();
+      one.room.transact((tx) => tx.shapes.put(`s${count}`, { x: 1, y: 1 }));
+      await server.settle();
+    }
+    expect(shapes.ids()).toEqual(["s0", "s1", "s2"]);
+    server.transact((tx) => tx.shapes.delete("s0"));
+    expect(server.records("shapes")).toEqual({ s1: { x: 1, y: 1 }, s2: { x: 1, y: 1 } });
   });
 
   test("runs the hooks and the rules of the app", async () => {
@@ -281,20 +296,5 @@ describe("the log of calls", () => {
       ["deltaroom/testing: onJoin has thrown", expect.objectContaining({ message: "a bug in a hook" })],
     ]);
     printed.mockRestore();
-  });
-
-  test("does not take a call that its schema refused for the one behind it", async () => {
-    const { server, one } = await withTwo({ onError: () => {} });
-    one.room.on("reject", () => {});
-    await expect(server.mutate.decide({ id: 5 } as never, { idempotencyKey: "k" })).rejects.toThrow(
-      "payload",
-    );
-    await expect(server.mutate.decide({ id: "boom" }, { idempotencyKey: "l" })).rejects.toThrow(
-      "run this call",
-    );
-    expect(server.calls.map(({ error }) => textOf(error))).toEqual([
-      undefined,
-      "RangeError: a bug of the server's own",
-    ]);
   });
 });
