@@ -8,17 +8,18 @@ import type { Welcome, WireEvent } from "../src/protocol/frames.ts";
 import { nameTable } from "../src/protocol/names.ts";
 import type { AnyRoomDefinition } from "../src/schema/definition.ts";
 import type { Json } from "../src/schema/json.ts";
-import { Rejection } from "../src/schema/rejection.ts";
 import type { Status } from "./connection.ts";
 import { RejectedError, RoomError } from "./errors.ts";
+import { History, type Operation } from "./history.ts";
 import { clientLimits, type ClientLimits } from "./limits.ts";
 import { Listeners } from "./listeners.ts";
 import { Peers, type AnyPeer } from "./peers.ts";
+import { asRejected, newCall, withResolvers } from "./own-call.ts";
 import { PendingQueue, type SavedQueue, type Settle } from "./pending-queue.ts";
 import { PendingRecords } from "./pending-records.ts";
 import { reportThrown, warn, type Runtime } from "./platform.ts";
 import { Replica, type ViewChange, type ViewChanges } from "./replica.ts";
-import type { Call, CallStatus, RoomEvents, Unsubscribe } from "./room.ts";
+import type { Call, RoomEvents, Unsubscribe } from "./room.ts";
 import { Subscriptions, type SelectorState } from "./subscriptions.ts";
 import { Sync, type Progress, type SyncOptions } from "./sync.ts";
 
@@ -53,6 +54,7 @@ export class ClientRoom {
   readonly ready: Promise<void>;
   readonly state: { readonly [collection: string]: RecordsReader };
   readonly mutate: { readonly [name: string]: (payload: unknown) => Call };
+  readonly history: History;
   readonly presence = { update: (fields: object) => this.#updatePresence(fields) };
   /** For bindings to UI libraries, whose selectors are other functions in every render. */
   readonly subscriptions: Subscriptions;
@@ -68,6 +70,7 @@ export class ClientRoom {
   readonly #othersListeners = new Listeners<[readonly AnyPeer[]]>();
   readonly #eventListeners = new Map<string, Listeners<[Json, Sender]>>();
   readonly #listeners = {
+    history: new Listeners<[Pick<History, "canUndo" | "canRedo">]>(),
     status: new Listeners<[Status]>(),
     self: new Listeners<[]>(),
     pending: new Listeners<[number]>(),
@@ -81,6 +84,7 @@ export class ClientRoom {
   /** Changes of which not everybody has been told, the oldest first. */
   readonly #untold: ViewChanges[] = [];
   #pendingTold = 0;
+  #historyTold = { canUndo: false, canRedo: false };
   #isClosed = false;
 
   constructor({ definition, presence, saved, limits, ...options }: ClientRoomOptions) {
@@ -94,9 +98,17 @@ export class ClientRoom {
     this.#replica = new Replica(definition, { actor, user: null, role: "writer" }, () => {
       return this.#observers.size > 0 || !this.subscriptions.isEmpty;
     });
-    this.#queue = new PendingQueue({ ...clientLimits, ...limits }, saved, {
+    const ownLimits = { ...clientLimits, ...limits };
+    this.#queue = new PendingQueue(ownLimits, saved, {
       resolve() {},
       reject: (error) => this.#reject(nobody, error),
+    });
+    this.history = new History(ownLimits, {
+      transact: (edit) => this.transact(edit),
+      call: ({ type, payload }, inverse) => this.#call(type, payload, inverse),
+      inverseOf: ({ type, payload }) => this.#inverseOf(type, payload),
+      admits: (bytes) => !this.#isClosed && this.#replica.isReady && this.#queue.admits(bytes),
+      changed: () => this.#tellHistory(),
     });
     this.#pendingRecords = new PendingRecords(this.#replica);
     this.#peers = new Peers(actor);
@@ -174,7 +186,8 @@ export class ClientRoom {
       return call;
     }
     if (writes.size === 0) settle.resolve({ rev: this.rev });
-    else this.#enqueue(transactType, payload, settle, writes);
+    else
+      this.#enqueue(transactType, payload, settle, writes, (changes) => this.history.noteEdit(changes, call));
     return call;
   }
 
@@ -239,7 +252,8 @@ export class ClientRoom {
 
   // ── calls ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #call(type: string, given: unknown): Call {
+  /** `known` takes it back; left out, the mutator's rule says what does. */
+  #call(type: string, given: unknown, known?: Operation): Call {
     const { call, settle } = newCall();
     let payload: Json;
     try {
@@ -253,9 +267,13 @@ export class ClientRoom {
     if (this.#refuseUnready(settle, type, payload)) return call;
     const prediction = this.#replica.run({ type, payload, madeAt: this.#runtime.now() });
     switch (prediction.kind) {
-      case "done":
-        this.#enqueue(type, payload, settle, prediction.writes);
+      case "done": {
+        const inverse = known ?? this.#inverseOf(type, payload);
+        this.#enqueue(type, payload, settle, prediction.writes, () => {
+          if (inverse !== undefined) this.history.noteCall({ type, payload }, inverse, call);
+        });
         break;
+      }
       case "rejected": {
         const { code, message, data } = prediction.rejection;
         this.#refuse(settle, code, message, type, payload, data);
@@ -271,16 +289,34 @@ export class ClientRoom {
     return call;
   }
 
-  #enqueue(type: string, payload: Json, settle: Settle, writes: Writes): void {
+  #inverseOf(type: string, payload: Json): Operation | undefined {
+    try {
+      const inverse = this.#definition.undo[type]?.(payload, this.state, this.#self);
+      return inverse && { type: inverse[0], payload: copyJson(inverse[1]) };
+    } catch (error) {
+      reportThrown(error); // the call is made all the same, but cannot be taken back
+      return undefined;
+    }
+  }
+
+  #enqueue(
+    type: string,
+    payload: Json,
+    settle: Settle,
+    writes: Writes,
+    note: (changes: ViewChanges) => void,
+  ): void {
     const reject = (error: RejectedError) => this.#reject(settle, error);
     const told = { resolve: settle.resolve, reject };
     if (!this.#queue.add(type, payload, this.rev, this.#runtime.now(), told)) {
       return this.#refuse(settle, "queue-full", "too many calls wait for their answer", type, payload);
     }
     const changes = this.#replica.put(writes);
+    note(changes); // before a listener makes the next
     this.#sync.outbox.schedule();
     this.#tellChanges(changes);
     this.#tellPending();
+    this.#tellHistory();
   }
 
   #refuseUnready(settle: Settle, type: string, payload: Json): boolean {
@@ -346,6 +382,14 @@ export class ClientRoom {
     this.#listeners.pending.tell(this.pending);
   }
 
+  #tellHistory(): void {
+    const { canUndo, canRedo } = this.history;
+    const told = this.#historyTold;
+    if (told.canUndo === canUndo && told.canRedo === canRedo) return;
+    this.#historyTold = { canUndo, canRedo };
+    this.#listeners.history.tell(this.#historyTold);
+  }
+
   #tellOthers(changed: boolean): void {
     if (changed) this.#othersListeners.tell(this.others);
   }
@@ -384,49 +428,6 @@ function presenceAs(definition: AnyRoomDefinition, presence: unknown): Json {
     return parseWith(definition.presence, presence, "presence");
   } catch (error) {
     throw asRejected(error, "presence", presence);
-  }
-}
-
-function newCall(): { call: Call; settle: Settle } {
-  const { promise, resolve, reject } = withResolvers<{ readonly rev: number }>();
-  let status: CallStatus = "local";
-  const call: Call = {
-    committed: promise,
-    get status() {
-      return status;
-    },
-  };
-  const settle: Settle = {
-    resolve(committed) {
-      status = "committed";
-      resolve(committed);
-    },
-    reject(error) {
-      status = "rejected";
-      reject(error);
-    },
-  };
-  return { call, settle };
-}
-
-/** A promise that may be ignored: its rejection never counts as unhandled. */
-function withResolvers<T>() {
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  promise.catch(() => {});
-  return { promise, resolve, reject };
-}
-
-function asRejected(error: unknown, type: string, payload?: unknown): unknown {
-  if (!(error instanceof Rejection)) return error;
-  return new RejectedError(error.code, error.message, error.data, { type, payload: asJson(payload) });
-}
-
-/** null for what is not JSON. */
-function asJson(value: unknown): Json {
-  try {
-    return copyJson(value);
-  } catch {
-    return null;
   }
 }
 

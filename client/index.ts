@@ -10,7 +10,9 @@ export type {
   Peer,
   RecordChange,
   Room,
+  RoomHistory,
   RoomEvents,
+  UndoOptions,
   Unsubscribe,
 } from "./room.ts";
 export type { Progress, Traffic } from "./sync.ts";

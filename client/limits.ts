@@ -7,6 +7,10 @@ export interface ClientLimits {
   readonly maxPendingCalls: number;
   /** Bytes of their payloads as JSON text: half of the state that a room may hold. */
   readonly maxPendingBytes: number;
+  /** Steps that can be undone, and as many redone: more than anybody goes back one by one. */
+  readonly maxUndoSteps: number;
+  /** Bytes of them, before and after, as JSON text; the oldest are forgotten. Enough to bring back a board that was cleared. */
+  readonly maxUndoBytes: number;
 }
 
 const MB = 1_024 * 1_024;
@@ -14,4 +18,6 @@ const MB = 1_024 * 1_024;
 export const clientLimits: ClientLimits = Object.freeze({
   maxPendingCalls: 10_000,
   maxPendingBytes: 16 * MB,
+  maxUndoSteps: 200,
+  maxUndoBytes: 4 * MB,
 });

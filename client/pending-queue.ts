@@ -48,10 +48,10 @@ export interface SavedQueue {
 /** The calls that the room has not answered, in the order in which they were made. */
 export class PendingQueue {
   readonly #limits: ClientLimits;
-  /** Of the payloads of all calls. */
-  #bytes = 0;
   /** Those that were sent stand before those that were not. */
   #calls: QueuedCall[] = [];
+  /** Of their payloads. */
+  #bytes = 0;
   #lastId = 0;
   #confirmed = 0;
   #pushes = 0;
@@ -90,15 +90,22 @@ export class PendingQueue {
     return this.#confirmed;
   }
 
+  /** Whether there is room for one more call, of `bytes`. */
+  admits(bytes: number): boolean {
+    const { maxPendingCalls, maxPendingBytes } = this.#limits;
+    return this.#calls.length < maxPendingCalls && this.#bytes + bytes <= maxPendingBytes;
+  }
+
   /** Answers false for a call that there is no room for; then it was not taken. */
   add(type: string, payload: Json, baseRev: number, madeAt: number, settle: Settle): boolean {
     const bytes = jsonBytes(payload);
-    const { maxPendingCalls, maxPendingBytes } = this.#limits;
-    if (this.#calls.length >= maxPendingCalls || this.#bytes + bytes > maxPendingBytes) return false;
+    if (!this.admits(bytes)) return false;
     const unsent = { clientReqId: undefined, isFrozen: false, sentAt: undefined, push: 0 };
     const call: QueuedCall = { ...unsent, type, payload, bytes, baseRev, madeAt, settle: [settle] };
-    this.#bytes += bytes;
-    if (!this.#squash(call)) this.#calls.push(call);
+    if (!this.#squash(call)) {
+      this.#calls.push(call);
+      this.#bytes += bytes;
+    }
     return true;
   }
 
@@ -155,8 +162,8 @@ export class PendingQueue {
     const told: (() => void)[] = [];
     this.#calls = this.#calls.filter((call) => {
       if (call.clientReqId === undefined || call.clientReqId > mark) return true;
-      const outcome = outcomeOf(call, byId.get(call.clientReqId));
       this.#bytes -= call.bytes;
+      const outcome = outcomeOf(call, byId.get(call.clientReqId));
       for (const settle of call.settle) told.push(() => tell(settle, call, outcome));
       return false;
     });
@@ -214,8 +221,8 @@ export class PendingQueue {
     const bytes = jsonBytes(payload);
     // Each was small enough; of many records both together may be refused.
     if (bytes > callLimits.maxPayloadBytes) return false;
+    this.#bytes += bytes - before.bytes;
     before.payload = payload;
-    this.#bytes += bytes - before.bytes - call.bytes;
     before.bytes = bytes;
     before.settle.push(...call.settle);
     return true;

@@ -48,8 +48,33 @@ export interface RecordChange<R> {
   readonly after: R | undefined;
 }
 
+export interface UndoOptions {
+  /** Also where somebody has changed the record since. */
+  readonly force?: boolean;
+}
+
+/** What this client has done and can take back: direct edits, and calls whose mutators have an `undo` in the definition. */
+export interface RoomHistory {
+  readonly canUndo: boolean;
+  readonly canRedo: boolean;
+  /**
+   * Takes the newest step back, by calls like any other. What somebody has changed since stays as it is; a step of
+   * which nothing is left is skipped. Answers whether something was taken back; not before `ready` or with a full queue,
+   * which leave the step where it is, nor when the call was refused at once.
+   */
+  undo(options?: UndoOptions): boolean;
+  /** Makes the step that was undone last again, in the same way. A new edit forgets what could be redone. */
+  redo(options?: UndoOptions): boolean;
+  /** From now on all that is done is one step, until `resume` or an undo: as for a drag. */
+  pause(): void;
+  resume(): void;
+  clear(): void;
+}
+
 /** What `room.on` can be told of. */
 export interface RoomEvents {
+  /** Whether there is something to undo or to redo has changed. */
+  history: (history: Pick<RoomHistory, "canUndo" | "canRedo">) => void;
   status: (status: Status) => void;
   /** `room.self` is another: the room has said who this is, or the presence was updated. */
   self: () => void;
@@ -84,6 +109,7 @@ export interface Room<D extends AnyRoomDefinition> {
     /** Changes the named fields of what the others see of this client. Throws `RejectedError` when that does not fit. */
     update(fields: Partial<PresenceOf<D>>): void;
   };
+  readonly history: RoomHistory;
   readonly self: Peer<D>;
   /** Everybody else. Whoever did not change is the same object as before. */
   readonly others: readonly Peer<D>[];

@@ -27,3 +27,4 @@ export type {
   OptionalFieldOf,
   PatchOf,
 } from "./schema/state.ts";
+export type { AnyUndoRules, UndoCall, UndoCaller, UndoRules } from "./schema/undo.ts";

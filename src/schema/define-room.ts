@@ -5,12 +5,14 @@ import {
   requireEvents,
   requireMutators,
   requireSchema,
+  requireUndo,
   requireVersion,
 } from "./definition-checks.ts";
 import type { RoomDefinition, UserOfSchema } from "./definition.ts";
 import type { EachJsonOnly, JsonOnly } from "./json-only.ts";
 import type { AnyMutator, AnyMutatorRun, EventSchemas, MutatorBuilder, MutatorSchemas } from "./mutator.ts";
 import type { CollectionSchemas } from "./state.ts";
+import type { AnyUndoRules, UndoRules } from "./undo.ts";
 
 /** What a room holds and what may happen in it, written once for both sides. */
 export interface RoomOptions<
@@ -35,6 +37,11 @@ export interface RoomOptions<
   readonly events?: Events & EachJsonOnly<Events>;
   /** The calls that the room knows. */
   readonly mutators?: (mutator: MutatorBuilder<Collections, UserOfSchema<User>, Events>) => Mutators;
+  /**
+   * How `room.history` takes calls back: for a mutator, the call that is its opposite. A mutator that is not named
+   * here is not in the history.
+   */
+  readonly undo?: UndoRules<Collections, UserOfSchema<User>, NoInfer<Mutators>>;
 }
 
 type CheckedSchema<S> = S extends $ZodType ? JsonOnly<S> : unknown;
@@ -55,7 +62,7 @@ export function defineRoom<
 >(
   room: RoomOptions<User, Collections, Direct, Presence, Events, Mutators>,
 ): RoomDefinition<User, Collections, Direct, Presence, Events, Mutators> {
-  const { version, user, collections, direct = [], presence, events = {}, mutators } = room;
+  const { version, user, collections, direct = [], presence, events = {}, mutators, undo = {} } = room;
   requireVersion(version);
   if (user !== undefined) requireSchema(user, "user");
   if (presence !== undefined) requireSchema(presence, "presence");
@@ -64,6 +71,7 @@ export function defineRoom<
   requireEvents(events);
   const built = mutators?.(mutator as MutatorBuilder<Collections, UserOfSchema<User>, Events>) ?? {};
   requireMutators(built);
+  requireUndo(undo, built);
   return Object.freeze({
     version,
     user: user as User,
@@ -72,6 +80,8 @@ export function defineRoom<
     presence: presence as Presence,
     events: withoutPrototype(events as Events),
     mutators: withoutPrototype(built as Mutators),
+    // Each rule is called with the payload and the state that its type names.
+    undo: withoutPrototype(undo as AnyUndoRules),
   });
 }
 

@@ -67,6 +67,14 @@ export function requireMutators(mutators: object): void {
   }
 }
 
+export function requireUndo(undo: object, mutators: object): void {
+  for (const [name, rule] of Object.entries(undo)) {
+    const label = `undo ${JSON.stringify(name)}`;
+    if (!Object.hasOwn(mutators, name)) throw new Error(`${label}: there is no such mutator`);
+    if (typeof rule !== "function") throw new Error(`${label}: must be a function`);
+  }
+}
+
 function requireName(name: string, kind: "collection" | "event" | "mutator"): void {
   if (!isDefinitionName(name)) {
     throw new Error(

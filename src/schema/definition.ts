@@ -2,6 +2,7 @@ import type { $ZodType, input, output } from "zod/v4/core";
 import type { DeepReadonly } from "./json.ts";
 import type { OrderFieldsOf } from "./order-key.ts";
 import type { EventSchemas, MutatorContext, MutatorResult, MutatorSchemas } from "./mutator.ts";
+import type { AnyUndoRules } from "./undo.ts";
 import type {
   CollectionReader,
   CollectionSchemas,
@@ -33,6 +34,7 @@ export interface RoomDefinition<
   readonly presence: Presence;
   readonly events: Events;
   readonly mutators: Mutators;
+  readonly undo: AnyUndoRules;
 }
 
 /** Any room's definition: the shape that the core reads at runtime. Every definition is assignable to it. */

@@ -55,6 +55,11 @@ export type RecordOfSchema<S extends $ZodObject> = DeepReadonly<output<S>>;
 /** A record of the schema `S` as it is written. */
 export type RecordInputOfSchema<S extends $ZodObject> = DeepReadonly<input<S>>;
 
+/** The whole state, read. */
+export type StateOfCollections<C extends CollectionSchemas> = {
+  readonly [N in keyof C]: CollectionReader<RecordOfSchema<C[N]>>;
+};
+
 /** What a mutator is given as `tx`: every collection, read and written. */
 export type TxOfCollections<C extends CollectionSchemas> = {
   readonly [N in keyof C]: CollectionTx<RecordInputOfSchema<C[N]>, RecordOfSchema<C[N]>, OrderFieldsOf<C[N]>>;

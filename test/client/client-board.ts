@@ -15,8 +15,10 @@ export const clientBoard = defineRoom({
     counters: z.object({ value: z.number() }),
     papers: z.object({ text: z.string(), layout: z.json().optional() }),
     cards: z.object({ title: z.string(), place: orderKey() }),
+    /** Fields that have to fit together. */
+    spans: z.object({ from: z.number(), to: z.number() }).refine(({ from, to }) => from <= to),
   },
-  direct: ["shapes", "papers", "cards"],
+  direct: ["shapes", "papers", "cards", "spans"],
   presence: z.object({ x: z.number(), y: z.number(), note: z.string().optional() }),
   events: { wave: z.object({ text: z.string() }) },
   mutators: (mutator) => ({
@@ -40,8 +42,21 @@ export const clientBoard = defineRoom({
         text: `${ctx.user?.name ?? ctx.actor} ${ctx.role} at ${ctx.now} on the ${ctx.location}`,
       });
     }),
+    /** Takes a counter away, unless it has come to more than the caller knew. */
+    drop: mutator(z.object({ id: z.string(), value: z.number() }), (tx, { id, value }, ctx) => {
+      if (tx.counters.get(id)?.value !== value) throw ctx.reject("conflict", "somebody counts on it");
+      tx.counters.delete(id);
+    }),
     roll: mutator(z.object({ sides: z.number() })), // no function here: the server alone decides
   }),
+  undo: {
+    addUp: ({ id, by }, state) =>
+      state.counters.has(id) ? ["addUp", { id, by: -by }] : ["drop", { id, value: by }],
+    paint: ({ id }, state) => {
+      const color = state.shapes.get(id)?.color;
+      return color === undefined ? undefined : ["paint", { id, color }];
+    },
+  },
 });
 
 export type ClientBoard = typeof clientBoard;

@@ -67,6 +67,11 @@ room.on("reject", ({ code, operation }) => `${code} ${operation.type}`);
 // @ts-expect-error nothing of that name is told
 room.on("whatever", () => {});
 
+room.history.undo({ force: true });
+room.on("history", ({ canUndo }) => `${canUndo}`);
+// @ts-expect-error no such collection
+room.onPending("whatever", "s", () => {});
+
 // @ts-expect-error the presence has a cursor
 connect("/rooms/lobby", board, { presence: {} });
 

@@ -46,6 +46,7 @@ describe.each([
   { page: "docs/guide/react.md", stages: 1 },
   { page: "docs/guide/frameworks.md", stages: 1 },
   { page: "docs/guide/lists.md", stages: 1 },
+  { page: "docs/guide/undo.md", stages: 1 },
 ])("the code of $page", ({ page, stages, types }) => {
   const found = stagesOf(page);
 

@@ -200,6 +200,50 @@ export const plantedBugs: readonly PlantedBug[] = [
     "test/client/reload.test.ts",
   ),
 
+  // ── undo, and what waits ───────────────────────────────────────────────────────────────────────────────────
+  bug(
+    "an undo writes over what others have written",
+    "client/record-change.ts",
+    "    if (force || equalJson(current[field], after[field])) putField(record, field, before[field]);",
+    '    if (force || field !== "") putField(record, field, before[field]);',
+    "test/client/history.test.ts",
+  ),
+  bug(
+    "an older step has a say in what others have written over a newer one",
+    "client/history.ts",
+    "(field) => lose(older, collection, id, field)",
+    "(field) => lose([], collection, id, field)",
+    "test/client/history.test.ts",
+  ),
+  bug(
+    "an edit that the room has refused stays in the history",
+    "client/history.ts",
+    "    committed.catch(() => this.#refused(entry, changes));",
+    "    committed.catch(() => (changes ? entry : this.#refused(entry, changes)));",
+    "test/client/history.test.ts",
+  ),
+  bug(
+    "a listener's own edit is taken for part of the undo that it was told of",
+    "client/history.ts",
+    "      this.#reverting = undefined; // what a listener makes of it is its own\n",
+    "",
+    "test/client/history-steps.test.ts",
+  ),
+  bug(
+    "calls that wait grow without end",
+    "client/pending-queue.ts",
+    "    if (!this.admits(bytes)) return false;\n",
+    "",
+    "test/client/pending.test.ts",
+  ),
+  bug(
+    "an edit of several records that was never sent takes in one of others",
+    "client/pending-queue.ts",
+    "    if (!continues(earlier, later)) return false;",
+    "    if (earlier.size !== later.size) return false;",
+    "test/client/queue.test.ts",
+  ),
+
   // ── one order, no gaps, no way back ────────────────────────────────────────────────────────────────────────
   bug(
     "a range begins one span too early",

@@ -37,7 +37,8 @@ test("a definition says what the room is", () => {
 test("what a room leaves out is empty", () => {
   const room = defineRoom({ version: 1, collections: {} });
   expect(room).toMatchObject({ user: undefined, presence: undefined, direct: [] });
-  expect([room.collections, room.events, room.mutators].map(Object.keys)).toEqual([[], [], []]);
+  const { collections, events, mutators, undo } = room;
+  expect([collections, events, mutators, undo].map(Object.keys)).toEqual([[], [], [], []]);
 });
 
 test("zod/mini and strict schemas describe collections as well", () => {
@@ -66,6 +67,7 @@ test("a definition cannot be changed, not even through what it was made from", (
     room.direct,
     room.events,
     room.mutators,
+    room.undo,
     board.mutators.claim,
   ]) {
     expect(Object.isFrozen(part)).toBe(true);
@@ -140,6 +142,16 @@ describe("a definition is refused, and the message names the culprit:", () => {
       "a run that is no function",
       { ...allowed, mutators: (mutator: any) => ({ add: mutator(z.string(), {}) }) },
       'mutator "add": run must be a function',
+    ],
+    [
+      "an undo of a mutator that there is not",
+      { ...allowed, undo: { add: () => undefined } },
+      'undo "add": there is no such mutator',
+    ],
+    [
+      "an undo that is no function",
+      { ...withMutator("add"), undo: { add: ["add", ""] } },
+      'undo "add": must be a function',
     ],
     [
       "a mutator called transact",

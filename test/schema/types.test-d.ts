@@ -456,3 +456,53 @@ export function listsAreReadInOrder(state: StateOf<Lists>, direct: DirectTxOf<Li
   // @ts-expect-error a collection without order fields has its ids alone
   state.notes.entries("text");
 }
+
+// ---- undo rules
+
+defineRoom({
+  version: 1,
+  collections: { tasks: z.object({ title: z.string() }) },
+  mutators: (mutator) => ({
+    add: mutator(z.object({ id: z.string(), title: z.string() }), (tx, { id, title }) =>
+      tx.tasks.put(id, { title }),
+    ),
+    remove: mutator(z.object({ id: z.string() }), (tx, { id }) => tx.tasks.delete(id)),
+    shuffle: mutator(z.object({})),
+  }),
+  undo: {
+    add: ({ id, title }) => (title === "" ? undefined : ["remove", { id }]),
+    remove: ({ id }, state, { actor, user }) => {
+      expectTypeOf(actor).toEqualTypeOf<string>();
+      expectTypeOf(user).toEqualTypeOf<null>();
+      const task = state.tasks.get(id);
+      expectTypeOf(task).toEqualTypeOf<{ readonly title: string } | undefined>();
+      // @ts-expect-error the state is read only
+      state.tasks.delete(id);
+      return task && ["add", { id, title: task.title }];
+    },
+  },
+});
+
+defineRoom({
+  version: 1,
+  collections: { tasks: z.object({ title: z.string() }) },
+  mutators: (mutator) => ({ remove: mutator(z.object({ id: z.string() })) }),
+  // @ts-expect-error the payload has an id
+  undo: { remove: ({ name }: { name: string }) => ["remove", { name }] },
+});
+
+defineRoom({
+  version: 1,
+  collections: { tasks: z.object({ title: z.string() }) },
+  mutators: (mutator) => ({ remove: mutator(z.object({ id: z.string() })) }),
+  // @ts-expect-error no mutator of that name takes anything back
+  undo: { remove: ({ id }) => ["whatever", { id }] },
+});
+
+defineRoom({
+  version: 1,
+  collections: { tasks: z.object({ title: z.string() }) },
+  mutators: (mutator) => ({ remove: mutator(z.object({ id: z.string() })) }),
+  // @ts-expect-error there is no such mutator
+  undo: { whatever: () => undefined },
+});
