@@ -72,6 +72,14 @@ export const board = defineRoom({
       tx.claims.delete(id);
     }),
 
+    /** Brings shapes back, but for those that are there. */
+    restore: mutator(
+      z.object({ shapes: z.array(z.object({ id: z.string(), shape: Shape })) }),
+      (tx, { shapes }) => {
+        for (const { id, shape } of shapes) if (!tx.shapes.has(id)) tx.shapes.put(id, shape);
+      },
+    ),
+
     /** Everything but what others have claimed. */
     clear: mutator(z.object({}), (tx, _payload, ctx) => {
       const free = tx.shapes.ids().filter((id) => (tx.claims.get(id)?.actor ?? ctx.actor) === ctx.actor);
@@ -83,6 +91,16 @@ export const board = defineRoom({
       }
     }),
   }),
+  undo: {
+    remove: ({ id }, state) => {
+      const shape = state.shapes.get(id);
+      return shape && ["restore", { shapes: [{ id, shape }] }];
+    },
+    clear: (_payload, state, { actor }) => {
+      const free = state.shapes.entries().filter(([id]) => (state.claims.get(id)?.actor ?? actor) === actor);
+      return ["restore", { shapes: free.map(([id, shape]) => ({ id, shape })) }];
+    },
+  },
 });
 
 export type Ink = z.infer<typeof Ink>;

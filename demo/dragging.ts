@@ -49,6 +49,7 @@ export function enableDragging(
     if (!drag) return;
     if (surface.hasPointerCapture(drag.pointerId)) surface.releasePointerCapture(drag.pointerId);
     drag = undefined;
+    room.history.resume();
     surface.classList.remove("dragging");
     if (reason) toasts.show(reason);
   };
@@ -70,6 +71,7 @@ export function enableDragging(
     if (!drag.moved && distance < dragThresholdPx) return;
     if (!drag.moved) {
       drag.moved = true;
+      room.history.pause(); // the whole drag is one step
       // Not earlier: a captured click would miss the shape.
       surface.setPointerCapture(drag.pointerId);
       surface.classList.add("dragging");

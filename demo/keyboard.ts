@@ -31,7 +31,15 @@ export function enableKeyboard(
   });
 
   document.addEventListener("keydown", (event) => {
-    if (isTextField(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isTextField(event.target)) return; // which has an undo of its own
+    if ((event.ctrlKey || event.metaKey) && !event.altKey) {
+      const key = event.key.toLowerCase();
+      if (key !== "z" && key !== "y") return;
+      if (key === "y" || event.shiftKey) room.history.redo();
+      else room.history.undo();
+      return event.preventDefault();
+    }
+    if (event.altKey) return;
     const { id } = selection;
     if (id === null) return;
     const onShape = shapeIdAt(event.target) === id;

@@ -47,10 +47,12 @@ export function createNoteEditor(room: BoardRoom, pins: Pins) {
     });
     close = () => {
       close = undefined;
+      room.history.resume();
       stop();
       area.remove();
     };
 
+    room.history.pause(); // what is written in one go is one step
     area.addEventListener("input", () => {
       if (room.state.shapes.has(id)) room.transact((tx) => tx.shapes.patch(id, { text: area.value }));
     });

@@ -35,6 +35,8 @@ export function createToolbar(
   press("add-note", () => actions.add("note"));
   press("confetti", () => actions.confetti());
   press("clear", () => void room.mutate.clear({}));
+  const undo = press("undo", () => void room.history.undo());
+  const redo = press("redo", () => void room.history.redo());
   const claim = press(
     "claim",
     onSelected((id) => toggleClaim(room, id)),
@@ -70,6 +72,12 @@ export function createToolbar(
     within(claim, "span", HTMLElement).textContent = mine ? "release" : "claim";
     for (const { ink, button } of swatches) button.setAttribute("aria-pressed", String(ink === color));
   };
+  const showHistory = () => {
+    undo.disabled = !room.history.canUndo;
+    redo.disabled = !room.history.canRedo;
+  };
+  room.on("history", showHistory);
+  showHistory();
   selection.onChange(refresh);
   room.observe("claims", refresh);
   refresh();
