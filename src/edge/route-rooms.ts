@@ -55,11 +55,15 @@ export async function routeRooms(
   const [path, rooms] = route;
   const roomId = url.pathname.slice(path.length + 1);
   const isUpgrade = request.headers.get("Upgrade")?.toLowerCase() === "websocket";
-  const hello = isUpgrade ? decodeHello(offeredSubprotocols(request)) : undefined;
+  const offered = isUpgrade ? offeredSubprotocols(request) : [];
+  const hello = decodeHello(offered);
+  const isClient = offered.includes(subprotocol);
+  const refuse = (...refusal: Parameters<typeof refuseByStatus>) =>
+    isClient ? closeAtOnce(refusal[1]) : refuseByStatus(...refusal);
 
+  if (request.method !== "GET") return refuseByStatus(405, "invalid", "a room answers GET", { Allow: "GET" });
   if (!isRoomId(roomId))
     return refuse(400, "invalid", "a room id has 1 to 128 characters of A-Z a-z 0-9 . _ ~ -");
-  if (request.method !== "GET") return refuse(405, "invalid", "a room answers GET", { Allow: "GET" });
   if (!isAllowedOrigin(request, url, options.origins)) {
     return refuse(403, "forbidden", "pages of this origin may not connect; see `origins` of routeRooms");
   }
@@ -69,14 +73,14 @@ export async function routeRooms(
       Connection: "Upgrade",
     });
   }
-  if (isUpgrade && !offeredSubprotocols(request).includes(subprotocol)) {
+  if (isUpgrade && !isClient) {
     return refuse(400, "invalid", `the room speaks the subprotocol ${subprotocol}`);
   }
   if (isUpgrade && hello === undefined)
     return refuse(400, "invalid", "the hello is missing or cannot be read");
 
   const admission = await admit(request, roomId, hello, options);
-  if (admission === null) return isUpgrade ? closeAtOnce("unauthorized") : refuse(401, "unauthorized");
+  if (admission === null) return refuse(401, "unauthorized");
   const identity = { user: admission.user, role: admission.role ?? "writer" };
   return await rooms.getByName(roomId).fetch(withIdentity(request, identity));
 }
@@ -92,7 +96,7 @@ async function admit(
   return await authenticate({ token: hello?.token ?? bearer, roomId, request });
 }
 
-/** A browser cannot read the status of a refused upgrade, so it is let in and told by the close code. */
+/** A browser cannot read the status of a refused upgrade, so a client is let in and told by the close code. */
 function closeAtOnce(code: Code): Response {
   const { 0: clientEnd, 1: serverEnd } = new WebSocketPair();
   serverEnd.accept();
@@ -119,7 +123,7 @@ function offeredSubprotocols(request: Request): string[] {
   return (request.headers.get("Sec-WebSocket-Protocol") ?? "").split(",").map((name) => name.trim());
 }
 
-function refuse(
+function refuseByStatus(
   status: number,
   code: Code,
   message: string = codes[code].sentence,

@@ -30,6 +30,18 @@ async function codeOf(response: Response): Promise<string> {
   return error.code;
 }
 
+/** How a client's handshake is refused: browsers show it no status, so it is opened and closed. */
+async function closeOf({
+  status,
+  webSocket,
+}: Response): Promise<[status: number, code: number, reason: string]> {
+  const { promise, resolve } = Promise.withResolvers<CloseEvent>();
+  webSocket?.addEventListener("close", resolve);
+  webSocket?.accept();
+  const { code, reason } = await promise;
+  return [status, code, reason];
+}
+
 async function wasStored(path: string): Promise<boolean> {
   const { runInDurableObject } = await import("cloudflare:test");
   const stub = env.TEST_ROOMS.getByName(path.split("/").at(-1) ?? "");
@@ -64,11 +76,10 @@ describe("the URL of a room", () => {
     ["has a plus", "a+b"],
     ["has a backslash, which is a slash in a URL", "a\\b"],
   ])("that %s is refused", async (_, id) => {
-    for (const init of [{}, goodUpgrade]) {
-      const response = await ask(`/test-rooms/${id}`, init);
-      expect(response.status).toBe(400);
-      expect(await codeOf(response)).toBe("invalid");
-    }
+    const response = await ask(`/test-rooms/${id}`);
+    expect(response.status).toBe(400);
+    expect(await codeOf(response)).toBe("invalid");
+    expect(await closeOf(await ask(`/test-rooms/${id}`, goodUpgrade))).toEqual([101, 4400, "invalid"]);
   });
 
   it.each([
@@ -124,6 +135,15 @@ describe("an upgrade", () => {
     ["offers no subprotocol", { headers: { Upgrade: "websocket" } }],
     ["offers another one", upgrade("graphql-ws")],
     ["offers another version", upgrade(`deltaroom.v2, ${encodeHello(hello)}`)],
+  ])("that %s is refused, and wakes no room", async (_, init) => {
+    const path = newRoom();
+    const response = await ask(path, init);
+    expect(response.status).toBe(400);
+    expect(await codeOf(response)).toBe("invalid");
+    expect(await wasStored(path)).toBe(false);
+  });
+
+  it.each([
     ["says no hello", upgrade("deltaroom.v1")],
     ["says a hello that is no base64", upgrade("deltaroom.v1, hello.!!!")],
     ["says a hello that is no JSON", upgrade(`deltaroom.v1, hello.${btoa("{")}`)],
@@ -141,11 +161,9 @@ describe("an upgrade", () => {
       upgrade(`deltaroom.v1, ${encodeHello({ ...hello, token: "t".repeat(8_193) })}`),
     ],
     ["says a revision below 0", upgrade(`deltaroom.v1, ${encodeHello({ ...hello, rev: -1 })}`)],
-  ])("that %s is refused, and wakes no room", async (_, init) => {
+  ])("that %s is closed with the reason, and wakes no room", async (_, init) => {
     const path = newRoom();
-    const response = await ask(path, init);
-    expect(response.status).toBe(400);
-    expect(await codeOf(response)).toBe("invalid");
+    expect(await closeOf(await ask(path, init))).toEqual([101, 4400, "invalid"]);
     expect(await wasStored(path)).toBe(false);
   });
 
@@ -180,15 +198,19 @@ describe("a page's origin", () => {
     ["any, where all may come", "https://evil.example", { origins: "*" }, 200],
     ["any, where none may come", origin, { origins: [] }, 403],
   ])("that is %s", async (_, given, options, status) => {
+    const path = newRoom();
     const answer = async (init: { headers: Record<string, string> }) => {
       const headers = { ...init.headers, ...(given !== undefined && { Origin: given }) };
-      const request = new Request(origin + newRoom(), { headers });
-      const response = await routeRooms(request, { "/test-rooms": env.TEST_ROOMS }, options);
-      response?.webSocket?.accept();
-      response?.webSocket?.close();
-      return response?.status;
+      const request = new Request(origin + path, { headers });
+      return (await routeRooms(request, { "/test-rooms": env.TEST_ROOMS }, options)) as Response;
     };
-    expect(await answer({ headers: {} })).toBe(status);
-    expect(await answer(goodUpgrade)).toBe(status === 200 ? 101 : status);
+    expect((await answer({ headers: {} })).status).toBe(status);
+    const upgraded = await answer(goodUpgrade);
+    expect(upgraded.status).toBe(101);
+    // One that is let in would hear nothing of a close: it is the first to close then.
+    const closing = closeOf(upgraded);
+    if (status === 200) upgraded.webSocket?.close(1000, "let in");
+    expect(await closing).toEqual(status === 200 ? [101, 1000, "let in"] : [101, 4403, "forbidden"]);
+    expect(await wasStored(path)).toBe(status === 200);
   });
 });
