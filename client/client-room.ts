@@ -13,7 +13,7 @@ import { RejectedError, RoomError } from "./errors.ts";
 import { History, type Operation } from "./history.ts";
 import { clientLimits, type ClientLimits } from "./limits.ts";
 import { Listeners } from "./listeners.ts";
-import { Peers, type AnyPeer } from "./peers.ts";
+import { Peers, keepEqual, type AnyPeer } from "./peers.ts";
 import { asRejected, newCall, withResolvers } from "./own-call.ts";
 import { PendingQueue, type SavedQueue, type Settle } from "./pending-queue.ts";
 import { PendingRecords } from "./pending-records.ts";
@@ -130,7 +130,11 @@ export class ClientRoom {
       status: (status) => this.#listeners.status.tell(status),
       welcomed: (welcome) => this.#welcomed(welcome),
       advanced: (changes, told) => this.#advanced(changes, told),
-      roster: (peers) => this.#tellOthers(this.#peers.replace(peers)),
+      roster: (peers) => {
+        this.#tellOthers(this.#peers.replace(peers));
+        // It follows the state, so that who awaits it sees both.
+        if (this.#replica.isReady) this.#settleReady.resolve();
+      },
       peers: (changes) => this.#tellOthers(this.#peers.change(changes)),
       events: (events) => this.#tellEvents(events),
       progress: (progress) => this.#listeners.progress.tell(progress),
@@ -145,6 +149,10 @@ export class ClientRoom {
 
   get isReady(): boolean {
     return this.#replica.isReady;
+  }
+
+  get closeReason(): string | undefined {
+    return this.#sync.closeReason;
   }
 
   get rev(): number {
@@ -313,7 +321,7 @@ export class ClientRoom {
     }
     const changes = this.#replica.put(writes);
     note(changes); // before a listener makes the next
-    this.#sync.outbox.schedule();
+    this.#sync.send();
     this.#tellChanges(changes);
     this.#tellPending();
     this.#tellHistory();
@@ -346,7 +354,6 @@ export class ClientRoom {
   }
 
   #advanced(changes: ViewChanges, told: readonly (() => void)[]): void {
-    this.#settleReady.resolve();
     this.#tellChanges(changes);
     for (const tell of told) tell();
     this.#tellPending();
@@ -415,7 +422,8 @@ export class ClientRoom {
   }
 
   #updatePresence(fields: object): void {
-    const presence = presenceAs(this.#definition, { ...(this.#self.presence as object), ...fields });
+    const before = this.#self.presence;
+    const presence = keepEqual(before, presenceAs(this.#definition, { ...(before as object), ...fields }));
     this.#sync.outbox.setPresence(presence);
     this.#tellSelf({ ...this.#self, presence });
   }

@@ -7,8 +7,15 @@ import type { Traffic } from "./sync.ts";
 import { webSocketTransport, type Transport } from "./transport.ts";
 
 export type ConnectOptions<D extends AnyRoomDefinition> = {
-  /** Asked before every attempt to connect; what it answers reaches `authenticate`, never a URL. */
-  readonly token?: () => string | Promise<string>;
+  /**
+   * Asked before every attempt to connect; what it answers reaches `authenticate`, never a URL. `isRefused`: the token before was
+   * no good any more, so that one that is kept somewhere will not do. Throws what `room.on("error")` is told as `cause`.
+   */
+  readonly token?: (isRefused: boolean) => string | Promise<string>;
+  /** Milliseconds after which a hidden page disconnects, unless a call is unanswered, until it is looked at or makes one. */
+  readonly disconnectWhenHidden?: number | false;
+  /** Milliseconds in which what is sent up is gathered, the newest presence only: 16, about one frame of the display. */
+  readonly sendIntervalMs?: number;
   /** Opens sockets in place of the runtime's own `WebSocket`. */
   readonly transport?: Transport;
   /** Told of every frame that goes by: for panels and measurements. */
@@ -38,6 +45,8 @@ export function connect<D extends AnyRoomDefinition>(
     transport: options?.transport ?? webSocketTransport,
     runtime: ownRuntime,
     token: options?.token,
+    hiddenMs: options?.disconnectWhenHidden,
+    sendIntervalMs: options?.sendIntervalMs,
     onTraffic: options?.onTraffic,
     presence: options?.presence,
     limits: options?.limits,

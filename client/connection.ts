@@ -8,23 +8,28 @@ import type { Transport, TransportEvent, TransportSocket } from "./transport.ts"
 export type Status = "connecting" | "online" | "offline" | "closed";
 
 export interface ConnectionEvents {
-  /** The hello for the next attempt, as a subprotocol. */
-  readonly hello: () => Promise<string>;
+  /** The hello for the next attempt, as a subprotocol. It fails with the app's token; `isRefused` when the last was no good. */
+  readonly hello: (isRefused: boolean) => Promise<string>;
   readonly message: (data: unknown) => void;
   readonly status: (status: Status) => void;
   /** The room, or the way to it, refused this client. */
-  readonly refused: (code: string, willRetry: boolean) => void;
+  readonly refused: (code: string, willRetry: boolean, cause?: unknown) => void;
+  /** Whether something waits to be sent or answered. */
+  readonly isBusy: () => boolean;
   /** Whether something that was sent has waited too long for its answer. */
   readonly isStuck: (now: number) => boolean;
 }
 
-/** An attempt that has not opened by then is given up. */
+/** A token that has not come by then is waited for no longer. */
+const tokenTimeoutMs = 10_000;
+/** A socket that has not opened by then is given up. */
 const openTimeoutMs = 10_000;
 /** How often the connection looks at itself. */
 const checkMs = 5_000;
-/** Silence after which it asks, and silence after which it believes that nobody is there. */
-const quietMs = 15_000;
-const deadMs = 25_000;
+/** How often it says that it is there, whatever else it hears and sends: the room looks for who has gone without a word. */
+const pingMs = 10_000;
+/** Looks without an answer after which it believes that nobody is there. Looks and not time, of which a sleeping page loses any. */
+const maxUnanswered = 2;
 
 /**
  * Keeps one socket open to a room. Frames are somebody else's: this knows opening, closing, waiting and silence.
@@ -36,6 +41,7 @@ export class Connection {
   readonly #transport: Transport;
   readonly #runtime: Runtime;
   readonly #events: ConnectionEvents;
+  readonly #hiddenMs: number | false | undefined;
   readonly #backoff: Backoff;
   readonly #stopWaking: () => void;
   #status: Status = "connecting";
@@ -43,23 +49,45 @@ export class Connection {
   /** Told apart so that what an abandoned attempt still says is not heard. */
   #attempt = 0;
   #cancelTimer: () => void = () => {};
-  #heardAt = 0;
-  /** A ping was sent, and nothing has been heard since. */
-  #isAsking = false;
+  #cancelRest: () => void = () => {};
+  #pingedAt = 0;
+  /** How often it has looked since a ping to which nothing has been heard; 0 when there is none. */
+  #unanswered = 0;
   #isWanted = true;
+  /** It has been hidden for so long that it went away, until it is looked at. */
+  #isResting = false;
+  /** The token was good once, so that a refusal may mean no more than that it has expired. */
+  #wasOnline = false;
+  #refusal: string | undefined;
 
-  constructor(url: string, transport: Transport, runtime: Runtime, events: ConnectionEvents) {
+  /** `hiddenMs`: how long a page is hidden before it disconnects. */
+  constructor(
+    url: string,
+    transport: Transport,
+    runtime: Runtime,
+    hiddenMs: number | false | undefined,
+    events: ConnectionEvents,
+  ) {
     this.#url = url;
     this.#transport = transport;
     this.#runtime = runtime;
+    this.#hiddenMs = hiddenMs;
     this.#events = events;
     this.#backoff = new Backoff(runtime.random);
-    this.#stopWaking = runtime.onWake(() => this.#wake());
+    this.#stopWaking = runtime.onWake(
+      (isVisible = true) => this.#wake(isVisible),
+      () => this.#hide(),
+    );
     void this.#open();
   }
 
   get status(): Status {
     return this.#status;
+  }
+
+  /** Why it is `closed`. */
+  get closeReason(): string | undefined {
+    return this.#status === "closed" ? this.#refusal : undefined;
   }
 
   get hasSocket(): boolean {
@@ -80,6 +108,7 @@ export class Connection {
   /** The client has caught up: from now on it is online. */
   markOnline(): void {
     this.#backoff.reset();
+    this.#wasOnline = true;
     this.#become("online");
   }
 
@@ -93,8 +122,10 @@ export class Connection {
   }
 
   /** Stays away until `connect`. `closed` is for good, as far as the app is told. */
-  disconnect(status: "offline" | "closed"): void {
+  disconnect(status: "offline" | "closed", reason?: string, isResting = false): void {
     this.#isWanted = false;
+    this.#isResting = isResting;
+    this.#refusal = reason;
     this.#abandon();
     this.#become(status);
   }
@@ -103,30 +134,51 @@ export class Connection {
   connect(): void {
     if (this.#isWanted && this.#status !== "offline") return;
     this.#isWanted = true;
+    this.#isResting = false;
     this.#backoff.reset();
     this.restart(true);
   }
 
+  /** Something wants to be sent: a hidden page comes back for it. */
+  stir(): void {
+    if (!this.#isResting) return;
+    this.connect();
+    this.#hide();
+  }
+
   dispose(): void {
-    this.disconnect("closed");
+    this.#cancelRest();
+    this.disconnect("closed", "closed");
     this.#stopWaking();
   }
 
-  async #open(): Promise<void> {
+  async #open(isRefused = false): Promise<void> {
     const attempt = ++this.#attempt;
     const isCurrent = () => attempt === this.#attempt;
-    this.#cancelTimer = this.#runtime.startTimer(() => this.restart(false), openTimeoutMs);
+    const fail = (cause: unknown) => {
+      if (!isCurrent()) return;
+      this.restart(false);
+      this.#events.refused("unauthorized", true, cause);
+    };
+    const late = () => fail(new Error(`token() has not answered for ${tokenTimeoutMs} ms`));
+    this.#cancelTimer = this.#runtime.startTimer(late, tokenTimeoutMs);
     this.#become("connecting");
     if (!isCurrent()) return;
+    let hello: string;
+    try {
+      hello = await this.#events.hello(isRefused);
+    } catch (error) {
+      return fail(error);
+    }
+    if (!isCurrent()) return;
+    this.#cancelTimer();
     let socket: TransportSocket;
     try {
-      const hello = await this.#events.hello();
-      if (!isCurrent()) return;
       socket = this.#transport(this.#url, [subprotocol, hello]);
     } catch {
-      if (isCurrent()) this.restart(false);
-      return;
+      return this.restart(false);
     }
+    this.#cancelTimer = this.#runtime.startTimer(() => this.restart(false), openTimeoutMs);
     this.#socket = socket;
     socket.addEventListener("open", () => isCurrent() && this.#opened());
     socket.addEventListener("message", ({ data }) => isCurrent() && this.#heard(data));
@@ -136,48 +188,68 @@ export class Connection {
 
   #opened(): void {
     this.#cancelTimer();
-    this.#heardAt = this.#runtime.now();
-    this.#isAsking = false;
+    this.#pingedAt = this.#runtime.now();
+    this.#unanswered = 0;
     this.#cancelTimer = this.#runtime.startTimer(() => this.#check(), checkMs);
   }
 
   #heard(data: unknown): void {
-    this.#heardAt = this.#runtime.now();
-    this.#isAsking = false;
-    if (data !== pongText) this.#events.message(data);
+    this.#unanswered = 0;
+    if (data === pingText) this.#ask();
+    else if (data !== pongText) this.#events.message(data);
   }
 
   #check(): void {
     const now = this.#runtime.now();
-    // Of a clock that was set back: silence is counted from now on.
-    if (now < this.#heardAt) this.#heardAt = now;
-    const silentMs = now - this.#heardAt;
-    // A timer that comes late, as in a hidden tab, says nothing of the other end: silence counts once it was asked.
-    const isDead = this.#isAsking && silentMs > deadMs;
-    if (isDead || this.#events.isStuck(now)) return this.restart(true);
-    if (silentMs > quietMs) this.#ask();
+    if (this.#unanswered > 0) this.#unanswered += 1;
+    if (this.#unanswered > maxUnanswered || this.#events.isStuck(now)) return this.restart(true);
+    if (Math.abs(now - this.#pingedAt) >= pingMs) this.#ask();
     this.#cancelTimer = this.#runtime.startTimer(() => this.#check(), checkMs);
   }
 
   #closed({ code = 1006, reason = "" }: TransportEvent): void {
     this.#socket = undefined;
     if (!isRefusal(code)) return this.restart(false);
+    if (reason === "unauthorized" && this.#wasOnline) {
+      // It may have expired: another one is asked for, once.
+      this.#wasOnline = false;
+      this.#abandon();
+      return void this.#open(true);
+    }
+    const refusal = reason || String(code);
     const willRetry = willPass(code);
     if (willRetry) this.restart(false);
-    else this.disconnect("closed");
-    this.#events.refused(reason || String(code), willRetry);
+    else this.disconnect("closed", refusal);
+    this.#events.refused(refusal, willRetry);
   }
 
   /** There is a network again, or somebody who looks: no reason to wait any longer. */
-  #wake(): void {
+  #wake(isVisible: boolean): void {
+    if (isVisible) {
+      this.#cancelRest();
+      if (this.#isResting) return this.connect();
+    }
     if (!this.#isWanted) return;
     if (this.#status === "offline") this.restart(true);
-    else if (this.#socket !== undefined && this.#runtime.now() - this.#heardAt > quietMs) this.#ask();
+    else if (this.#socket !== undefined) this.#ask();
+  }
+
+  /** Nobody looks. */
+  #hide(): void {
+    this.#cancelRest();
+    if (typeof this.#hiddenMs === "number")
+      this.#cancelRest = this.#runtime.startTimer(() => this.#rest(), this.#hiddenMs);
+  }
+
+  #rest(): void {
+    if (!this.#isWanted) return;
+    if (this.#events.isBusy()) return this.#hide();
+    this.disconnect("offline", undefined, true);
   }
 
   #ask(): void {
-    if (this.#isAsking) return;
-    this.#isAsking = true;
+    this.#pingedAt = this.#runtime.now();
+    this.#unanswered ||= 1;
     this.send(pingText);
   }
 

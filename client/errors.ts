@@ -7,8 +7,9 @@ export class RoomError extends Error {
   /** Whether the client goes on trying by itself. */
   readonly willRetry: boolean;
 
-  constructor(code: string, message: string, willRetry: boolean) {
-    super(message);
+  /** `cause`: what the app's own `token()` has thrown. */
+  constructor(code: string, message: string, willRetry: boolean, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.willRetry = willRetry;
   }

@@ -1,11 +1,10 @@
 import { TokenBucket } from "../src/core/token-bucket.ts";
 import type { UpFrame, Welcome } from "../src/protocol/frames.ts";
+import { Rejection } from "../src/schema/rejection.ts";
 import type { Json } from "../src/schema/json.ts";
 import type { PendingQueue } from "./pending-queue.ts";
 import type { Runtime } from "./platform.ts";
 
-/** What is made within this time after a message goes with the next one; about one frame of the display. */
-const gatherMs = 16;
 /** Calls sent and not answered; with more on the way, calls wait here. */
 const maxInFlight = 1_024;
 /**
@@ -33,9 +32,12 @@ export interface Uplink {
 export class Outbox {
   readonly #queue: PendingQueue;
   readonly #runtime: Runtime;
+  readonly #gatherMs: number;
   readonly #uplink: Uplink;
   #limits: Welcome["limits"] | undefined;
   #bucket: TokenBucket | undefined;
+  /** Of presence and events. */
+  #signals: TokenBucket | undefined;
   /** Set while the room has asked for a pause. */
   #cancelPause: (() => void) | undefined;
   #presence: Json | undefined;
@@ -47,7 +49,9 @@ export class Outbox {
   #cancelWait: (() => void) | undefined;
   #isTurnOver = true;
 
-  constructor(queue: PendingQueue, runtime: Runtime, uplink: Uplink) {
+  /** `gatherMs`: what is made within this time after a message goes with the next one. */
+  constructor(queue: PendingQueue, runtime: Runtime, uplink: Uplink, gatherMs = 16) {
+    this.#gatherMs = gatherMs;
     this.#queue = queue;
     this.#runtime = runtime;
     this.#uplink = uplink;
@@ -56,12 +60,9 @@ export class Outbox {
   /** The room is there and up to date: whatever waits may go. Presence goes again, for the room to know it. */
   open(limits: Welcome["limits"]): void {
     this.#limits = limits;
-    const { callsPerSecond, callsBurst } = limits;
-    const burst = Math.max(1, callsBurst * paceShare);
-    this.#bucket = new TokenBucket(callsPerSecond * paceShare, burst, {
-      tokens: burst,
-      at: this.#runtime.now(),
-    });
+    const now = this.#runtime.now();
+    this.#bucket = paced(limits.callsPerSecond, limits.callsBurst, now);
+    this.#signals = paced(limits.signalsPerSecond, limits.signalsBurst, now);
     this.#isPresenceSent = this.#presence === undefined;
     this.flush();
   }
@@ -84,8 +85,11 @@ export class Outbox {
     this.schedule();
   }
 
+  /** Throws {@link Rejection} `rate-limited` when there are too many. */
   addEvent(event: string, payload: Json): void {
     if (this.#limits === undefined) return;
+    const retryAfterMs = this.#signals?.take(this.#runtime.now()) ?? 0;
+    if (retryAfterMs > 0) throw new Rejection("rate-limited", "too many events", { retryAfterMs });
     this.#events.push({ event, payload });
     this.schedule();
   }
@@ -105,7 +109,7 @@ export class Outbox {
     const now = this.#runtime.now();
     // A clock that was set back would otherwise hold everything for as long as it went.
     if (now < this.#sentAt) this.#sentAt = now;
-    const waitMs = this.#sentAt + gatherMs - now;
+    const waitMs = this.#sentAt + this.#gatherMs - now;
     if (waitMs > 0) return this.#wakeIn(waitMs);
     this.#isTurnOver = false;
     void Promise.resolve().then(() => {
@@ -120,10 +124,15 @@ export class Outbox {
     this.#cancelTimer = undefined;
     if (this.#limits === undefined) return;
     this.#sendCalls(this.#limits);
-    if (!this.#isPresenceSent && this.#presence !== undefined) {
-      this.#isPresenceSent = this.#sendFrame({ kind: "presence", presence: this.#presence });
-    }
+    this.#sendPresence();
     for (const event of this.#events.splice(0)) this.#sendFrame({ kind: "event", ...event });
+  }
+
+  #sendPresence(): void {
+    if (this.#isPresenceSent || this.#presence === undefined) return;
+    const waitMs = this.#signals?.take(this.#runtime.now()) ?? 0;
+    if (waitMs > 0) return this.#waitFor(waitMs);
+    this.#isPresenceSent = this.#sendFrame({ kind: "presence", presence: this.#presence });
   }
 
   #sendCalls({ maxCallsPerFrame, maxFrameBytes }: Welcome["limits"]): void {
@@ -179,4 +188,10 @@ export class Outbox {
       this.flush();
     }, ms);
   }
+}
+
+/** What a room takes, less the last of it. */
+function paced(perSecond: number, burst: number, at: number): TokenBucket {
+  const tokens = Math.max(1, burst * paceShare);
+  return new TokenBucket(perSecond * paceShare, tokens, { tokens, at });
 }

@@ -1,12 +1,27 @@
 import { equalJson } from "../src/core/json.ts";
 import type { PeerChange, Roster } from "../src/protocol/frames.ts";
-import type { Json } from "../src/schema/json.ts";
+import type { Json, JsonObject } from "../src/schema/json.ts";
 
 /** Somebody in the room, as the others see them. */
 export interface AnyPeer {
   readonly actor: string;
   readonly user: Json;
   readonly presence: Json;
+}
+
+/** `after`, in which every value that is as it was `before` is the same object as before. */
+export function keepEqual(before: Json | undefined, after: Json): Json {
+  if (before !== undefined && equalJson(before, after)) return before;
+  if (!isObject(before) || !isObject(after)) return after;
+  const parts = Object.entries(after).map(
+    ([key, value]) => [key, keepEqual(before[key], value as Json)] as const,
+  );
+  return Object.freeze(Array.isArray(after) ? parts.map(([, part]) => part) : Object.fromEntries(parts));
+}
+
+/** An array is one as well: its indexes are keys. */
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null;
 }
 
 /** The others in the room. Whoever did not change stays the same object, and so does the list when nobody did. */
@@ -48,6 +63,15 @@ export class Peers {
     return changed;
   }
 
+  #keep(before: AnyPeer, newUser: Json, newPresence: Json): boolean {
+    const { actor } = before;
+    const user = keepEqual(before.user, newUser);
+    const presence = keepEqual(before.presence, newPresence);
+    if (user === before.user && presence === before.presence && this.#peers.has(actor)) return false;
+    this.#peers.set(actor, Object.freeze({ actor, user, presence }));
+    return true;
+  }
+
   #changeOne(change: PeerChange): boolean {
     const [kind, actor] = change;
     const before = this.#peers.get(actor);
@@ -55,16 +79,13 @@ export class Peers {
       case "leave":
         return this.#peers.delete(actor);
       case "set":
-        if (before === undefined || equalJson(before.presence, change[2])) return false;
-        this.#peers.set(actor, Object.freeze({ ...before, presence: change[2] }));
-        return true;
-      case "join": {
-        const [, , user, presence] = change;
-        if (before !== undefined && equalJson(before.user, user) && equalJson(before.presence, presence))
-          return false;
-        this.#peers.set(actor, Object.freeze({ actor, user, presence }));
-        return true;
-      }
+        if (before === undefined) return false;
+        return this.#keep(before, before.user, {
+          ...(before.presence as JsonObject),
+          ...(change[2] as JsonObject),
+        });
+      case "join":
+        return this.#keep(before ?? { actor, user: null, presence: null }, change[2], change[3]);
       default:
         return kind satisfies never;
     }

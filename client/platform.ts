@@ -27,11 +27,29 @@ export interface Runtime {
   readonly startTimer: (run: () => void, delayMs: number) => () => void;
   /** In [0, 1). */
   readonly random: () => number;
-  /** Calls `wake` when the network is back or the page is looked at again; answers how to stop that. */
-  readonly onWake: (wake: () => void) => () => void;
+  /**
+   * Calls `wake` when the network is back or the page is looked at again, and says whether it is looked at; and `rest` when it is
+   * hidden, now or later. Answers how to stop that.
+   */
+  readonly onWake: (wake: (isVisible?: boolean) => void, rest: () => void) => () => void;
   /** Undoes raw deflate; left out where that cannot be done, and then nothing comes compressed. */
   readonly inflate?: (bytes: Uint8Array) => Promise<Uint8Array>;
 }
+
+const onWake: Runtime["onWake"] = (wake, rest) => {
+  const { document, addEventListener } = globals;
+  const isVisible = () => document?.visibilityState !== "hidden";
+  const whenOnline = () => wake(isVisible());
+  const whenSeen = () => (isVisible() ? wake(true) : rest());
+  const page = globals as unknown as EventSource;
+  if (addEventListener !== undefined) page.addEventListener("online", whenOnline);
+  document?.addEventListener("visibilitychange", whenSeen);
+  if (!isVisible()) rest();
+  return () => {
+    if (addEventListener !== undefined) page.removeEventListener("online", whenOnline);
+    document?.removeEventListener("visibilitychange", whenSeen);
+  };
+};
 
 export const ownRuntime: Runtime = {
   now: () => Date.now(),
@@ -87,19 +105,6 @@ declare class URL {
   protocol: string;
   hash: string;
   readonly href: string;
-}
-
-function onWake(wake: () => void): () => void {
-  const { document } = globals;
-  const whenVisible = () => {
-    if (document?.visibilityState === "visible") wake();
-  };
-  globals.addEventListener?.("online", wake);
-  document?.addEventListener("visibilitychange", whenVisible);
-  return () => {
-    globals.removeEventListener?.("online", wake);
-    document?.removeEventListener("visibilitychange", whenVisible);
-  };
 }
 
 /** The runtime's own WebSocket. */

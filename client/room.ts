@@ -92,13 +92,15 @@ export type Unsubscribe = () => void;
 
 /** A room as one client has it. */
 export interface Room<D extends AnyRoomDefinition> {
-  /** Resolves when there is a state to show; rejects when the room refuses this client for good. */
+  /** Resolves when there is a state to show, and the others are known; rejects when the room refuses this client for good. */
   readonly ready: Promise<void>;
   /** Whether there is a state to show. */
   readonly isReady: boolean;
   /** The view: the server's state and this client's own calls on top. */
   readonly state: StateOf<D>;
   readonly status: Status;
+  /** The code for which `status` is `closed`: of the refusal, or `closed` by `close()`; else undefined. */
+  readonly closeReason: string | undefined;
   /** Revision of the server's state that the view stands on. */
   readonly rev: number;
   /** Calls that wait for their answer. */
@@ -111,7 +113,7 @@ export interface Room<D extends AnyRoomDefinition> {
   };
   readonly history: RoomHistory;
   readonly self: Peer<D>;
-  /** Everybody else. Whoever did not change is the same object as before. */
+  /** Everybody else. Whoever did not change is the same object as before, and so is every value in a presence that did not. */
   readonly others: readonly Peer<D>[];
 
   /**
@@ -138,7 +140,10 @@ export interface Room<D extends AnyRoomDefinition> {
     listener: (changes: readonly RecordChange<RecordOf<D, C>>[]) => void,
   ): Unsubscribe;
   onOthers(listener: (others: readonly Peer<D>[]) => void): Unsubscribe;
-  /** Sends an event to everybody else who is here now. Dropped when offline. Throws `RejectedError` when it does not fit. */
+  /**
+   * Sends an event to everybody else who is here now. Dropped when offline. Throws `RejectedError` when it does not fit, and
+   * `rate-limited` when there are more than the room takes, with `retryAfterMs` in its `data`.
+   */
   broadcast<E extends EventNamesOf<D>>(event: E, payload: EventInputOf<D, E>): void;
   onEvent<E extends EventNamesOf<D>>(
     event: E,

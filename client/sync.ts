@@ -59,7 +59,11 @@ export interface SyncOptions {
   /** Of the hello, as `SavedClient` has them. */
   readonly birth: number | null;
   readonly attempt: number;
-  readonly token: (() => string | Promise<string>) | undefined;
+  readonly token: ((isRefused: boolean) => string | Promise<string>) | undefined;
+  /** How long a page is hidden before it disconnects. */
+  readonly hiddenMs?: number | false | undefined;
+  /** What is made within this time goes in one turn. */
+  readonly sendIntervalMs?: number | undefined;
   readonly onTraffic: ((traffic: Traffic) => void) | undefined;
 }
 
@@ -109,27 +113,33 @@ export class Sync {
     this.#events = events;
     this.#replica = replica;
     this.#queue = queue;
-    this.outbox = new Outbox(queue, options.runtime, {
-      send: (frame) => this.#sendFrame(frame),
+    const uplink = {
+      send: (frame: UpFrame) => this.#sendFrame(frame),
       takeReceived: () => this.#takeUnacknowledged(),
-    });
+    };
+    this.outbox = new Outbox(queue, options.runtime, uplink, options.sendIntervalMs);
     this.#inlet = new Inlet(options.runtime.inflate, {
       take: (frame, bytes) => this.#takeIn(frame, bytes),
       misread: (error) => this.#misread(error),
     });
-    this.#connection = new Connection(options.url, options.transport, options.runtime, {
-      hello: () => this.#hello(),
+    this.#connection = new Connection(options.url, options.transport, options.runtime, options.hiddenMs, {
+      hello: (isRefused) => this.#hello(isRefused),
       message: (data) => this.#inlet.receive(data),
       status: (status) => this.#statusChanged(status),
-      refused: (code, willRetry) => {
-        this.#fail(code, `the room has closed the connection: ${code}`, willRetry);
+      refused: (code, willRetry, cause) => {
+        this.#fail(code, `the room has closed the connection: ${code}`, willRetry, cause);
       },
+      isBusy: () => queue.calls.length > 0,
       isStuck: (now) => queue.isOverdue(now, overdueMs) || this.#isLeftWaiting(now),
     });
   }
 
   get status(): Status {
     return this.#connection.status;
+  }
+
+  get closeReason(): string | undefined {
+    return this.#connection.closeReason;
   }
 
   /** To be said in hellos as long as a call is in doubt. */
@@ -146,6 +156,12 @@ export class Sync {
     this.#connection.connect();
   }
 
+  /** A call was made. */
+  send(): void {
+    this.#connection.stir();
+    this.outbox.schedule();
+  }
+
   disconnect(): void {
     this.#connection.disconnect("offline");
   }
@@ -154,7 +170,7 @@ export class Sync {
     this.#connection.dispose();
   }
 
-  async #hello(): Promise<string> {
+  async #hello(isRefused: boolean): Promise<string> {
     const { clientId, schemaVersion, names, token } = this.#options;
     // With nothing in doubt a room that has forgotten this client may take it for a new one.
     if (!this.#queue.hasSent) this.#birth = null;
@@ -177,7 +193,7 @@ export class Sync {
       names: names.hash,
       inflates: this.#inlet.inflates,
       ...(arrived && { arrived }),
-      ...(token && { token: await token() }),
+      ...(token && { token: await token(isRefused) }),
     });
   }
 
@@ -375,7 +391,7 @@ export class Sync {
     }
   }
 
-  #fail(code: string, message: string, willRetry = true): void {
-    this.#events.failed(new RoomError(code, message, willRetry));
+  #fail(code: string, message: string, willRetry = true, cause?: unknown): void {
+    this.#events.failed(new RoomError(code, message, willRetry, cause));
   }
 }

@@ -68,7 +68,7 @@ export function createProvider<D extends AnyRoomDefinition>(
     const open = useCallback((url: string) => {
       const { token } = newest.current;
       // The app's own function may close over something that is older than the next attempt to connect.
-      const current = token && { token: () => (newest.current.token ?? token)() };
+      const current = token && { token: (isRefused: boolean) => (newest.current.token ?? token)(isRefused) };
       return connect<D>(url, definition, { ...newest.current, ...current });
     }, []);
     const tenancy = useTenancy(url, attempt, open);

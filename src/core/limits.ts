@@ -51,6 +51,11 @@ export interface Limits {
   readonly checksumIntervalMs: number;
   /** A quiet room writes its checkpoint after this time, well before it hibernates. */
   readonly quietCheckpointMs: number;
+  /**
+   * Of a session of which nothing was heard for so long, neither a frame nor a ping, the others are told that it has gone. Infinity
+   * leaves that to the network, which may never say so.
+   */
+  readonly maxSilenceMs: number;
   /** Bytes sent to one session and not yet acknowledged: a stalled reader's share of memory. */
   readonly maxUnacknowledgedBytes: number;
   /** Frames sent to one session and not yet acknowledged, a second's worth: whoever is later needs one squashed delta. */
@@ -102,6 +107,7 @@ export const defaultLimits: Limits = Object.freeze({
   pageBytes: 64 * KB,
   checksumIntervalMs: 5_000,
   quietCheckpointMs: 3_000,
+  maxSilenceMs: 25_000,
   maxUnacknowledgedBytes: 1 * MB,
   maxUnacknowledgedFrames: 64,
   maxMarks: 10_000,

@@ -1,5 +1,6 @@
 /** What passes by itself, by its close code: all that a client needs to know of the table in `codes.ts`, which is large. */
 const passing: ReadonlySet<number> = new Set([
+  4408, // timeout
   4420, // epoch-changed
   4421, // gap
   4422, // diverged

@@ -55,6 +55,12 @@ export const codes = {
     closeCode: 4412,
     sentence: "The room no longer knows what became of this client's calls.",
   },
+  timeout: {
+    advice: "retry",
+    status: 408,
+    closeCode: 4408,
+    sentence: "Nothing was heard of this client for too long.",
+  },
   "too-large": {
     advice: "final",
     status: 413,

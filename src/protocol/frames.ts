@@ -14,10 +14,10 @@ export type { UpFrame, WireCall } from "./frames-up.ts";
  */
 export type WireOutcome = readonly [clientReqId: number, outcome: Outcome, callHash?: number];
 
-/** Somebody is here with a first presence; has changed it; is gone. */
+/** Somebody is here with this presence, whatever was known of them; has changed these fields of it; is gone. */
 export type PeerChange =
   | readonly ["join", actor: string, user: Json, presence: Json]
-  | readonly ["set", actor: string, presence: Json]
+  | readonly ["set", actor: string, fields: Json]
   | readonly ["leave", actor: string];
 
 /** A message; the actor is null for one of the room itself. */
@@ -42,6 +42,8 @@ export interface Welcome {
     readonly maxFrameBytes: number;
     readonly maxUnacknowledgedBytes: number;
     readonly maxUnacknowledgedFrames: number;
+    readonly signalsPerSecond: number;
+    readonly signalsBurst: number;
   };
 }
 

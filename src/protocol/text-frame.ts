@@ -18,6 +18,8 @@ const examples: readonly TextFrame[] = [
       maxFrameBytes: 0,
       maxUnacknowledgedBytes: 0,
       maxUnacknowledgedFrames: 0,
+      signalsPerSecond: 0,
+      signalsBurst: 0,
     },
   },
   { kind: "roster", peers: [] },

@@ -4,7 +4,10 @@ export const subprotocol = "deltaroom.v1";
 /** The second subprotocol that a client offers begins so; the hello follows, see `hello.ts`. */
 export const helloPrefix = "hello.";
 
-/** What a client sends to hear that the other end is alive. Answered by the platform, without waking the room. */
+/**
+ * What a client sends to be known to be there, and to hear that the other end is. Answered by the platform, without waking the
+ * room. The room sends it to whom it has not heard for long, and the same is the answer.
+ */
 export const pingText = "ping";
 export const pongText = "pong";
 

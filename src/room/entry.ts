@@ -64,6 +64,8 @@ export function sendWelcome(session: Session, { epoch, n }: Memory, limits: Limi
       maxFrameBytes: limits.maxFrameBytes,
       maxUnacknowledgedBytes: limits.maxUnacknowledgedBytes,
       maxUnacknowledgedFrames: limits.maxUnacknowledgedFrames,
+      signalsPerSecond: limits.signalsPerSecond,
+      signalsBurst: limits.signalsBurst,
     },
   } as const;
   session.send(encodeText(welcome));

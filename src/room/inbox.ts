@@ -29,6 +29,8 @@ export interface InboxRoom {
   readonly resume: (session: Session) => void;
   /** Flushes, and makes sure that this instance may answer. */
   readonly settle: () => void;
+  /** Somebody is to be seen by the others from now on. */
+  readonly shown: () => void;
   /** A client's copy of these collections was not what the room has. */
   readonly noteDiverged: (collections: readonly string[]) => void;
   /** Closes a session for good. */
@@ -132,9 +134,11 @@ function setPresence(room: InboxRoom, session: Session, given: Json): void {
   const presence = definition.presence === undefined ? {} : parseWith(definition.presence, given, "presence");
   assertSize("presence", presence, limits.maxPresenceBytes);
   const { actor, user } = session.client;
-  if (session.presence === undefined) signals.join(actor, user, presence);
-  else signals.set(actor, presence);
+  const before = session.presence;
   session.presence = presence;
+  if (before !== undefined) return signals.set(actor, user, before, presence);
+  signals.join(actor, user, presence);
+  room.shown();
 }
 
 function sendEvent(room: InboxRoom, session: Session, event: string, given: Json): void {

@@ -112,6 +112,11 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
     closeQuietly(webSocket, answer, reason);
   }
 
+  /** The object's only alarm is the room's: it looks for those who have gone without a word. */
+  override alarm(): void {
+    this.#room.alarm();
+  }
+
   override webSocketError(webSocket: WebSocket): void {
     this.#leave(webSocket);
     closeQuietly(webSocket, codes.invalid.closeCode, "invalid");
@@ -121,9 +126,13 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
   #restore(webSocket: WebSocket): Session | undefined {
     const attachment = webSocket.deserializeAttachment() as Attachment | null;
     if (attachment === null) return undefined;
-    const session = this.#room.restore(socketOf(webSocket), attachment);
+    const session = this.#room.restore(this.#socketOf(webSocket), attachment);
     this.#sessions.set(webSocket, session);
     return session;
+  }
+
+  #socketOf(webSocket: WebSocket): Socket {
+    return socketOf(webSocket, () => this.ctx.getWebSocketAutoResponseTimestamp(webSocket)?.getTime() ?? 0);
   }
 
   #leave(webSocket: WebSocket): void {
@@ -144,7 +153,9 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
     let joined: Session | Code;
     try {
       joined =
-        hello === undefined ? "invalid" : this.#room.join(socketOf(serverEnd), hello, readIdentity(request));
+        hello === undefined
+          ? "invalid"
+          : this.#room.join(this.#socketOf(serverEnd), hello, readIdentity(request));
     } catch (error) {
       closeQuietly(serverEnd, codes.internal.closeCode, "internal"); // accepted, it would be held for ever
       throw error;
@@ -189,6 +200,7 @@ function platformPorts(ctx: DurableObjectState, limits: Limits): RoomPorts {
       return () => clearTimeout(timer);
     },
     deflate,
+    setAlarm: (at) => void ctx.storage.setAlarm(at),
     newEpoch: () => crypto.randomUUID().replaceAll("-", "").slice(0, 16),
     abort: (reason) => ctx.abort(reason),
     log: (event, facts) =>
@@ -213,8 +225,9 @@ function streamOf(pieces: Iterator<string, void>): ReadableStream<Uint8Array> {
   });
 }
 
-function socketOf(webSocket: WebSocket): Socket {
+function socketOf(webSocket: WebSocket, pingedAt: () => number): Socket {
   return {
+    pingedAt,
     send: (frame) => {
       try {
         webSocket.send(frame);

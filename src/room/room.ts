@@ -20,6 +20,7 @@ import { FlushPace } from "./flush-pace.ts";
 import { FlushTimer, type Clock } from "./flush-timer.ts";
 import { handleFrame, refusePush, sendError, type InboxRoom } from "./inbox.ts";
 import { Journal } from "./journal.ts";
+import { Liveness } from "./liveness.ts";
 import { Sender } from "./sender.ts";
 import { Session, type Attachment, type Socket } from "./session.ts";
 import { Signals } from "./signals.ts";
@@ -30,6 +31,8 @@ export interface RoomPorts extends Clock {
   readonly newEpoch: () => string;
   /** Raw deflate. */
   readonly deflate: (bytes: Uint8Array) => Promise<Uint8Array>;
+  /** Has `alarm` called at that time, in milliseconds since the epoch, in place of any time before; over hibernation too. */
+  readonly setAlarm: (at: number) => void;
   /** Ends this instance at once, memory and sockets with it. */
   readonly abort: (reason: string) => void;
   /** Notes what an operator should know; never a payload, a token or a stack. */
@@ -74,6 +77,7 @@ export class Room {
   readonly #flushTimer: FlushTimer;
   readonly #sender: Sender;
   readonly #deflater: Deflater;
+  readonly #liveness: Liveness;
   readonly #inbox: InboxRoom;
   /** Sessions to be caught up behind the next flush. */
   readonly #waiting = new Set<Session>();
@@ -104,6 +108,7 @@ export class Room {
       },
       snapshotSent: () => this.#deflatePages(),
     });
+    this.#liveness = new Liveness(this.#sessions, limits, ports.setAlarm);
     this.#inbox = {
       definition,
       limits,
@@ -118,6 +123,7 @@ export class Room {
       },
       settle: () => this.#settle(),
       heard: (now, baseRev) => this.#pace.heard(now, baseRev),
+      shown: () => this.#liveness.watch(ports.now()),
       noteDiverged: (collections) => this.#noteDiverged(collections),
       dismiss: (session, code) => this.#dismiss(session, code),
     };
@@ -134,6 +140,8 @@ export class Room {
     const [actor, secret] = splitClientId(hello.client);
     const client: Client = { actor, secret, user, role: identity.role };
     if (hello.schema !== this.#definition.version) return "schema-mismatch";
+    const lost = this.#liveness.lostAlone(this.#ports.now());
+    if (lost !== undefined && lost.client.actor !== actor) this.#dismiss(lost, "timeout");
     const refusal = refusalOf(client, hello, memory, this.#sessions, this.#limits.maxSessions);
     if (refusal !== undefined) return refusal;
     this.#asNewest(() => this.#journal.create());
@@ -169,6 +177,7 @@ export class Room {
       this.#signals.join(actor, client.user, {});
     }
     session.save();
+    this.#liveness.watch(this.#ports.now());
     if (former === undefined) this.#runHook(this.#rules.onJoin, client);
     this.#schedule();
     return session;
@@ -197,6 +206,7 @@ export class Room {
   /** Handles one message. It throws for nothing that a client can send. */
   receive(session: Session, data: unknown): void {
     if (this.#sessions.get(session.client.actor) !== session) return; // replaced: its socket is closing
+    session.hear(this.#ports.now());
     const names = session.isCompact ? this.#names : undefined;
     const decoded = decodeUp(data, this.#limits.maxFrameBytes, names);
     if (decoded.kind === "frame") this.#handle(session, decoded.frame);
@@ -259,6 +269,13 @@ export class Room {
   #dismiss(session: Session, code: Code): void {
     session.socket.close(codes[code].closeCode, code);
     this.leave(session);
+  }
+
+  /** The time that `setAlarm` was told has come. */
+  alarm(): void {
+    const now = this.#ports.now();
+    for (const session of this.#liveness.look(now)) this.#dismiss(session, "timeout");
+    this.#liveness.watch(now);
   }
 
   /** The session's socket is gone. */

@@ -6,11 +6,14 @@ import type { WireOutcome } from "../protocol/frames.ts";
 import type { Arrived } from "../protocol/hello.ts";
 import type { Json } from "../schema/json.ts";
 import { TokenBucket, type BucketState } from "../core/token-bucket.ts";
+import { Pulse, type Asked } from "./pulse.ts";
 
 /** The little that a room needs of a socket. */
 export interface Socket {
   send(frame: string | Uint8Array): void;
   close(closeCode: number, reason: string): void;
+  /** When a ping was last answered over it, in milliseconds since the epoch; 0 for never. Known over hibernation. */
+  pingedAt(): number;
   /** Keeps `attachment` over hibernation. */
   save(attachment: Attachment): void;
 }
@@ -54,6 +57,8 @@ export interface Attachment {
   readonly feed: Feed;
   /** Whether it may be sent what it lacks, and waits for the next flush only. */
   readonly isDue: boolean;
+  /** Left out unless it has been silent for long. */
+  readonly asked?: Asked;
 }
 
 export const live: Feed = { kind: "live" };
@@ -71,6 +76,7 @@ export class Session {
   readonly socket: Socket;
   readonly calls: TokenBucket;
   readonly signals: TokenBucket;
+  readonly pulse: Pulse;
   readonly #limits: Limits;
   /** Outcomes of calls that were executed before and sent again; they leave with the next flush. */
   readonly replies = new Map<number, WireOutcome>();
@@ -106,6 +112,9 @@ export class Session {
     this.inflates = attachment.inflates;
     this.calls = new TokenBucket(limits.callsPerSecond, limits.callsBurst, attachment.calls);
     this.signals = new TokenBucket(limits.signalsPerSecond, limits.signalsBurst, attachment.signals);
+    // Tokens are counted when a message comes, so then it was heard.
+    const heardAt = Math.max(attachment.calls.at, attachment.signals.at);
+    this.pulse = new Pulse(() => socket.pingedAt(), heardAt, attachment.asked);
     this.#presence = attachment.presence;
     this.#feed = attachment.feed;
     this.#isDue = attachment.isDue;
@@ -173,6 +182,18 @@ export class Session {
     this.#changed = true;
   }
 
+  /** A message has come. */
+  hear(now: number): void {
+    this.#changed ||= this.pulse.asked !== undefined;
+    this.pulse.hear(now);
+  }
+
+  /** Notes that it was asked whether it is there. */
+  ask(now: number): void {
+    this.pulse.ask(now);
+    this.#changed = true;
+  }
+
   get unacknowledgedFrames(): number {
     return this.#unacknowledged.length;
   }
@@ -222,6 +243,7 @@ export class Session {
     if (!this.#changed && !hasSpent) return;
     this.#changed = false;
     this.#saved = { calls: this.calls.state, signals: this.signals.state };
+    const { asked } = this.pulse;
     this.socket.save({
       client: this.client,
       epoch: this.epoch,
@@ -232,6 +254,7 @@ export class Session {
       ...this.#saved,
       feed: this.#feed,
       isDue: this.#isDue,
+      ...(asked && { asked }),
     });
   }
 }

@@ -1,4 +1,5 @@
-import type { Json } from "../schema/json.ts";
+import { equalJson } from "../core/json.ts";
+import type { Json, JsonObject } from "../schema/json.ts";
 import type { PeerChange, WireEvent } from "../protocol/frames.ts";
 import type { SharedParts } from "../protocol/update.ts";
 
@@ -15,13 +16,14 @@ export class Signals {
     this.#peers.set(actor, ["join", actor, user, presence]);
   }
 
-  set(actor: string, presence: Json): void {
-    const before = this.#peers.get(actor);
-    // Whoever has not yet been told of the join must be told of the person as well.
-    this.#peers.set(
-      actor,
-      before?.[0] === "join" ? ["join", actor, before[2], presence] : ["set", actor, presence],
-    );
+  /** Tells of the fields that are others than `before`; of all as at first where one was taken away, or the first is untold. */
+  set(actor: string, user: Json, before: Json, presence: Json): void {
+    const untold = this.#peers.get(actor);
+    const fields = changedFields(before, presence);
+    if (untold?.[0] === "join" || fields === undefined) return this.join(actor, user, presence);
+    if (Object.keys(fields).length === 0) return;
+    const told = untold?.[0] === "set" ? (untold[2] as JsonObject) : {};
+    this.#peers.set(actor, ["set", actor, { ...told, ...fields }]);
   }
 
   leave(actor: string): void {
@@ -40,4 +42,15 @@ export class Signals {
     this.#events = [];
     return { presence, events };
   }
+}
+
+/** Undefined when that is not to be told by fields: one was taken away, or there are none, as a schema may have it. */
+function changedFields(before: Json, after: Json): JsonObject | undefined {
+  if (!isObject(before) || !isObject(after)) return undefined;
+  if (Object.keys(before).some((name) => !Object.hasOwn(after, name))) return undefined;
+  return Object.fromEntries(Object.entries(after).filter(([name, value]) => !equalJson(before[name], value)));
+}
+
+function isObject(value: Json): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -64,6 +64,7 @@ export class Host implements RoomEnd {
   readonly #links = new Set<Link>();
   #instance: Instance | undefined;
   #epochs = 0;
+  #cancelAlarm = () => {};
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -168,11 +169,21 @@ export class Host implements RoomEnd {
         ),
       newEpoch: () => `epoch-${++this.#epochs}`,
       deflate: (bytes) => Promise.resolve(bytes), // clients of a test take parts as they are
+      setAlarm: (at) => this.#setAlarm(at),
       abort: () => this.crash(), // of the storage nobody else knows, so that it is this very instance
       log: (event, facts) => {
         if (!instance.isEnded) logged(event, facts);
       },
     };
+  }
+
+  /** As the platform has it: there is one, it outlives the instance, and it wakes the room. */
+  #setAlarm(at: number): void {
+    const { clock } = this.#options;
+    this.#cancelAlarm();
+    this.#cancelAlarm = clock.after(at - clock.now, () => {
+      this.#guard(() => this.room.alarm());
+    });
   }
 
   #socketOf(link: Link, instance: Instance): Socket {
@@ -185,6 +196,7 @@ export class Host implements RoomEnd {
         link.attachment = undefined;
         link.closeByRoom(codeOf(closeCode));
       },
+      pingedAt: () => link.pingedAt,
       save: (attachment) => {
         // As the platform has it: the room and what it has saved have nothing in common.
         if (!instance.isEnded) link.attachment = JSON.parse(JSON.stringify(attachment)) as Attachment;

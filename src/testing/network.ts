@@ -163,6 +163,8 @@ export class Link implements TransportSocket {
   attachment: Attachment | undefined;
   /** Whether the platform has the room's end of it. */
   isOpenAtRoom = false;
+  /** When the room's end last answered a heartbeat. */
+  pingedAt = 0;
   readonly #up: Lane = { freeAt: 0, isLost: false };
   readonly #down: Lane = { freeAt: 0, isLost: false };
   readonly #listeners: { [T in EventType]: ((event: TransportEvent) => void)[] } = {
@@ -191,8 +193,9 @@ export class Link implements TransportSocket {
     this.network.carry("up", this.#up, () => {
       if (!this.isOpenAtRoom) return;
       // The platform answers a heartbeat by itself, and wakes nobody.
-      if (raw === pingText) this.sendDown(pongText);
-      else this.network.room.message(this, raw);
+      if (raw !== pingText) return this.network.room.message(this, raw);
+      this.pingedAt = this.network.clock.now;
+      this.sendDown(pongText);
     });
   }
 

@@ -82,7 +82,7 @@ describe("the first hello", () => {
 });
 
 describe("ready", () => {
-  test("waits for the whole snapshot, and what came before it is not shown", async () => {
+  test("waits for the whole snapshot and for who is here, and what came before it is not shown", async () => {
     const { room, server } = scripted();
     const isReady = vi.fn<() => void>();
     void room.ready.then(isReady);
@@ -103,7 +103,15 @@ describe("ready", () => {
     });
     await turn();
     expect([room.status, room.rev, room.state.shapes.ids()]).toEqual(["online", 5, ["m", "z"]]);
+    expect(isReady).not.toHaveBeenCalled();
+    const told: unknown[] = [];
+    room.onOthers((others) => told.push(others.length));
+    void room.ready.then(() => told.push("ready"));
+    socket.say({ kind: "roster", peers: [["actor-a", null, { x: 1, y: 1 }]] });
+    await turn();
     expect(isReady).toHaveBeenCalledOnce();
+    expect(told).toEqual([1, "ready"]);
+    expect(socket.sent).toEqual([]); // one round trip: it has said nothing but its hello
   });
 
   test("comes in an empty room as well", async () => {
@@ -421,11 +429,12 @@ describe("onTraffic", () => {
       "down welcome",
       "down snapshot",
       "down snapshot",
+      "down roster",
     ]);
     room.transact((tx) => tx.papers.put("p1", { text: "é" }));
     await turn();
     socket.delta(0, { papers: [["put", "p1", { text: "é" }]] }, { mark: 1, outcomes: [[1, 1]] });
-    const [push, update] = traffic.slice(3);
+    const [push, update] = traffic.slice(4);
     expect(push).toMatchObject({
       direction: "up",
       kind: "push",

@@ -32,7 +32,7 @@ describe("a room that refuses the client", () => {
       willRetry: false,
     });
     expect(told).toEqual(["closed", `${code}, final`]);
-    expect(room.status).toBe("closed");
+    expect([room.status, room.closeReason]).toEqual(["closed", code]);
     await pass(hour);
     expect(server.sockets).toHaveLength(1);
   });
@@ -44,6 +44,7 @@ describe("a room that refuses the client", () => {
     socket.open();
     socket.drop(codes[code].closeCode);
     expect(told).toEqual(["offline", `${code}, will retry`]);
+    expect(room.closeReason).toBeUndefined();
     await pass(250);
     server.newest.greet();
     await room.ready;
@@ -99,7 +100,50 @@ describe("a room that refuses the client", () => {
     await expect(room.ready).rejects.toThrow("unauthorized");
     room.reconnect();
     (await server.attempt(2)).greet({ rev: 5 });
-    expect([room.status, room.rev]).toEqual(["online", 5]);
+    expect([room.status, room.rev, room.closeReason]).toEqual(["online", 5, undefined]);
+  });
+
+  test("says why to whoever is told that it is closed", async () => {
+    const { room, socket } = await joined();
+    const told: unknown[] = [];
+    room.on("error", () => {});
+    room.on("status", (status) => told.push([status, room.closeReason]));
+    socket.drop(codes.forbidden.closeCode);
+    room.close();
+    expect(told).toEqual([["closed", "forbidden"]]);
+    expect(room.closeReason).toBe("closed");
+  });
+});
+
+describe("a token that was good once", () => {
+  test("is asked for anew when it has expired, at once and once", async () => {
+    const token = vi.fn<(isRefused: boolean) => string>((isRefused) => (isRefused ? "fresh" : "kept"));
+    const { room, server, socket } = await joined({}, { token });
+    const told = toldOf({ room });
+    socket.drop(codes.unauthorized.closeCode);
+    await turn();
+    expect(server.sockets.map(({ hello }) => hello.token)).toEqual(["kept", "fresh"]);
+    server.newest.greetAgain();
+    expect(told).toEqual(["connecting", "online"]);
+    server.newest.drop();
+    await pass(250);
+    server.newest.drop(codes.unauthorized.closeCode); // it was good before, in an earlier connection
+    await turn();
+    expect(server.newest.hello.token).toBe("fresh");
+    server.newest.drop(codes.unauthorized.closeCode);
+    await pass(hour);
+    expect(told.slice(2)).toEqual(["offline", "connecting", "closed", "unauthorized, final"]);
+    expect([server.sockets.length, room.closeReason]).toEqual([4, "unauthorized"]);
+  });
+
+  test("is not when it never was: the refusal is final", async () => {
+    const token = vi.fn<() => string>(() => "wrong");
+    const { room, server } = scripted({ token });
+    toldOf({ room });
+    (await server.attempt(1)).drop(codes.unauthorized.closeCode);
+    await pass(hour);
+    expect(token).toHaveBeenCalledExactlyOnceWith(false);
+    expect(room.closeReason).toBe("unauthorized");
   });
 });
 
@@ -234,10 +278,13 @@ describe("an attempt", () => {
       .mockReturnValue("good");
     const { room, server } = scripted({ token });
     const told = toldOf({ room });
+    const causes: unknown[] = [];
+    room.on("error", ({ cause }) => causes.push(cause));
     await pass(250);
+    expect(causes).toEqual([new Error("no network")]);
     expect(server.newest.hello.token).toBe("good");
     server.newest.greet();
-    expect(told).toEqual(["offline", "connecting", "online"]);
+    expect(told).toEqual(["offline", "unauthorized, will retry", "connecting", "online"]);
   });
 
   test("whose transport throws is followed by another", async () => {
@@ -249,6 +296,50 @@ describe("an attempt", () => {
     await pass(250);
     server.newest.greet();
     expect(room.status).toBe("online");
+  });
+
+  test("whose token() does not settle within 10 s is given up, and told, and its token comes too late", async () => {
+    let give: (token: string) => void = () => {};
+    const late = () => new Promise<string>((resolve) => (give = resolve));
+    const token = vi
+      .fn<() => string | Promise<string>>()
+      .mockImplementationOnce(late)
+      .mockReturnValue("good");
+    const { room, server } = scripted({ token });
+    const told = toldOf({ room });
+    const causes: unknown[] = [];
+    room.on("error", ({ cause }) => causes.push(cause));
+    await pass(9_999);
+    expect([room.status, told]).toEqual(["connecting", []]);
+    await pass(1);
+    expect(told).toEqual(["offline", "unauthorized, will retry"]);
+    expect(causes).toEqual([new Error("token() has not answered for 10000 ms")]);
+    give("late");
+    await pass(250);
+    server.newest.greet();
+    expect(server.sockets.map(({ hello }) => hello.token)).toEqual(["good"]);
+    expect(room.status).toBe("online");
+  });
+
+  test("has as long for its socket, however long the token took", async () => {
+    const token = () => new Promise<string>((resolve) => setTimeout(() => resolve("good"), 9_000));
+    const { room, server } = scripted({ token });
+    await pass(18_999);
+    expect([room.status, server.sockets.length]).toEqual(["connecting", 1]);
+    await pass(1);
+    expect(room.status).toBe("offline");
+  });
+
+  test("whose hello is never answered is followed by another within 15 s", async () => {
+    const { room, server } = scripted();
+    const told = toldOf({ room });
+    (await server.attempt(1)).open();
+    await pass(10_000);
+    expect(server.sockets).toHaveLength(1);
+    await pass(5_000);
+    expect(server.sockets).toHaveLength(2);
+    server.newest.greet();
+    expect(told).toEqual(["online"]);
   });
 
   test("that does not open within 10 s is given up, and what it still does is not heard", async () => {

@@ -53,6 +53,7 @@ async function twoShapes() {
     ]),
   );
   socket.say(end(0, 1, 5, 5));
+  socket.say({ kind: "roster", peers: [] });
   await room.ready;
   const shapes = () => Object.fromEntries(room.state.shapes.entries().map(([id, { x }]) => [id, x]));
   return { room, socket, shapes, told };

@@ -14,29 +14,39 @@ afterEach(() => {
 describe("silence", () => {
   test("is broken by a ping, and as long as somebody answers the connection stays", async () => {
     const { room, server, socket } = await joined();
-    for (let minute = 0; minute < 10; minute++) {
-      await pass(20_000);
+    for (let ping = 1; ping <= 60; ping++) {
+      await pass(10_000);
+      expect(socket.sent).toHaveLength(ping);
       expect(socket.sent.at(-1)).toBe("ping");
       socket.say("pong");
     }
-    expect(socket.sent).toHaveLength(10);
     expect([room.status, server.sockets.length]).toEqual(["online", 1]);
   });
 
-  test("is not there while frames come", async () => {
-    const { socket } = await joined();
-    for (let n = 0; n < 20; n++) {
-      await pass(10_000);
+  test("of the client is not there while others talk: the room is told every 10 s that it listens", async () => {
+    const { room, server, socket } = await joined();
+    for (let n = 0; n < 60; n++) {
+      await pass(1_000);
       socket.delta(n, {});
     }
-    expect(socket.sent).toEqual([]);
+    expect(socket.sent).toEqual(Array.from({ length: 6 }, () => "ping"));
+    expect([room.status, server.sockets.length]).toEqual(["online", 1]);
+  });
+
+  test("is broken at once for a room that asks, whatever the timers of a hidden page do", async () => {
+    const { room, socket } = await joined({ rev: 3 });
+    const told = toldOf({ room });
+    socket.say("ping");
+    expect(socket.sent).toEqual(["ping"]);
+    expect(told).toEqual([]);
   });
 
   test("that a ping does not break means that nobody is there", async () => {
     const { room, server, socket } = await joined();
     const told = toldOf({ room });
-    await pass(30_000);
-    expect(socket.sent).toEqual(["ping"]);
+    await pass(19_999);
+    expect([socket.sent, socket.closedWith]).toEqual([["ping"], undefined]);
+    await pass(1);
     expect(socket.closedWith).toBe(1000);
     expect(server.sockets).toHaveLength(2);
     server.newest.greetAgain();
@@ -58,8 +68,8 @@ describe("silence", () => {
   test("is noticed as soon when the clock was set back a day", async () => {
     const { server, socket } = await joined();
     vi.setSystemTime(Date.now() - 86_400_000);
-    await pass(35_000);
-    expect(socket.sent).toEqual(["ping"]);
+    await pass(20_000);
+    expect(socket.sent).not.toEqual([]);
     expect(server.sockets).toHaveLength(2);
   });
 
@@ -91,26 +101,26 @@ describe("silence", () => {
   });
 });
 
-describe("the page", () => {
-  /** A page of which the test says when it is online and looked at. */
-  function stubPage() {
-    const listeners: Record<string, (() => void)[]> = { online: [], visibilitychange: [] };
-    const events = {
-      addEventListener: (type: string, listener: () => void) => listeners[type]?.push(listener),
-      removeEventListener: (type: string, listener: () => void) => {
-        listeners[type] = listeners[type]?.filter((known) => known !== listener) ?? [];
-      },
-    };
-    const document = { ...events, visibilityState: "visible" };
-    vi.stubGlobal("addEventListener", events.addEventListener);
-    vi.stubGlobal("removeEventListener", events.removeEventListener);
-    vi.stubGlobal("document", document);
-    const tell = (type: string) => {
-      for (const listener of listeners[type] ?? []) listener();
-    };
-    return { document, tell, listeners };
-  }
+/** A page of which the test says when it is online and looked at. */
+function stubPage() {
+  const listeners: Record<string, (() => void)[]> = { online: [], visibilitychange: [] };
+  const events = {
+    addEventListener: (type: string, listener: () => void) => listeners[type]?.push(listener),
+    removeEventListener: (type: string, listener: () => void) => {
+      listeners[type] = listeners[type]?.filter((known) => known !== listener) ?? [];
+    },
+  };
+  const document = { ...events, visibilityState: "visible" };
+  vi.stubGlobal("addEventListener", events.addEventListener);
+  vi.stubGlobal("removeEventListener", events.removeEventListener);
+  vi.stubGlobal("document", document);
+  const tell = (type: string) => {
+    for (const listener of listeners[type] ?? []) listener();
+  };
+  return { document, tell, listeners };
+}
 
+describe("the page", () => {
   async function waiting(): Promise<Scripted & { attempts: number }> {
     vi.mocked(Math.random).mockReturnValue(0.999);
     const { room, server, socket } = await joined();
@@ -145,14 +155,18 @@ describe("the page", () => {
     expect(server.sockets).toHaveLength(attempts + 1);
   });
 
-  test("that wakes up makes a silent connection prove itself, and leaves a busy one alone", async () => {
+  test("that wakes up makes a connection prove itself within 10 s", async () => {
     const page = stubPage();
-    const { socket } = await joined();
-    page.tell("online");
-    expect(socket.sent).toEqual([]);
+    const { server, socket } = await joined();
     vi.setSystemTime(Date.now() + hour);
     page.tell("visibilitychange");
     expect(socket.sent).toEqual(["ping"]);
+    socket.say("pong");
+    await pass(9_000);
+    expect(server.sockets).toHaveLength(1);
+    page.tell("online");
+    await pass(10_000);
+    expect(server.sockets).toHaveLength(2);
   });
 
   test("wakes nobody who was sent away or has left", async () => {
@@ -165,5 +179,112 @@ describe("the page", () => {
     expect(server.sockets).toHaveLength(1);
     room.close();
     expect(page.listeners).toEqual({ online: [], visibilitychange: [] });
+  });
+});
+
+describe("a page that disconnects when it is hidden", () => {
+  const hiddenMs = 60_000;
+
+  /** Joins from a page that is looked at. */
+  async function watched(options = {}) {
+    const page = stubPage();
+    const look = (visibilityState: string) => {
+      page.document.visibilityState = visibilityState;
+      page.tell("visibilitychange");
+    };
+    return { look, page, ...(await joined({}, { disconnectWhenHidden: hiddenMs, ...options })) };
+  }
+
+  /** Lets time pass in which the room answers pings. */
+  async function passAnswered(server: Scripted["server"], ms: number): Promise<void> {
+    for (let passedMs = 0; passedMs < ms; passedMs += 5_000) {
+      await pass(Math.min(5_000, ms - passedMs));
+      if (server.newest.closedWith === undefined) server.newest.say("pong");
+    }
+  }
+
+  test("does so after that time, and is back at once when it is looked at", async () => {
+    const { room, server, socket, look, page } = await watched();
+    const told = toldOf({ room });
+    look("hidden");
+    await passAnswered(server, hiddenMs - 1);
+    expect(room.status).toBe("online");
+    await pass(1);
+    expect([room.status, socket.closedWith]).toEqual(["offline", 1000]);
+    page.tell("online"); // which is no reason for one whom nobody looks at
+    await pass(hour);
+    expect(server.sockets).toHaveLength(1);
+    look("visible");
+    (await server.attempt(2)).greetAgain();
+    expect(told).toEqual(["offline", "connecting", "online"]);
+    await passAnswered(server, 3 * hiddenMs);
+    expect(server.sockets).toHaveLength(2);
+  });
+
+  test("does not when it is looked at before", async () => {
+    const { room, server, look } = await watched();
+    look("hidden");
+    await passAnswered(server, hiddenMs - 1_000);
+    look("visible");
+    await passAnswered(server, 3 * hiddenMs);
+    expect([room.status, server.sockets.length]).toEqual(["online", 1]);
+  });
+
+  test("does not when nobody said so", async () => {
+    for (const disconnectWhenHidden of [false, undefined]) {
+      const { room, server, look } = await watched({ disconnectWhenHidden });
+      look("hidden");
+      await passAnswered(server, 3 * hiddenMs);
+      expect([room.status, server.sockets.length]).toEqual(["online", 1]);
+    }
+  });
+
+  test("waits for the answers to its calls", async () => {
+    const { room, server, socket, look } = await watched({ disconnectWhenHidden: 4_000 });
+    look("hidden");
+    await pass(1_000);
+    room.mutate.addUp({ id: "c1", by: 1 });
+    await pass(3_000);
+    expect([room.status, room.pending]).toEqual(["online", 1]);
+    socket.delta(0, { counters: [["put", "c1", { value: 1 }]] }, { mark: 1, outcomes: [[1, 1]] });
+    await pass(3_999);
+    expect(room.status).toBe("online");
+    await pass(1);
+    expect([room.status, room.pending, server.sockets.length]).toEqual(["offline", 0, 1]);
+  });
+
+  test("comes back for a call, and goes again", async () => {
+    const { room, server, look } = await watched();
+    look("hidden");
+    await passAnswered(server, hiddenMs);
+    expect(room.status).toBe("offline");
+    const call = room.mutate.addUp({ id: "c1", by: 1 });
+    (await server.attempt(2)).greetAgain();
+    server.newest.delta(0, { counters: [["put", "c1", { value: 1 }]] }, { mark: 1, outcomes: [[1, 1]] });
+    expect(await call.committed).toEqual({ rev: 1 });
+    await passAnswered(server, hiddenMs);
+    expect([room.status, server.newest.closedWith]).toEqual(["offline", 1000]);
+    look("visible");
+    await server.attempt(3);
+  });
+
+  test("is one that was opened in the background as well", async () => {
+    const page = stubPage();
+    page.document.visibilityState = "hidden";
+    const { room, server } = await joined({}, { disconnectWhenHidden: hiddenMs });
+    await passAnswered(server, hiddenMs);
+    expect(room.status).toBe("offline");
+  });
+
+  test("leaves alone what the app has said: who was told to go offline stays there", async () => {
+    const { room, server, look } = await watched();
+    look("hidden");
+    await passAnswered(server, hiddenMs);
+    room.disconnect();
+    look("visible");
+    await pass(hour);
+    expect([room.status, server.sockets.length]).toEqual(["offline", 1]);
+    room.close();
+    expect(vi.getTimerCount()).toBe(0);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { newPrivateRoom, newTestRoom } from "../room/rooms.ts";
+import { newPrivateRoom, newTestRoom, newWatchfulRoom } from "../room/rooms.ts";
 import { enter, until } from "./enter.ts";
 
 describe("others in a room", () => {
@@ -19,6 +19,41 @@ describe("others in a room", () => {
     await until(() => one.room.others.length === 0);
     expect(seen).toEqual([[["BOB", { at: 2, note: "hello" }]], [["BOB", { at: 3, note: "hello" }]], []]);
   });
+
+  test("see who lost the connection without a word and came back as one, all the time", async () => {
+    const at = newTestRoom();
+    const one = await enter(at, { presence: { at: 1 } });
+    const other = await enter(at, { presence: { at: 2 } });
+    await until(() => other.room.others.length === 1);
+    const [peer] = other.room.others;
+    await at.evict();
+    const seen: number[] = [];
+    other.room.onOthers((others) => seen.push(others.length));
+    one.link.cutUnnoticed(); // the room takes its session for alive
+    one.link.mend();
+    one.room.presence.update({ at: 3 });
+    await until(() => one.room.status === "online" && other.room.others[0]?.presence.at === 3);
+    await at.evict();
+    const late = await enter(at);
+    expect(late.room.others.map(({ presence }) => presence.at).toSorted((a, b) => a - b)).toEqual([2, 3]);
+    expect(new Set(seen)).toEqual(new Set([1]));
+    expect(other.room.others[0]?.actor).toBe(peer?.actor);
+  });
+
+  test("are told of one who vanished without a word, and not of one who only listens", async () => {
+    const at = newWatchfulRoom();
+    const watcher = await enter(at);
+    const listens = await enter(at, { presence: { at: 1 } });
+    const vanishes = await enter(at, { presence: { at: 2 } });
+    await until(() => watcher.room.others.length === 2);
+    const vanishedAt = Date.now();
+    vanishes.link.cutUnnoticed();
+    await vi.waitFor(() => expect(watcher.room.others).toHaveLength(1), { timeout: 4_000, interval: 20 });
+    expect(Date.now() - vanishedAt).toBeGreaterThan(1_500);
+    await new Promise((resolve) => setTimeout(resolve, 2_500)); // longer than anybody may be silent
+    expect(watcher.room.others.map(({ presence }) => presence.at)).toEqual([1]);
+    expect([watcher.link.hellos.length, listens.link.hellos.length]).toEqual([1, 1]);
+  }, 15_000);
 
   test("who were there first are known to who comes later", async () => {
     const at = newTestRoom();

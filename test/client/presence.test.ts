@@ -47,6 +47,41 @@ describe("others", () => {
   });
 });
 
+describe("what others show", () => {
+  const shape = (x: number, y: number) => ({ x, y });
+
+  test("keeps every value that did not change, so that a shallow comparison stays quiet", async () => {
+    const { room, server } = scripted();
+    const user = { id: "b", name: "B" };
+    const socket = await server.attempt(1);
+    const held = { ids: ["s1", "s2"], boxes: [shape(1, 1), shape(2, 2)], at: { page: { number: 1 } } };
+    const whole = (more: object) => JSON.parse(JSON.stringify({ x: 1, y: 1, ...held, ...more })) as object;
+    socket.greet({ peers: [["actor-b", { ...user }, whole({}) as never]] });
+    const seen = () => room.others[0] as unknown as { user: object; presence: typeof held & { x: number } };
+    const before = seen();
+    const isKept = () => ({
+      user: seen().user === before.user,
+      ids: seen().presence.ids === before.presence.ids,
+      boxes: seen().presence.boxes === before.presence.boxes,
+      box: seen().presence.boxes?.[0] === before.presence.boxes[0],
+      at: seen().presence.at === before.presence.at,
+    });
+    const all = { user: true, ids: true, boxes: true, box: true, at: true };
+    socket.update({ presence: [["set", "actor-b", { x: 2 }]] });
+    expect([seen().presence.x, isKept()]).toEqual([2, all]);
+    const boxes = [shape(1, 1), shape(9, 2)];
+    socket.update({ presence: [["set", "actor-b", { x: 2, boxes }]] });
+    expect(isKept()).toEqual({ ...all, boxes: false });
+    expect(seen().presence.boxes).toEqual(boxes);
+    // Known anew, as after a reconnect, and as when a field was taken away.
+    socket.say({ kind: "roster", peers: [["actor-b", { ...user }, whole({ x: 3 }) as never]] });
+    expect([seen().presence.x, isKept()]).toEqual([3, { ...all, boxes: false }]);
+    socket.update({ presence: [["join", "actor-b", { ...user }, { x: 3, y: 1, ids: ["s1", "s2"] }]] });
+    expect(seen().presence).toEqual({ x: 3, y: 1, ids: ["s1", "s2"] });
+    expect(isKept()).toMatchObject({ user: true, ids: true });
+  });
+});
+
 describe("presence", () => {
   const first = { presence: { x: 1, y: 1 } };
 
@@ -77,6 +112,33 @@ describe("presence", () => {
     const sent = socket.frames("presence").map(({ presence }) => (presence as { x: number }).x);
     expect(sent.length).toBeLessThanOrEqual(1 + Math.ceil(116 / 16));
     expect(sent.at(-1)).toBe(999);
+  });
+
+  test("is sent as seldom as the app wants, and the newest always", async () => {
+    const { room, socket } = await joined({}, { ...first, sendIntervalMs: 100 });
+    for (let x = 0; x < 1_000; x++) {
+      room.presence.update({ x });
+      await vi.advanceTimersByTimeAsync(1);
+    }
+    await vi.advanceTimersByTimeAsync(100);
+    const sent = socket.frames("presence").map(({ presence }) => (presence as { x: number }).x);
+    expect(sent.length).toBeGreaterThanOrEqual(10);
+    expect(sent.length).toBeLessThanOrEqual(12);
+    expect(sent.at(-1)).toBe(999);
+  });
+
+  test("waits where a room takes little, and the newest comes through", async () => {
+    const limits = { signalsPerSecond: 10, signalsBurst: 5 };
+    const { room, socket } = await joined({ limits }, first);
+    for (let x = 0; x < 100; x++) {
+      room.presence.update({ x });
+      await vi.advanceTimersByTimeAsync(10);
+    }
+    await vi.advanceTimersByTimeAsync(200);
+    const sent = socket.frames("presence").map(({ presence }) => (presence as { x: number }).x);
+    expect(sent.length).toBeLessThanOrEqual(5 + 1.2 * 10);
+    expect(sent.length).toBeGreaterThan(8);
+    expect(sent.at(-1)).toBe(99);
   });
 
   test("is sent again after a reconnect, even though it has not changed", async () => {
@@ -186,6 +248,27 @@ describe("events", () => {
     expect(() => room.broadcast("nothing" as never, {} as never)).toThrow("there is no event nothing");
     await turn();
     expect(socket.sent).toEqual([]);
+  });
+
+  test("leave in their order and together, and too many are refused to the app before the room has to", async () => {
+    const limits = { signalsPerSecond: 10, signalsBurst: 10 };
+    const { room, socket } = await joined({ limits });
+    const wave = (n: number) => room.broadcast("wave", { text: `${n}` });
+    for (let n = 0; n < 9; n++) wave(n);
+    expect(() => wave(9)).toThrow(
+      expect.objectContaining({
+        name: "RejectedError",
+        code: "rate-limited",
+        data: { retryAfterMs: expect.any(Number) },
+      }),
+    );
+    expect(socket.sent).toEqual([]);
+    await turn();
+    const texts = Array.from({ length: 9 }, (_, n) => `${n}`);
+    expect(socket.frames("event").map(({ payload }) => (payload as { text: string }).text)).toEqual(texts);
+    await vi.advanceTimersByTimeAsync(1_000);
+    for (let n = 0; n < 9; n++) wave(n);
+    expect(() => wave(9)).toThrow("too many events");
   });
 
   test("are dropped when nobody can be reached", async () => {

@@ -11,7 +11,7 @@ import {
 import type { WireChanges } from "../../src/core/changes.ts";
 import { decodeUp } from "../../src/protocol/codec.ts";
 import { codes } from "../../src/protocol/codes.ts";
-import type { UpFrame, Welcome } from "../../src/protocol/frames.ts";
+import type { Roster, UpFrame, Welcome } from "../../src/protocol/frames.ts";
 import { decodeHello, type Hello } from "../../src/protocol/hello.ts";
 import { nameTable } from "../../src/protocol/names.ts";
 import { pingText } from "../../src/protocol/version.ts";
@@ -48,6 +48,8 @@ const plentiful: Welcome["limits"] = {
   maxFrameBytes: 1_048_576,
   maxUnacknowledgedBytes: 1_048_576,
   maxUnacknowledgedFrames: 1_000_000,
+  signalsPerSecond: 100_000,
+  signalsBurst: 100_000,
 };
 
 /** What a room has that a client joins. */
@@ -62,6 +64,7 @@ export interface Greeting {
   readonly isCompact?: boolean;
   readonly user?: { readonly id: string; readonly name: string } | null;
   readonly limits?: Partial<Welcome["limits"]>;
+  readonly peers?: Roster["peers"];
 }
 
 /** A socket whose other end is the test: it sees what is sent and says what it likes. */
@@ -170,6 +173,7 @@ export class ScriptedSocket implements TransportSocket {
     const { mark = 0, outcomes } = greeting;
     const delta = { from: rev, to: rev, changes: {} };
     this.say({ kind: "update", tag: 0, mark, ...(outcomes && { outcomes }), parts: parts.length, delta });
+    this.say({ kind: "roster", peers: greeting.peers ?? [] });
   }
 
   /** Opens, and tells a client that comes back what it has missed; nothing by default. */
@@ -177,6 +181,7 @@ export class ScriptedSocket implements TransportSocket {
     this.open();
     this.welcome(greeting);
     this.say({ kind: "update", tag: 0, mark: 0, ...update });
+    this.say({ kind: "roster", peers: greeting.peers ?? [] });
   }
 
   update(update: Omit<SpokenUpdate, "kind">): void {

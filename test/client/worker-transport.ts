@@ -134,6 +134,7 @@ class LinkSocket implements TransportSocket {
   }
 
   close(code?: number, reason?: string): void {
+    if (this.#isOver) return; // of a way that is cut the room is not told
     this.#isOver = true;
     this.#socket?.close(code, reason);
   }
@@ -173,7 +174,7 @@ class LinkSocket implements TransportSocket {
   }
 
   #hear(data: unknown): void {
-    const frame = data === pongText ? undefined : decodeDown(data);
+    const frame = data === pongText || data === pingText ? undefined : decodeDown(data);
     if (frame !== undefined) this.#link.down.push(frame);
     if (frame !== undefined && this.#link.loses(frame)) return;
     this.#link.carry("down", () => {

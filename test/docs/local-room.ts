@@ -30,6 +30,7 @@ export class LocalRoom {
         },
         newEpoch: () => "epoch",
         deflate: () => Promise.reject(new Error("there is nothing as large as that")),
+        setAlarm: nothing, // nobody stays that long
         abort: (reason) => {
           throw new Error(reason);
         },
@@ -60,6 +61,7 @@ export class LocalRoom {
         send: (data: string | Uint8Array) => tell("message", { data }),
         close: (code: number, reason: string) => tell("close", { code, reason }),
         save: () => {},
+        pingedAt: () => 0,
       };
       const joined = this.#room.join(socket, decodeHello(protocols) as Hello, { user: null, role: "writer" });
       if (typeof joined === "string") throw new Error(`${subprotocol}: ${joined}`);

@@ -55,6 +55,8 @@ function welcomeWith(members: object): string {
     maxFrameBytes: 1_048_576,
     maxUnacknowledgedBytes: 1_048_576,
     maxUnacknowledgedFrames: 64,
+    signalsPerSecond: 120,
+    signalsBurst: 240,
   };
   const person = { actor: "ann-0001", user: null, role: "writer" };
   const room = { epoch: "e", birth: 0, isCompact: true, limits };

@@ -163,6 +163,8 @@ const limits = {
   maxFrameBytes: 1_048_576,
   maxUnacknowledgedBytes: 1_048_576,
   maxUnacknowledgedFrames: 64,
+  signalsPerSecond: 120,
+  signalsBurst: 240,
 };
 
 /** `encoded` is what the room makes, `wire` what it has to be: text, or bytes in hex; `frame` is what a client reads in it. */
@@ -181,7 +183,7 @@ const down: { [title: string]: { encoded: string | Uint8Array; wire: string; fra
     wire:
       '{"kind":"welcome","epoch":"e1","actor":"actor-01","user":null,"role":"writer","birth":3,"isCompact":true,' +
       '"limits":{"callsPerSecond":200,"callsBurst":1000,"maxCallsPerFrame":256,"maxFrameBytes":1048576,' +
-      '"maxUnacknowledgedBytes":1048576,"maxUnacknowledgedFrames":64}}',
+      '"maxUnacknowledgedBytes":1048576,"maxUnacknowledgedFrames":64,"signalsPerSecond":120,"signalsBurst":240}}',
     frame: {
       kind: "welcome",
       epoch: "e1",

@@ -193,7 +193,7 @@ export class ClientCopy {
     if (kind === "join") return void this.peers.set(actor, { user: change[2], presence: change[3] });
     const peer = this.peers.get(actor);
     check(peer !== undefined, `${actor} was announced before`);
-    peer.presence = change[2];
+    peer.presence = { ...(peer.presence as object), ...(change[2] as object) };
   }
 }
 

@@ -15,6 +15,8 @@ const told = [
   "maxFrameBytes",
   "maxUnacknowledgedBytes",
   "maxUnacknowledgedFrames",
+  "signalsPerSecond",
+  "signalsBurst",
 ] as const;
 
 const edit = put("shapes", "s", { x: 1, y: 1 });

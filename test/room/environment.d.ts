@@ -9,6 +9,7 @@ declare global {
       TEST_ROOMS: DurableObjectNamespace<TestWorker.TestRoom>;
       SMALL_ROOMS: DurableObjectNamespace<TestWorker.SmallRoom>;
       THRIFTY_ROOMS: DurableObjectNamespace<TestWorker.ThriftyRoom>;
+      WATCHFUL_ROOMS: DurableObjectNamespace<TestWorker.WatchfulRoom>;
       SCRATCH: DurableObjectNamespace<TestWorker.Scratch>;
     }
     interface GlobalProps {

@@ -323,6 +323,19 @@ const cases: { readonly [L in keyof Limits]: Case } = {
       expect(room.checkpointN).toBe(1);
     },
   ],
+  maxSilenceMs: [
+    "a session of which nothing was heard for so long, though it was asked, is gone for everybody else",
+    { maxSilenceMs: 1_000 },
+    (room) => {
+      const [alice, silent] = [room.join("actor-alice"), room.join("actor-bob")];
+      silent.send({ kind: "presence", presence: { at: 1 } });
+      silent.isThere = false;
+      room.pass(999);
+      expect([silent.closed, silent.asked, alice.copy.peers.size]).toEqual([undefined, 1, 1]);
+      room.pass(1);
+      expect([silent.closed?.reason, alice.closed, alice.copy.peers.size]).toEqual(["timeout", undefined, 0]);
+    },
+  ],
   maxUnacknowledgedBytes: [
     "a session that owes more is sent nothing, until one catch-up",
     { maxUnacknowledgedBytes: 3_000, flushIntervalMs: 0 },

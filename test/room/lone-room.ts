@@ -5,6 +5,7 @@ import type { RoomStorage } from "../../src/core/storage.ts";
 import { frameBytes } from "../../src/protocol/codec.ts";
 import type { UpFrame, WireCall } from "../../src/protocol/frames.ts";
 import type { Hello } from "../../src/protocol/hello.ts";
+import { pingText } from "../../src/protocol/version.ts";
 import { journalSlots } from "../../src/room/journal.ts";
 import { Room, type Identity, type RoomRules } from "../../src/room/room.ts";
 import type { Attachment, Session } from "../../src/room/session.ts";
@@ -45,6 +46,8 @@ interface Timer {
 export class LoneRoom {
   room: Room;
   now = 1_800_000_000_000;
+  /** When the alarm is to come, as the platform keeps it over hibernation. */
+  alarmAt: number | undefined;
   /** What `ports.abort` was told; undefined while the instance lives. */
   aborted: string | undefined;
   readonly logged: string[] = [];
@@ -125,6 +128,12 @@ export class LoneRoom {
     const until = this.now + ms;
     for (;;) {
       const next = this.#timers.toSorted((a, b) => a.at - b.at)[0];
+      if (this.alarmAt !== undefined && this.alarmAt <= Math.min(until, next?.at ?? until)) {
+        this.now = Math.max(this.now, this.alarmAt);
+        this.alarmAt = undefined;
+        this.room.alarm();
+        continue;
+      }
       if (next === undefined || next.at > until) break;
       this.#timers = this.#timers.filter((timer) => timer !== next);
       this.now = Math.max(this.now, next.at);
@@ -192,6 +201,7 @@ export class LoneRoom {
         this.#timers.push(timer);
         return () => void (this.#timers = this.#timers.filter((other) => other !== timer));
       },
+      setAlarm: (at) => void (this.alarmAt = at),
       newEpoch: () => `epoch-${++this.#epochs}`,
       deflate: async (bytes) => {
         this.deflated += 1;
@@ -228,8 +238,16 @@ export class LoneClient {
   attachment: Attachment | undefined;
   closed: { readonly closeCode: number; readonly reason: string } | undefined;
   sentBytes = 0;
+  /** When the platform last answered a ping of this client. */
+  pingedAt = 0;
+  /** How often the room has asked whether it is there. */
+  asked = 0;
+  /** Whether it answers that. */
+  isThere = true;
   readonly socket = {
+    pingedAt: () => this.pingedAt,
     send: (raw: string | Uint8Array) => {
+      if (raw === pingText) return this.#answer();
       this.sentBytes += frameBytes(raw);
       const frame = this.copy.take(readFrame(raw, squeezed));
       this.#frames.push(frame);
@@ -255,6 +273,15 @@ export class LoneClient {
   hello(changes: Partial<Hello> = {}): Hello {
     const client = `${this.actor}.${"secret-of-".padEnd(16, "-")}${this.actor}`;
     return { client, schema: 3, epoch: null, rev: 0, confirmed: 0, birth: null, ...changes };
+  }
+
+  ping(): void {
+    this.pingedAt = this.#lone.now;
+  }
+
+  #answer(): void {
+    this.asked += 1;
+    if (this.isThere) this.ping();
   }
 
   /** Frames since the last time. */

@@ -75,6 +75,37 @@ describe("presence", () => {
     });
   });
 
+  it("that changes is told by the fields that are others, and as a whole when one was taken away", async () => {
+    await withLoneRoom({ limits: { flushIntervalMs: 0 } }, (room) => {
+      const [alice, bob] = [room.join("actor-alice"), room.join("actor-bob")];
+      const show = (...shown: object[]) => {
+        for (const presence of shown) alice.send({ kind: "presence", presence } as never);
+        return bob.take().map((frame) => "presence" in frame && frame.presence);
+      };
+      const whole = (presence: object) => [["join", "actor-alice", null, presence]];
+      expect(show({ at: 1, note: "a" })).toEqual([whole({ at: 1, note: "a" })]);
+      expect(show({ at: 2, note: "a" })).toEqual([[["set", "actor-alice", { at: 2 }]]]);
+      expect(show({ at: 2, note: "a", code: "x" })).toEqual([[["set", "actor-alice", { code: "x" }]]]);
+      expect(show({ at: 2, note: "a", code: "x" })).toEqual([]); // as after a reconnect
+      expect(show({ at: 2, note: "a" })).toEqual([whole({ at: 2, note: "a" })]);
+      expect(bob.copy.peers.get("actor-alice")?.presence).toEqual({ at: 2, note: "a" });
+    });
+    await withLoneRoom({}, (room) => {
+      const [alice, bob] = [room.join("actor-alice"), room.join("actor-bob")];
+      for (const presence of [
+        { at: 0, note: "a" },
+        { at: 1, note: "a" },
+        { at: 1, note: "b" },
+      ])
+        alice.send({ kind: "presence", presence });
+      room.pass(40);
+      expect(bob.take().at(-1)).toEqual({
+        kind: "update",
+        presence: [["set", "actor-alice", { at: 1, note: "b" }]],
+      });
+    });
+  });
+
   it("in a room that declares none is that somebody is here", async () => {
     const definition = defineRoom({ version: 3, collections: {} });
     await withLoneRoom({ definition }, (room) => {

@@ -65,6 +65,12 @@ export class ThriftyRoom extends RoomObject(testBoard, {
   },
 }) {}
 
+/** A room that asks after 1.6 s of silence, and waits for 0.4 s. */
+export class WatchfulRoom extends RoomObject(testBoard, {
+  mutators: serverMutators,
+  limits: { maxSilenceMs: 2_000 },
+}) {}
+
 /** Storage and nothing else. */
 export class Scratch extends DurableObject {}
 
@@ -83,6 +89,7 @@ export default {
       "/test-rooms": env.TEST_ROOMS,
       "/small-rooms": env.SMALL_ROOMS,
       "/thrifty-rooms": env.THRIFTY_ROOMS,
+      "/watchful-rooms": env.WATCHFUL_ROOMS,
     };
     return (
       (await routeRooms(request, open)) ??

@@ -19,6 +19,8 @@ export interface WireOptions {
   readonly headers?: Record<string, string>;
   /** Acknowledges what it receives, as often as the room wants; true when not said otherwise. */
   readonly acks?: boolean;
+  /** Answers when it is asked whether it is there; true when not said otherwise. */
+  readonly answers?: boolean;
   /** Answers a close only when told to, as a peer does that is no longer there. */
   readonly allowHalfOpen?: boolean;
 }
@@ -42,6 +44,8 @@ export class WireClient {
   closing: Closing | undefined;
   violation: Error | undefined;
   nextId = 1;
+  /** How often the room has asked whether it is there. */
+  asked = 0;
   /** Bytes of frames received and not acknowledged. */
   owedBytes = 0;
   readonly #url: string;
@@ -266,8 +270,14 @@ export class WireClient {
 
   #hear(data: unknown): void {
     if (data === pongText) this.#pongs += 1;
+    else if (data === pingText) this.#asked();
     else this.#hearFrame(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer));
     for (const listener of this.#listeners) listener();
+  }
+
+  #asked(): void {
+    this.asked += 1;
+    if (this.#options.answers ?? true) this.sendRaw(pingText);
   }
 
   #hearFrame(raw: string | Uint8Array): void {

@@ -1,4 +1,5 @@
 import type { Operation } from "../../src/core/batch.ts";
+import { pingText } from "../../src/protocol/version.ts";
 import { SupersededError } from "../../src/core/storage.ts";
 import { Rejection } from "../../src/index.ts";
 import { Room, type RoomPorts, type RoomRules } from "../../src/room/room.ts";
@@ -20,6 +21,8 @@ export interface Surroundings {
   readonly witness: Witness;
   /** How wrong the room's clock is. */
   readonly skewMs: () => number;
+  /** Has `alarm` of whatever instance there is called at that time of the room's clock. */
+  readonly setAlarm: (instance: Instance, at: number) => void;
   readonly newEpoch: () => string;
   readonly newToken: () => string;
   /** The instance has ended; its wires are the platform's to deal with. */
@@ -88,8 +91,13 @@ export class Instance implements Holder {
   #socketOf(wire: Wire): Socket {
     const { witness } = this.#at;
     return {
+      pingedAt: () => wire.pingedAt,
       send: (raw) => {
         if (this.isEnded || !wire.isOpenAtRoom) return;
+        if (raw === pingText) {
+          this.#at.stage.figures.count("sessions asked");
+          return wire.sendDown(raw);
+        }
         witness.sent(wire, raw);
         wire.sendDown(raw);
       },
@@ -105,7 +113,7 @@ export class Instance implements Holder {
   }
 
   #ports(): RoomPorts {
-    const { stage, disk, skewMs, newEpoch } = this.#at;
+    const { stage, disk, skewMs, setAlarm, newEpoch } = this.#at;
     return {
       storage: disk.open(this),
       now: () => stage.clock.now + skewMs(),
@@ -113,6 +121,7 @@ export class Instance implements Holder {
         stage.clock.after(delayMs, () => {
           if (!this.isEnded) this.guard("a timer of the room", run);
         }),
+      setAlarm: (at) => setAlarm(this, at),
       newEpoch,
       deflate: (bytes) => Promise.resolve(squeezed(bytes)),
       abort: (reason) => this.end(`abort: ${reason}`),

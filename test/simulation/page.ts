@@ -31,7 +31,7 @@ export interface PageOptions {
 type PushFrame = Extract<UpFrame, { kind: "push" }>;
 
 /** What a client may complain of, and still be right; a shared one of `replaced` as well. */
-const bearable = new Set(["epoch-changed", "rate-limited", "too-old", "room-full"]);
+const bearable = new Set(["epoch-changed", "rate-limited", "too-old", "room-full", "timeout"]);
 
 /** One page load: a client, its network and clock, and what is known of it from outside. */
 export class Page implements PageEnd {
@@ -186,7 +186,7 @@ export class Page implements PageEnd {
   }
 
   hears(wire: Wire, raw: Raw): void {
-    if (this.#isGone || wire !== this.wire || raw === "pong") return;
+    if (this.#isGone || wire !== this.wire) return;
     this.isTouched = true;
     this.#mirror.take(readFrame(raw, squeezed));
   }

@@ -2,6 +2,7 @@ import { wake } from "../../src/core/memory.ts";
 import { codes, type Code } from "../../src/protocol/codes.ts";
 import { decodeHello } from "../../src/protocol/hello.ts";
 import { journalSlots } from "../../src/room/journal.ts";
+import { pongText } from "../../src/protocol/version.ts";
 import { Disk, type Backup } from "./disk.ts";
 import type { Raw } from "./frames-up.ts";
 import { Instance, textOf, type Surroundings } from "./instance.ts";
@@ -28,6 +29,7 @@ export class Server implements RoomEnd {
   #tokens = 0;
   /** Disk was put back to an earlier point, and the room has not begun another epoch since. */
   #isRestored = false;
+  #cancelAlarm: () => void = () => {};
 
   constructor(stage: Stage) {
     this.#stage = stage;
@@ -37,6 +39,10 @@ export class Server implements RoomEnd {
       disk: this.disk,
       witness: new Witness(stage, this.disk),
       skewMs: () => this.skewMs,
+      setAlarm: (instance, at) => {
+        // Of an instance that was superseded it would be refused.
+        if (instance === this.#current || this.#current === undefined) this.#setAlarm(at - this.#now);
+      },
       newEpoch: () => `epoch-${++this.#epochs}`,
       newToken: () => `r${++this.#tokens}`,
       ended: (instance, why) => this.#ended(instance, why),
@@ -81,6 +87,12 @@ export class Server implements RoomEnd {
     if (instance === undefined || session === undefined) return;
     this.#surroundings.witness.acknowledged(wire, raw);
     instance.guard("receive", () => instance.room.receive(session, raw));
+  }
+
+  /** Answered without waking the room. */
+  ping(wire: Wire): void {
+    wire.pingedAt = this.#now;
+    wire.sendDown(pongText);
   }
 
   gone(wire: Wire): void {
@@ -132,12 +144,11 @@ export class Server implements RoomEnd {
     this.#stage.figures.count("restores");
   }
 
-  /** Ends all instances but the newest, and tells the room of every socket whose page has gone. */
+  /** Ends all instances but the newest. Nobody tells the room of sockets whose page has gone. */
   mend(): void {
     this.disk.failing.clear();
     this.disk.crash = undefined;
     for (const instance of this.#instances) if (instance !== this.#current) instance.end("at last");
-    for (const wire of this.#wires) if (wire.isDead) this.gone(wire);
   }
 
   // ── looking at it ──────────────────────────────────────────────────────────────────────────────────────────
@@ -155,6 +166,24 @@ export class Server implements RoomEnd {
   }
 
   // ── instances ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  get #now(): number {
+    return this.#stage.clock.now + this.skewMs;
+  }
+
+  /** The alarm is in storage: it comes to whatever instance there is then, and again when that failed. */
+  #setAlarm(delayMs: number): void {
+    this.#cancelAlarm();
+    this.#cancelAlarm = this.#stage.clock.after(delayMs, () => {
+      const { instance } = this;
+      this.#stage.figures.count("alarms");
+      const isDone = instance?.guard("alarm", () => {
+        instance.room.alarm();
+        return true;
+      });
+      if (isDone !== true) this.#setAlarm(2_000);
+    });
+  }
 
   #ownerOf(wire: Wire): Instance | undefined {
     const owner = this.#owners.get(wire);

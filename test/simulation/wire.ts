@@ -34,10 +34,15 @@ class Lane {
   }
 }
 
+function isHeartbeat(raw: Raw): boolean {
+  return raw === pingText || raw === pongText;
+}
+
 /** The end of a wire at which the platform and the room are. */
 export interface RoomEnd {
   accept(wire: Wire): void;
   message(wire: Wire, raw: Raw): void;
+  ping(wire: Wire): void;
   gone(wire: Wire): void;
 }
 
@@ -67,6 +72,8 @@ export class Wire implements TransportSocket {
   readonly protocols: readonly string[];
   /** What the room saved, as the platform keeps it over hibernation. */
   attachment: Attachment | undefined;
+  /** When the platform last answered a ping, by the room's clock. */
+  pingedAt = 0;
   /** Whether the platform still has the room's end of it. */
   isOpenAtRoom = false;
   /** Frames that the page has sent, for somebody to send them again. */
@@ -142,7 +149,7 @@ export class Wire implements TransportSocket {
     if (this.#isCut) return;
     this.up.carry(() => {
       if (!this.isOpenAtRoom) return;
-      if (raw === pingText) this.sendDown(pongText);
+      if (raw === pingText) this.#room.ping(this);
       else this.#room.message(this, raw);
     });
   }
@@ -184,9 +191,9 @@ export class Wire implements TransportSocket {
   #arrive(raw: Raw): void {
     if (this.#pageState !== "open") return;
     this.#stage.note(this.name, "<", () =>
-      raw === pongText ? raw : JSON.stringify(readFrame(raw, squeezed)),
+      isHeartbeat(raw) ? raw : JSON.stringify(readFrame(raw, squeezed)),
     );
-    this.page.hears(this, raw);
+    if (!isHeartbeat(raw)) this.page.hears(this, raw);
     this.#tell("message", { data: raw });
   }
 
