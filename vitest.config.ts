@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 import { guideCode } from "./test/docs/guide-code.ts";
+import { docModules } from "./test/docs/doc-modules.ts";
 
 // Miniflare would otherwise ask the network for a `request.cf` at each start.
 process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
@@ -26,6 +27,7 @@ export default defineConfig({
     projects: [
       {
         plugins: [
+          docModules(),
           cloudflareTest({ wrangler: { configPath: "./test/wrangler.toml" }, remoteBindings: false }),
         ],
         test: {

@@ -38,6 +38,8 @@ function compile(name: string, files: Files, types: readonly string[] = []): str
   return stdout;
 }
 
+const guideBoard = [...(stagesOf("docs/GUIDE.md")[0] ?? [])].filter(([file]) => file === "board.ts");
+
 describe.each([
   { page: "README.md", stages: 2 },
   { page: "docs/GUIDE.md", stages: 1 },
@@ -47,18 +49,21 @@ describe.each([
   { page: "docs/guide/frameworks.md", stages: 1 },
   { page: "docs/guide/lists.md", stages: 1 },
   { page: "docs/guide/undo.md", stages: 1 },
+  { page: "docs/guide/presence.md", stages: 1 },
+  { page: "docs/guide/connection.md", stages: 1 },
 ])("the code of $page", ({ page, stages, types }) => {
   const found = stagesOf(page);
 
   it("is all there", () => {
     expect(found.length).toBe(stages);
-    expect(found[0]?.size).toBeGreaterThan(2);
+    expect(found[0]?.size).toBeGreaterThan(1);
   });
 
   it.each(found.map((files, index) => ({ stage: index + 1, files })))(
     "compiles at stage $stage",
     ({ stage, files }) => {
-      expect(compile(`${page}-${stage}`, files, types)).toBe("");
+      // A page that shows no room of its own is about that of the guide.
+      expect(compile(`${page}-${stage}`, new Map([...guideBoard, ...files]), types)).toBe("");
     },
   );
 });
