@@ -1,0 +1,39 @@
+import { useOthers, useRoom, useSelf, useStatus } from "./room";
+
+/** Who is here, and the switch between this window and the room. */
+export function People() {
+  const self = useSelf((self) => self.presence);
+  const others = useOthers((others) => others.map(({ actor }) => actor));
+  return (
+    <header>
+      <ul className="people" aria-label="people here">
+        <li data-color={self.color}>{self.name} (you)</li>
+        {others.map((actor) => (
+          <Other key={actor} actor={actor} />
+        ))}
+      </ul>
+      <Line />
+    </header>
+  );
+}
+
+function Other({ actor }: { readonly actor: string }) {
+  const presence = useOthers((others) => others.find((other) => other.actor === actor)?.presence);
+  return presence && <li data-color={presence.color}>{presence.name}</li>;
+}
+
+function Line() {
+  const room = useRoom();
+  const status = useStatus();
+  const isOffline = status === "offline" || status === "closed";
+  return (
+    <button
+      className="line"
+      data-status={status}
+      aria-pressed={isOffline}
+      onClick={() => (isOffline ? room.reconnect() : room.disconnect())}
+    >
+      {status}
+    </button>
+  );
+}

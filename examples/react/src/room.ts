@@ -1,0 +1,14 @@
+import { createRoomContext } from "deltaroom/react";
+import { list } from "./list";
+
+export const {
+  RoomProvider,
+  useMutate,
+  useOthers,
+  usePending,
+  usePresence,
+  useRoom,
+  useRoomState,
+  useSelf,
+  useStatus,
+} = createRoomContext(list);

@@ -1,0 +1,10 @@
+import { RoomObject, routeRooms } from "deltaroom/server";
+import { list } from "./list";
+
+export class List extends RoomObject(list) {}
+
+export default {
+  async fetch(request, env) {
+    return (await routeRooms(request, { "/lists": env.LISTS })) ?? new Response("Not found", { status: 404 });
+  },
+} satisfies ExportedHandler<{ LISTS: DurableObjectNamespace<List> }>;
