@@ -16,7 +16,7 @@ import type {
   StateOf,
 } from "../../src/schema/definition.ts";
 import type { Status } from "../connection.ts";
-import type { EventSender, Peer, Room } from "../room.ts";
+import type { EventSender, Peer, Room, RoomHistory } from "../room.ts";
 import { createProvider, type Found, type RoomProviderProps } from "./provider.tsx";
 import { useSelection } from "./selection.ts";
 import { sourcesOf } from "./sources.ts";
@@ -58,6 +58,8 @@ export interface RoomContext<D extends AnyRoomDefinition> {
     (): number;
     (collection: keyof D["collections"] & string, id: string): boolean;
   };
+  /** What this user has done: whether it can be taken back or done again, and how. Another object whenever that changes. */
+  readonly useHistory: () => RoomHistory;
   /** Calls the `listener` of the last render when such an event comes. */
   readonly useEvent: <E extends EventNamesOf<D>>(
     event: E,
@@ -118,6 +120,27 @@ export function createRoomContext<D extends AnyRoomDefinition>(definition: D): R
       return useSyncExternalStore(subscribe, read, read);
     },
     usePending,
+    useHistory() {
+      const room = useFoundRoom("useHistory");
+      const subscribe = useCallback((told: () => void) => room.on("history", told), [room]);
+      const { history } = room;
+      const readUndo = () => history.canUndo;
+      const readRedo = () => history.canRedo;
+      const canUndo = useSyncExternalStore(subscribe, readUndo, readUndo);
+      const canRedo = useSyncExternalStore(subscribe, readRedo, readRedo);
+      return useMemo(
+        () => ({
+          canUndo,
+          canRedo,
+          undo: (options) => history.undo(options),
+          redo: (options) => history.redo(options),
+          pause: () => history.pause(),
+          resume: () => history.resume(),
+          clear: () => history.clear(),
+        }),
+        [history, canUndo, canRedo],
+      );
+    },
     useEvent(event, listener) {
       const room = useFoundRoom("useEvent");
       const newest = useRef(listener);
