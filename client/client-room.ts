@@ -3,11 +3,13 @@ import { checkPayload, parseEvent, transactType } from "../src/core/call.ts";
 import { encodeChanges } from "../src/core/changes.ts";
 import { copyJson, equalJson } from "../src/core/json.ts";
 import { RecordsReader } from "../src/core/reader.ts";
+import type { PendingCall } from "../src/core/rebase.ts";
 import { changesOf, parseWith, type Tx, type Writes } from "../src/core/transaction.ts";
 import type { Welcome, WireEvent } from "../src/protocol/frames.ts";
 import { nameTable } from "../src/protocol/names.ts";
 import type { AnyRoomDefinition } from "../src/schema/definition.ts";
 import type { Json } from "../src/schema/json.ts";
+import { Backlog } from "./backlog.ts";
 import type { Status } from "./connection.ts";
 import { RejectedError, RoomError } from "./errors.ts";
 import { History, type Operation } from "./history.ts";
@@ -15,27 +17,23 @@ import { clientLimits, type ClientLimits } from "./limits.ts";
 import { Listeners } from "./listeners.ts";
 import { Peers, keepEqual, type AnyPeer } from "./peers.ts";
 import { asRejected, newCall, withResolvers } from "./own-call.ts";
-import { PendingQueue, type SavedQueue, type Settle } from "./pending-queue.ts";
+import { PendingQueue, type CallKeeper, type KeptQueue, type Settle } from "./pending-queue.ts";
 import { PendingRecords } from "./pending-records.ts";
+import type { KeptRoom, Persist, Persistence } from "./persistence.ts";
 import { reportThrown, warn, type Runtime } from "./platform.ts";
 import { Replica, type ViewChange, type ViewChanges } from "./replica.ts";
 import type { Call, RoomEvents, Unsubscribe } from "./room.ts";
 import { Subscriptions, type SelectorState } from "./subscriptions.ts";
 import { Sync, type Progress, type SyncOptions } from "./sync.ts";
 
-/** What a client needs to go on in another page: its calls are sent again under the same ids, and execute once. */
-export interface SavedClient extends SavedQueue {
-  readonly clientId: string;
-  readonly birth: number | null;
-  readonly attempt: number;
-}
+/** What is kept has to be read by then, or the room is opened without it. */
+const restoreTimeoutMs = 5_000;
 
-export interface ClientRoomOptions extends Omit<
-  SyncOptions,
-  "birth" | "attempt" | "schemaVersion" | "names"
-> {
-  /** What an earlier page under the same `clientId` has left. */
-  readonly saved?: SavedClient;
+export interface ClientRoomOptions extends Omit<SyncOptions, "restored" | "schemaVersion" | "names"> {
+  /** `<actor>.<secret>` */
+  readonly clientId: string;
+  /** Keeps the room beyond the page; left out, nothing is kept. */
+  readonly persist?: Persist | undefined;
   readonly definition: AnyRoomDefinition;
   /** The first presence; undefined to be seen by nobody until `presence.update`. */
   readonly presence: unknown;
@@ -62,9 +60,10 @@ export class ClientRoom {
   readonly #runtime: Runtime;
   readonly #actor: string;
   readonly #replica: Replica;
-  readonly #clientId: string;
-  readonly #queue: PendingQueue;
   readonly #pendingRecords: PendingRecords;
+  readonly #backlog: Backlog;
+  #persistence: Persistence | undefined;
+  #isUnkept = false;
   readonly #peers: Peers;
   readonly #observers = new Map<string, Listeners<[readonly ObserverChange[]]>>();
   readonly #othersListeners = new Listeners<[readonly AnyPeer[]]>();
@@ -80,6 +79,7 @@ export class ClientRoom {
   };
   readonly #settleReady: { resolve: () => void; reject: (error: RoomError) => void };
   readonly #sync: Sync;
+  readonly #onKept = () => this.#sync.outbox.schedule();
   #self: AnyPeer;
   /** Changes of which not everybody has been told, the oldest first. */
   readonly #untold: ViewChanges[] = [];
@@ -87,27 +87,24 @@ export class ClientRoom {
   #historyTold = { canUndo: false, canRedo: false };
   #isClosed = false;
 
-  constructor({ definition, presence, saved, limits, ...options }: ClientRoomOptions) {
-    const actor = options.clientId.slice(0, options.clientId.indexOf("."));
+  constructor({ definition, presence, clientId, persist, limits, ...options }: ClientRoomOptions) {
+    const actor = clientId.slice(0, clientId.indexOf("."));
     const first = presence === undefined ? undefined : presenceAs(definition, presence);
     this.#definition = definition;
     this.#runtime = options.runtime;
-    this.#clientId = options.clientId;
     this.#actor = actor;
     this.#self = Object.freeze({ actor, user: null, presence: first ?? {} });
     this.#replica = new Replica(definition, { actor, user: null, role: "writer" }, () => {
       return this.#observers.size > 0 || !this.subscriptions.isEmpty;
     });
     const ownLimits = { ...clientLimits, ...limits };
-    this.#queue = new PendingQueue(ownLimits, saved, {
-      resolve() {},
-      reject: (error) => this.#reject(nobody, error),
-    });
+    const own = new PendingQueue(clientId, ownLimits);
+    this.#backlog = new Backlog(own);
     this.history = new History(ownLimits, {
       transact: (edit) => this.transact(edit),
       call: ({ type, payload }, inverse) => this.#call(type, payload, inverse),
       inverseOf: ({ type, payload }) => this.#inverseOf(type, payload),
-      admits: (bytes) => !this.#isClosed && this.#replica.isReady && this.#queue.admits(bytes),
+      admits: (bytes) => !this.#isClosed && this.#replica.isReady && own.admits(bytes),
       changed: () => this.#tellHistory(),
     });
     this.#pendingRecords = new PendingRecords(this.#replica);
@@ -124,12 +121,13 @@ export class ClientRoom {
     const { promise, resolve, reject } = withResolvers<void>();
     this.ready = promise;
     this.#settleReady = { resolve, reject };
-    const { birth = null, attempt = 0 } = saved ?? {};
     const schema = { schemaVersion: definition.version, names: nameTable(definition) };
-    this.#sync = new Sync({ ...options, ...schema, birth, attempt }, this.#replica, this.#queue, {
+    const restored = persist && this.#restore(persist);
+    this.#sync = new Sync({ ...options, ...schema, restored }, this.#replica, this.#backlog, {
       status: (status) => this.#listeners.status.tell(status),
       welcomed: (welcome) => this.#welcomed(welcome),
       advanced: (changes, told) => this.#advanced(changes, told),
+      based: (change) => this.#persistence?.noteBase(change),
       roster: (peers) => {
         this.#tellOthers(this.#peers.replace(peers));
         // It follows the state, so that who awaits it sees both.
@@ -160,7 +158,12 @@ export class ClientRoom {
   }
 
   get pending(): number {
-    return this.#queue.calls.length;
+    return this.calls.length;
+  }
+
+  /** What waits for its answer, the oldest first. */
+  get calls(): readonly PendingCall[] {
+    return this.#backlog.calls;
   }
 
   get self(): AnyPeer {
@@ -169,12 +172,6 @@ export class ClientRoom {
 
   get others(): readonly AnyPeer[] {
     return this.#peers.list;
-  }
-
-  /** What the next page needs to finish what this one has begun. */
-  save(): SavedClient {
-    const { birth, attempt } = this.#sync;
-    return { clientId: this.#clientId, birth, attempt, ...this.#queue.save() };
   }
 
   transact(edit: (tx: Tx) => unknown): Call {
@@ -254,7 +251,8 @@ export class ClientRoom {
     this.#isClosed = true;
     this.#sync.close();
     this.#settleReady.reject(new RoomError("closed", "the room was closed before it was ready", false));
-    for (const tell of this.#queue.reject("closed", "the room was closed")) tell();
+    this.#persistence?.close();
+    for (const tell of this.#backlog.own.reject("closed", "the room was closed")) tell();
     this.#tellPending();
   }
 
@@ -316,7 +314,7 @@ export class ClientRoom {
   ): void {
     const reject = (error: RejectedError) => this.#reject(settle, error);
     const told = { resolve: settle.resolve, reject };
-    if (!this.#queue.add(type, payload, this.rev, this.#runtime.now(), told)) {
+    if (!this.#backlog.own.add(type, payload, this.rev, this.#runtime.now(), told)) {
       return this.#refuse(settle, "queue-full", "too many calls wait for their answer", type, payload);
     }
     const changes = this.#replica.put(writes);
@@ -344,6 +342,67 @@ export class ClientRoom {
     const { reject } = this.#listeners;
     if (!reject.isEmpty) return reject.tell(error);
     warn(`${error.operation.type} was rejected and is undone: ${error.code}, ${error.message}`, error.data);
+  }
+
+  // ── kept beyond the page ───────────────────────────────────────────────────────────────────────────────────
+
+  /** Resolves when what is kept is there, or the room is to be opened without it. */
+  async #restore(persist: Persist): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const stopWaiting = this.#runtime.startTimer(() => {
+      this.#notKept("the storage does not answer");
+      late.resolve();
+    }, restoreTimeoutMs);
+    await Promise.race([this.#keep(persist), late.promise]);
+    stopWaiting();
+  }
+
+  async #keep(persist: Persist): Promise<void> {
+    try {
+      await Promise.resolve(); // what is kept changes a room that is whole
+      this.#persistence = await persist(this.#keptRoom());
+      if (this.#isClosed) this.#persistence.close();
+    } catch (error) {
+      this.#notKept(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #keptRoom(): KeptRoom {
+    const { own } = this.#backlog;
+    return {
+      base: this.#replica,
+      clientId: own.clientId,
+      restore: (base) => {
+        if (this.#replica.isReady) return false;
+        this.#advanced(this.#replica.restore(base, this.calls), []);
+        this.#settleReady.resolve();
+        return true;
+      },
+      keepOwn: (keeper) => {
+        own.keepWith(keeper, this.#onKept);
+        return own;
+      },
+      adopt: (left, keeper) => this.#adopt(left, keeper),
+      fail: (problem) => this.#notKept(problem),
+    };
+  }
+
+  #adopt(left: KeptQueue, keeper: CallKeeper): PendingQueue {
+    const settle = { resolve() {}, reject: (error: RejectedError) => this.#reject(nobody, error) };
+    const queue = PendingQueue.of(left, settle, keeper, this.#onKept);
+    this.#backlog.adopt(queue);
+    if (this.#replica.isReady) this.#advanced(this.#replica.advance(undefined, this.#backlog.calls), []);
+    // The page may be about to connect under its own id, even before there is a state.
+    if (this.#backlog.current === queue) this.#sync.takeTurn();
+    return queue;
+  }
+
+  /** Told once, whatever else comes of it. */
+  #notKept(problem: string): void {
+    if (this.#isUnkept) return;
+    this.#isUnkept = true;
+    const message = `what is done here is not kept beyond this page: ${problem}`;
+    this.#failed(new RoomError("not-kept", message, true));
   }
 
   // ── from the room ──────────────────────────────────────────────────────────────────────────────────────────
@@ -413,7 +472,7 @@ export class ClientRoom {
     if (!error.willRetry) this.#settleReady.reject(error);
     if (error.code === "too-old") {
       // Only of this refusal is it known that no connection will ever bring an answer.
-      const told = this.#queue.reject("too-old", error.message);
+      const told = this.#backlog.own.forsake("too-old", error.message);
       this.#advanced(this.#replica.advance(undefined, []), told);
     }
     const { error: listeners } = this.#listeners;

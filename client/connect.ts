@@ -1,6 +1,7 @@
 import type { AnyRoomDefinition, PresenceOf } from "../src/schema/definition.ts";
 import { ClientRoom } from "./client-room.ts";
 import type { ClientLimits } from "./limits.ts";
+import type { Persist } from "./persistence.ts";
 import { ownRuntime, randomId, webSocketUrl } from "./platform.ts";
 import type { Room } from "./room.ts";
 import type { Traffic } from "./sync.ts";
@@ -18,6 +19,11 @@ export type ConnectOptions<D extends AnyRoomDefinition> = {
   readonly sendIntervalMs?: number;
   /** Opens sockets in place of the runtime's own `WebSocket`. */
   readonly transport?: Transport;
+  /**
+   * Keeps the room's last state and the calls that wait beyond the page, in IndexedDB, for the person with this id: the next
+   * one at the same machine neither sees the room nor sends the calls. Left out, nothing is kept.
+   */
+  readonly persist?: string;
   /** Told of every frame that goes by: for panels and measurements. */
   readonly onTraffic?: (traffic: Traffic) => void;
   /** What this client keeps at most, where that differs from the defaults. */
@@ -38,9 +44,11 @@ export function connect<D extends AnyRoomDefinition>(
   definition: D,
   ...[options]: [options?: ConnectOptions<D>]
 ): Room<D> {
+  const address = webSocketUrl(url);
   const room: unknown = new ClientRoom({
-    url: webSocketUrl(url),
+    url: address,
     definition,
+    persist: options?.persist === undefined ? undefined : persistFor(options.persist, address, definition),
     clientId: `${randomId(9)}.${randomId(18)}`,
     transport: options?.transport ?? webSocketTransport,
     runtime: ownRuntime,
@@ -53,6 +61,22 @@ export function connect<D extends AnyRoomDefinition>(
   });
   // The one seam between names that are only known at run time and the types of the definition.
   return room as Room<D>;
+}
+
+/** Forgets all that is kept of any room for the person with this id, as when they log out. Open rooms go on unkept. */
+export async function forget(user: string): Promise<void> {
+  const { deleteDatabase } = await import("./offline/keep-room.ts");
+  await deleteDatabase(user);
+}
+
+/** Only who keeps something loads what that takes. */
+function persistFor(user: string, url: string, definition: AnyRoomDefinition): Persist {
+  if (user === "") throw new TypeError("persist is to be the id of a person");
+  const { version: schema, collections } = definition;
+  return async (room) => {
+    const { keepRoom } = await import("./offline/keep-room.ts");
+    return await keepRoom(room, { user, url, schema, collections: Object.keys(collections) });
+  };
 }
 
 /** A new record id: 120 random bits, short enough to be seen in a URL. */

@@ -1,4 +1,4 @@
-export { connect, newId, type ConnectOptions } from "./connect.ts";
+export { connect, forget, newId, type ConnectOptions } from "./connect.ts";
 export { RejectedError, RoomError, type RejectedOperation } from "./errors.ts";
 export type { ClientLimits } from "./limits.ts";
 export { orderBetween, ordersBetween } from "../src/core/order-between.ts";

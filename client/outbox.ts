@@ -2,7 +2,7 @@ import { TokenBucket } from "../src/core/token-bucket.ts";
 import type { UpFrame, Welcome } from "../src/protocol/frames.ts";
 import { Rejection } from "../src/schema/rejection.ts";
 import type { Json } from "../src/schema/json.ts";
-import type { PendingQueue } from "./pending-queue.ts";
+import type { Backlog } from "./backlog.ts";
 import type { Runtime } from "./platform.ts";
 
 /** Calls sent and not answered; with more on the way, calls wait here. */
@@ -30,7 +30,7 @@ export interface Uplink {
  * gathered; in each turn calls go first, then presence, then events.
  */
 export class Outbox {
-  readonly #queue: PendingQueue;
+  readonly #backlog: Backlog;
   readonly #runtime: Runtime;
   readonly #gatherMs: number;
   readonly #uplink: Uplink;
@@ -50,9 +50,9 @@ export class Outbox {
   #isTurnOver = true;
 
   /** `gatherMs`: what is made within this time after a message goes with the next one. */
-  constructor(queue: PendingQueue, runtime: Runtime, uplink: Uplink, gatherMs = 16) {
+  constructor(backlog: Backlog, runtime: Runtime, uplink: Uplink, gatherMs = 16) {
     this.#gatherMs = gatherMs;
-    this.#queue = queue;
+    this.#backlog = backlog;
     this.#runtime = runtime;
     this.#uplink = uplink;
   }
@@ -87,7 +87,7 @@ export class Outbox {
 
   /** Throws {@link Rejection} `rate-limited` when there are too many. */
   addEvent(event: string, payload: Json): void {
-    if (this.#limits === undefined) return;
+    if (this.#limits === undefined || !this.#backlog.isOwn) return;
     const retryAfterMs = this.#signals?.take(this.#runtime.now()) ?? 0;
     if (retryAfterMs > 0) throw new Rejection("rate-limited", "too many events", { retryAfterMs });
     this.#events.push({ event, payload });
@@ -129,20 +129,20 @@ export class Outbox {
   }
 
   #sendPresence(): void {
-    if (this.#isPresenceSent || this.#presence === undefined) return;
+    // Under the id of a page that is gone nobody is to be seen.
+    if (this.#isPresenceSent || this.#presence === undefined || !this.#backlog.isOwn) return;
     const waitMs = this.#signals?.take(this.#runtime.now()) ?? 0;
     if (waitMs > 0) return this.#waitFor(waitMs);
     this.#isPresenceSent = this.#sendFrame({ kind: "presence", presence: this.#presence });
   }
 
   #sendCalls({ maxCallsPerFrame, maxFrameBytes }: Welcome["limits"]): void {
+    const queue = this.#backlog.current;
     for (;;) {
       if (this.#cancelPause !== undefined) return;
-      if (this.#queue.pushesInFlight >= maxPushesInFlight) return; // an answer will come, and call this again
-      const granted = this.#grant(
-        Math.min(maxCallsPerFrame, maxInFlight - this.#queue.inFlight, this.#queue.unsent),
-      );
-      const calls = this.#queue.take(granted, maxFrameBytes * frameShare, this.#runtime.now());
+      if (queue.pushesInFlight >= maxPushesInFlight) return; // an answer will come, and call this again
+      const granted = this.#grant(Math.min(maxCallsPerFrame, maxInFlight - queue.inFlight, queue.unsent));
+      const calls = queue.take(granted, maxFrameBytes * frameShare, this.#runtime.now());
       const first = calls[0]?.clientReqId;
       if (first === undefined) return;
       const wireCalls = calls.map(({ baseRev, type, payload }): [number, string, Json] => [
@@ -151,7 +151,7 @@ export class Outbox {
         payload,
       ]);
       const received = this.#uplink.takeReceived();
-      const { confirmed } = this.#queue;
+      const { confirmed } = queue;
       this.#sendFrame({
         kind: "push",
         first,

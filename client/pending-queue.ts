@@ -6,7 +6,10 @@ import type { PendingCall } from "../src/core/rebase.ts";
 import type { WireOutcome } from "../src/protocol/frames.ts";
 import type { Json } from "../src/schema/json.ts";
 import { RejectedError } from "./errors.ts";
-import type { ClientLimits } from "./limits.ts";
+import { clientLimits, type ClientLimits } from "./limits.ts";
+
+/** By how much a clock may have been ahead: a minute, an hour, some days, some months. */
+const leadsMs = [60_000, 3_600_000, 216_000_000, 12_960_000_000];
 
 /** Tells a caller what its call came to. */
 export interface Settle {
@@ -20,6 +23,8 @@ export interface QueuedCall extends PendingCall {
   clientReqId: number | undefined;
   /** It was handed to a socket, or comes from another page that may have done so: it is what it is. */
   isFrozen: boolean;
+  /** What is kept of it is what it was before. */
+  isStale: boolean;
   payload: Json;
   /** Bytes of the payload on the wire. */
   bytes: number;
@@ -31,63 +36,142 @@ export interface QueuedCall extends PendingCall {
   readonly settle: Settle[];
 }
 
-/** A call as it is saved. */
-interface SavedCall extends PendingCall {
+/** A call as it outlives its page. */
+export interface KeptCall extends PendingCall {
   readonly clientReqId: number;
   readonly baseRev: number;
 }
 
-/** What a queue needs to go on in another page under the same client id. */
-export interface SavedQueue {
-  /** Newest id given to a call. */
-  readonly lastId: number;
-  readonly confirmed: number;
-  readonly calls: readonly SavedCall[];
+/** What is needed to send a client's calls from another page, under the ids that they have. */
+export interface KeptQueue extends Introduction {
+  readonly clientId: string;
+  /** Their ids follow one another. */
+  readonly calls: readonly KeptCall[];
 }
 
-/** The calls that the room has not answered, in the order in which they were made. */
+/** What the hellos of a client id say of it. */
+export interface Introduction {
+  /** As the room's first welcome told it; null when there was none, or no call is in doubt. */
+  readonly birth: number | null;
+  /** Number of the newest attempt to connect. */
+  readonly attempt: number;
+}
+
+/**
+ * Keeps a queue's calls beyond their page. It does what it is asked in that order, and what it is asked in one turn together
+ * or not at all. Its promises resolve when that is done, or is not to be hoped for.
+ */
+export interface CallKeeper {
+  /** Keeps a call, or keeps it as it is now. */
+  keep(call: KeptCall): Promise<void>;
+  /** An answer has come: at `rev`, or a rejection. It may forget the call once the kept base has it, and then has to say so by `confirm`. */
+  settle(clientReqId: number, rev: number | undefined): void;
+  introduce(introduction: Introduction): Promise<void>;
+  /** Forgets all calls: the ids are given anew. */
+  clear(): Promise<void>;
+}
+
+/** The calls of one client id that the room has not answered, in the order in which they were made. */
 export class PendingQueue {
   readonly #limits: ClientLimits;
+  /** `<actor>.<secret>` */
+  readonly clientId: string;
+  #keeper: CallKeeper | undefined;
+  /** What waited to be kept may leave. */
+  #onKept = () => {};
+  /** What has to be written before any call may leave. */
+  #unwritten = 0;
   /** Those that were sent stand before those that were not. */
   #calls: QueuedCall[] = [];
   /** Of their payloads. */
   #bytes = 0;
   #lastId = 0;
+  /** Newest id whose outcome has arrived. */
+  #answered = 0;
   #confirmed = 0;
   #pushes = 0;
+  #introduction: Introduction = { birth: null, attempt: 0 };
+  #bids = 0;
+  /** As it is kept: of calls that are still kept, older than the hello's perhaps. */
+  #keptBirth: number | null = null;
 
-  /** With `saved` it goes on where another left off; `settle` is told of those calls. */
-  constructor(limits: ClientLimits, saved?: SavedQueue, settle?: Settle) {
+  constructor(clientId: string, limits: ClientLimits = clientLimits) {
+    this.clientId = clientId;
     this.#limits = limits;
-    if (saved === undefined || settle === undefined) return;
-    this.#lastId = saved.lastId;
-    this.#confirmed = saved.confirmed;
-    this.#calls = saved.calls.map((call) => {
+  }
+
+  /** Takes over what a page has left that is gone; `settle` is told what became of it. */
+  static of(
+    { clientId, calls, ...introduction }: KeptQueue,
+    settle: Settle,
+    keeper: CallKeeper,
+    onKept: () => void,
+  ): PendingQueue {
+    const queue = new PendingQueue(clientId);
+    queue.#keeper = keeper;
+    queue.#onKept = onKept;
+    queue.#introduction = introduction;
+    queue.#keptBirth = introduction.birth;
+    queue.#calls = calls.map((call) => {
       const bytes = jsonBytes(call.payload);
-      this.#bytes += bytes;
-      return { ...call, isFrozen: true, bytes, sentAt: undefined, push: 0, settle: [settle] };
+      queue.#bytes += bytes;
+      return { ...call, isFrozen: true, isStale: false, bytes, sentAt: undefined, push: 0, settle: [settle] };
     });
+    queue.#lastId = calls.at(-1)?.clientReqId ?? 0;
+    queue.#answered = queue.#confirmed = Math.max(0, (calls[0]?.clientReqId ?? 1) - 1);
+    return queue;
+  }
+
+  /** Has the calls be kept that wait, and all further ones. `onKept` is told when one may leave that waited for that. */
+  keepWith(keeper: CallKeeper, onKept: () => void): void {
+    this.#keeper = keeper;
+    this.#onKept = onKept;
+    this.#introduce();
+    for (const call of this.#calls) void this.#keep(call);
+  }
+
+  get birth(): number | null {
+    return this.#introduction.birth;
+  }
+
+  /** The next hello's number. Time, so that of two pages with a copied client id the later attempt is that of the later. */
+  nextAttempt(now: number): number {
+    // With nothing in doubt a room that has forgotten this client may take it for a new one.
+    const birth = this.#calls[0]?.isFrozen ? this.birth : null;
+    const attempt = Math.max(this.#introduction.attempt + 1, now);
+    this.#introduction = { birth, attempt };
+    return attempt;
   }
 
   /**
-   * All that has to outlive this page; it has to be kept before a call is handed to a socket. Every call gets its id, so
-   * that one that two pages have, by a copy of what was saved, is still executed once.
+   * The room knows a later attempt of a page that is gone, whose clock was ahead or whose hello was late. Later attempts come
+   * behind that one, further each time; false when it is not to be hoped for, since somebody else answers.
    */
-  save(): SavedQueue {
-    const calls = this.#calls.map((call) => {
-      const { type, payload, baseRev, madeAt } = call;
-      return { clientReqId: this.#name(call), type, payload, baseRev, madeAt };
-    });
-    return { lastId: this.#lastId, confirmed: this.#confirmed, calls };
+  outbid(): boolean {
+    const leadMs = leadsMs[this.#bids++];
+    if (leadMs === undefined) return false;
+    this.#introduction = { ...this.#introduction, attempt: this.#introduction.attempt + leadMs };
+    return true;
+  }
+
+  /** The room has said which moment of it this client is known from. */
+  welcome(birth: number): void {
+    // A restored room counts its moments anew from an earlier one.
+    this.#introduction = { ...this.#introduction, birth: Math.min(this.birth ?? birth, birth) };
   }
 
   get calls(): readonly QueuedCall[] {
     return this.#calls;
   }
 
-  /** Newest id whose outcome has arrived. */
+  /** The outcomes up to this id will not be asked for again. */
   get confirmed(): number {
     return this.#confirmed;
+  }
+
+  /** What was kept of the calls up to `clientReqId` is forgotten. */
+  confirm(clientReqId: number): void {
+    this.#confirmed = Math.max(this.#confirmed, Math.min(clientReqId, this.#answered));
   }
 
   /** Whether there is room for one more call, of `bytes`. */
@@ -100,31 +184,33 @@ export class PendingQueue {
   add(type: string, payload: Json, baseRev: number, madeAt: number, settle: Settle): boolean {
     const bytes = jsonBytes(payload);
     if (!this.admits(bytes)) return false;
-    const unsent = { clientReqId: undefined, isFrozen: false, sentAt: undefined, push: 0 };
+    const unsent = { clientReqId: undefined, isFrozen: false, isStale: false, sentAt: undefined, push: 0 };
     const call: QueuedCall = { ...unsent, type, payload, bytes, baseRev, madeAt, settle: [settle] };
     if (!this.#squash(call)) {
       this.#calls.push(call);
       this.#bytes += bytes;
+      void this.#keep(call);
     }
     return true;
   }
 
-  /** The calls to send now, in order, at most `maxCalls` and `maxBytes` of them; they get their ids. */
+  /** The calls to send now, in order, at most `maxCalls` and `maxBytes` of those that may go; they get their ids. */
   take(maxCalls: number, maxBytes: number, now: number): QueuedCall[] {
     const start = this.#calls.findIndex((call) => call.sentAt === undefined);
     if (start === -1 || maxCalls < 1) return [];
     const taken: QueuedCall[] = [];
-    this.#pushes += 1;
+    const push = this.#pushes + 1;
     let bytes = 0;
-    for (const call of this.#calls.slice(start, start + maxCalls)) {
+    for (const call of this.#calls.slice(start, start + Math.min(maxCalls, this.unsent))) {
       bytes += call.bytes + 128;
       if (taken.length > 0 && bytes > maxBytes) break;
       this.#name(call);
       call.isFrozen = true;
       call.sentAt = now;
-      call.push = this.#pushes;
+      call.push = push;
       taken.push(call);
     }
+    if (taken.length > 0) this.#pushes = push;
     return taken;
   }
 
@@ -134,20 +220,17 @@ export class PendingQueue {
     return unsent === -1 ? this.#calls.length : unsent;
   }
 
-  /** Whether a call without an answer may ever have been handed to a socket. */
-  get hasSent(): boolean {
-    return this.#calls[0]?.isFrozen ?? false;
-  }
-
   /** Pushes that were sent and of which something is not answered. */
   get pushesInFlight(): number {
     const oldest = this.#calls[0];
     return oldest?.sentAt === undefined ? 0 : this.#pushes - oldest.push + 1;
   }
 
-  /** Calls that have to be sent, for the first time or again. */
+  /** Calls that may be sent, for the first time or again. */
   get unsent(): number {
-    return this.#calls.length - this.inFlight;
+    if (this.#unwritten > 0) return 0;
+    const stale = this.#calls.findIndex((call) => call.isStale);
+    return (stale === -1 ? this.#calls.length : stale) - this.inFlight;
   }
 
   /** Whether an answer is overdue: a call was sent more than `ms` ago, or by another clock, and is still here. */
@@ -165,9 +248,11 @@ export class PendingQueue {
       this.#bytes -= call.bytes;
       const outcome = outcomeOf(call, byId.get(call.clientReqId));
       for (const settle of call.settle) told.push(() => tell(settle, call, outcome));
+      this.#keeper?.settle(call.clientReqId, outcome.kind === "accepted" ? outcome.rev : undefined);
       return false;
     });
-    this.#confirmed = Math.max(this.#confirmed, mark);
+    this.#answered = Math.max(this.#answered, mark);
+    if (this.#keeper === undefined) this.#confirmed = this.#answered;
     // Another page with the same client id, such as a copied tab, may have used ids that this one has not.
     this.#lastId = Math.max(this.#lastId, mark);
     return told;
@@ -186,16 +271,28 @@ export class PendingQueue {
     const first = this.#calls[0]?.clientReqId ?? this.#lastId + 1;
     const isRestored = first > mark + 1;
     if (isRestored) {
+      this.#answered = mark;
       this.#confirmed = mark;
       this.#lastId = mark;
+      this.#hold(this.#keeper?.clear());
     }
+    this.#introduce();
     for (const call of this.#calls) {
       call.sentAt = undefined;
-      if (isRestored && call.clientReqId !== undefined) call.clientReqId = ++this.#lastId;
+      if (!isRestored || call.clientReqId === undefined) continue;
+      call.clientReqId = ++this.#lastId;
+      // Kept under its former id, it would be found there by a later page, and made once more.
+      this.#hold(this.#keep(call));
     }
   }
 
-  /** Gives every call up. */
+  /** Gives every call up, for good: not even a later page will send them. */
+  forsake(code: string, message: string): (() => void)[] {
+    void this.#keeper?.clear();
+    return this.reject(code, message);
+  }
+
+  /** Gives every call up, as far as this page goes. */
   reject(code: string, message: string): (() => void)[] {
     const calls = this.#calls;
     this.#calls = [];
@@ -206,6 +303,49 @@ export class PendingQueue {
 
   #name(call: QueuedCall): number {
     return (call.clientReqId ??= ++this.#lastId);
+  }
+
+  #keep(call: QueuedCall): Promise<void> | undefined {
+    if (this.#keeper === undefined) return undefined;
+    const { type, payload, baseRev, madeAt } = call;
+    return this.#keeper.keep({ clientReqId: this.#name(call), type, payload, baseRev, madeAt });
+  }
+
+  /**
+   * Has kept what a later page is to say of this client. A room that has forgotten the client tells by the birth that calls may
+   * have been executed, so it is kept before they are, and does not become a later one while older calls are kept.
+   */
+  #introduce(): void {
+    const { birth } = this;
+    if (this.#keeper === undefined || birth === null) return;
+    const former = this.#keptBirth ?? Infinity;
+    const isOlderKept = this.#confirmed < this.#answered || this.#calls[0]?.isFrozen === true;
+    this.#keptBirth = isOlderKept ? Math.min(former, birth) : birth;
+    const kept = this.#keeper.introduce({ ...this.#introduction, birth: this.#keptBirth });
+    if (this.#keptBirth < former) this.#hold(kept);
+  }
+
+  /** Nothing leaves until this is written. */
+  #hold(written: Promise<void> | undefined): void {
+    if (written === undefined) return;
+    this.#unwritten += 1;
+    void written.then(() => {
+      this.#unwritten -= 1;
+      if (this.#unwritten === 0) this.#onKept();
+    });
+  }
+
+  /** A kept call is another than it was: until that is kept too it may not leave, or its id would name two calls. */
+  #keepAnew(call: QueuedCall): void {
+    const kept = this.#keep(call);
+    if (kept === undefined) return;
+    call.isStale = true;
+    const { payload } = call;
+    void kept.then(() => {
+      if (call.payload !== payload) return; // changed once more
+      call.isStale = false;
+      this.#onKept();
+    });
   }
 
   /** Folds a direct edit into the one before it, when that was never sent and both are of the same records. */
@@ -225,6 +365,7 @@ export class PendingQueue {
     before.payload = payload;
     before.bytes = bytes;
     before.settle.push(...call.settle);
+    this.#keepAnew(before);
     return true;
   }
 }

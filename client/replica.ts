@@ -5,6 +5,7 @@ import type { Delta, Entries } from "../src/core/delta.ts";
 import { equalJson, type Fields } from "../src/core/json.ts";
 import { callLimits } from "../src/core/call-limits.ts";
 import { Overlay, type PendingCall, type Prediction } from "../src/core/rebase.ts";
+import type { PageRecord } from "../src/core/page-records.ts";
 import { State, type Source } from "../src/core/state.ts";
 import { Transaction, type Tx, type Writes } from "../src/core/transaction.ts";
 import type { SnapshotPart } from "../src/protocol/frames.ts";
@@ -135,7 +136,7 @@ export class Replica {
       }
     }
     state.add(collection, records);
-    for (const [id, , handle] of records) handles.set(handle, id);
+    noteRecords(handles, collection, records);
     reached.set(collection, until);
     arriving.parts += 1;
     arriving.last = { collection, until };
@@ -148,13 +149,43 @@ export class Replica {
     arriving.state.apply(resolve(delta.entries, arriving.handles));
     noteHandles(arriving.handles, delta.entries);
     this.#arriving = undefined;
+    return this.#replaceBase(arriving, delta.to, pending);
+  }
+
+  /** Goes on from a base that an earlier page has kept. */
+  restore({ epoch, rev, pages }: KeptBase, pending: readonly PendingCall[]): ViewChanges {
+    const base = newArriving(epoch, rev);
+    for (const [collection, records] of pages) {
+      base.state.add(collection, records);
+      noteRecords(base.handles, collection, records);
+    }
+    return this.#replaceBase(base, rev, pending);
+  }
+
+  /** Handles of the base's records of `collection`, in no order. */
+  handles(collection: string): Iterable<number> {
+    return this.#handles.get(collection)?.keys() ?? [];
+  }
+
+  /** A record of the base; undefined when no record has this handle any more. */
+  recordOf(collection: string, handle: number): PageRecord | undefined {
+    const id = this.#handles.get(collection)?.get(handle);
+    const record = id === undefined ? undefined : this.#base.get(collection, id);
+    return id === undefined || record === undefined ? undefined : [id, record, handle];
+  }
+
+  #replaceBase(
+    { epoch, state, handles }: Pick<Arriving, "epoch" | "state" | "handles">,
+    rev: number,
+    pending: readonly PendingCall[],
+  ): ViewChanges {
     // To list all that a first state holds takes half as long as to read it, and mostly nobody watches yet.
     const isListed = this.isReady || this.#isWatched();
     const shown = this.#view;
-    this.#base = arriving.state;
-    this.#handles = arriving.handles;
+    this.#base = state;
+    this.#handles = handles;
     this.#epoch = epoch;
-    this.#rev = delta.to;
+    this.#rev = rev;
     this.#run(pending);
     const changes: ViewChanges = new Map();
     for (const collection in this.#definition.collections) {
@@ -260,15 +291,24 @@ export class Replica {
   }
 }
 
-/** Record handle → id. */
-type RecordIds = Map<number, string>;
+/** Collection → record handle → id. */
+type RecordIds = Map<string, Map<number, string>>;
+
+/** A base as it outlives its page. */
+export interface KeptBase {
+  readonly epoch: string;
+  readonly rev: number;
+  /** No record stands in two pages. */
+  readonly pages: Iterable<readonly [collection: string, records: readonly PageRecord[]]>;
+}
 
 /** What `entries` change, by id. Throws when a patch is of a record that is not known. */
-function resolve(entries: Entries, ids: ReadonlyMap<number, string>): Changes {
+function resolve(entries: Entries, ids: RecordIds): Changes {
   const changes: Changes = new Map();
   for (const [collection, records] of entries) {
     const section = sectionOf(changes, collection);
-    for (const [handle, { change, id = ids.get(handle) }] of records) {
+    const known = ids.get(collection);
+    for (const [handle, { change, id = known?.get(handle) }] of records) {
       if (id !== undefined) section.set(id, change);
       // A deletion may be of a record that came and went while this client was away.
       else if (change.kind !== "delete")
@@ -279,12 +319,18 @@ function resolve(entries: Entries, ids: ReadonlyMap<number, string>): Changes {
 }
 
 function noteHandles(ids: RecordIds, entries: Entries): void {
-  for (const records of entries.values()) {
+  for (const [collection, records] of entries) {
+    const section = sectionOf(ids, collection);
     for (const [handle, { change, id }] of records) {
-      if (id !== undefined) ids.set(handle, id);
-      else if (change.kind === "delete") ids.delete(handle);
+      if (id !== undefined) section.set(handle, id);
+      else if (change.kind === "delete") section.delete(handle);
     }
   }
+}
+
+function noteRecords(ids: RecordIds, collection: string, records: readonly PageRecord[]): void {
+  const section = sectionOf(ids, collection);
+  for (const [id, , handle] of records) section.set(handle, id);
 }
 
 /** A snapshot of which some parts are here. */

@@ -1,3 +1,4 @@
+import type { Delta } from "../src/core/delta.ts";
 import { encodeUp, frameBytes } from "../src/protocol/codec.ts";
 import type {
   DownFrame,
@@ -11,6 +12,7 @@ import type {
 } from "../src/protocol/frames.ts";
 import { encodeHello } from "../src/protocol/hello-text.ts";
 import type { NameTable } from "../src/protocol/names.ts";
+import type { Backlog } from "./backlog.ts";
 import { Connection, type Status } from "./connection.ts";
 import { RoomError } from "./errors.ts";
 import { Inlet } from "./inlet.ts";
@@ -54,11 +56,8 @@ export interface SyncOptions {
   readonly schemaVersion: number;
   /** Of the definition. */
   readonly names: NameTable;
-  /** `<actor>.<secret>` */
-  readonly clientId: string;
-  /** Of the hello, as `SavedClient` has them. */
-  readonly birth: number | null;
-  readonly attempt: number;
+  /** Settles when what is kept has been read, so that the first hello can tell of it. */
+  readonly restored: Promise<unknown> | undefined;
   readonly token: ((isRefused: boolean) => string | Promise<string>) | undefined;
   /** How long a page is hidden before it disconnects. */
   readonly hiddenMs?: number | false | undefined;
@@ -67,6 +66,9 @@ export interface SyncOptions {
   readonly onTraffic: ((traffic: Traffic) => void) | undefined;
 }
 
+/** How the base is another than it was. */
+export type BaseChange = Delta | "replaced";
+
 /** What the app's side of the room is told, in the order of the members within one frame. */
 export interface SyncEvents {
   readonly status: (status: Status) => void;
@@ -74,6 +76,7 @@ export interface SyncEvents {
   readonly welcomed: (welcome: Welcome) => void;
   /** The state, the revision or what is pending is another. `told` are the answers that calls got. */
   readonly advanced: (changes: ViewChanges, told: readonly (() => void)[]) => void;
+  readonly based: (change: BaseChange) => void;
   readonly roster: (peers: Roster["peers"]) => void;
   readonly peers: (changes: readonly PeerChange[]) => void;
   readonly events: (events: readonly WireEvent[]) => void;
@@ -88,11 +91,9 @@ export class Sync {
   readonly #options: SyncOptions;
   readonly #events: SyncEvents;
   readonly #replica: Replica;
-  readonly #queue: PendingQueue;
+  readonly #backlog: Backlog;
   readonly #inlet: Inlet;
   readonly #connection: Connection;
-  #birth: number | null;
-  #attempt: number;
   #welcome: Welcome | undefined;
   /** Tag of the catch-up that is on its way; deltas before it are of no use. */
   #awaitedTag: number | undefined = 0;
@@ -106,18 +107,16 @@ export class Sync {
   /** Whether the room's checksums are compared with the base's. */
   #isComparing = true;
 
-  constructor(options: SyncOptions, replica: Replica, queue: PendingQueue, events: SyncEvents) {
+  constructor(options: SyncOptions, replica: Replica, backlog: Backlog, events: SyncEvents) {
     this.#options = options;
-    this.#birth = options.birth;
-    this.#attempt = options.attempt;
     this.#events = events;
     this.#replica = replica;
-    this.#queue = queue;
+    this.#backlog = backlog;
     const uplink = {
       send: (frame: UpFrame) => this.#sendFrame(frame),
       takeReceived: () => this.#takeUnacknowledged(),
     };
-    this.outbox = new Outbox(queue, options.runtime, uplink, options.sendIntervalMs);
+    this.outbox = new Outbox(backlog, options.runtime, uplink, options.sendIntervalMs);
     this.#inlet = new Inlet(options.runtime.inflate, {
       take: (frame, bytes) => this.#takeIn(frame, bytes),
       misread: (error) => this.#misread(error),
@@ -126,11 +125,9 @@ export class Sync {
       hello: (isRefused) => this.#hello(isRefused),
       message: (data) => this.#inlet.receive(data),
       status: (status) => this.#statusChanged(status),
-      refused: (code, willRetry, cause) => {
-        this.#fail(code, `the room has closed the connection: ${code}`, willRetry, cause);
-      },
-      isBusy: () => queue.calls.length > 0,
-      isStuck: (now) => queue.isOverdue(now, overdueMs) || this.#isLeftWaiting(now),
+      refused: (code, willRetry, cause) => this.#turnedAway(code, willRetry, cause),
+      isBusy: () => backlog.calls.length > 0,
+      isStuck: (now) => this.#queue.isOverdue(now, overdueMs) || this.#isLeftWaiting(now),
     });
   }
 
@@ -141,17 +138,6 @@ export class Sync {
   get closeReason(): string | undefined {
     return this.#connection.closeReason;
   }
-
-  /** To be said in hellos as long as a call is in doubt. */
-  get birth(): number | null {
-    return this.#birth;
-  }
-
-  /** Number of the newest attempt to connect. */
-  get attempt(): number {
-    return this.#attempt;
-  }
-
   connect(): void {
     this.#connection.connect();
   }
@@ -160,6 +146,19 @@ export class Sync {
   send(): void {
     this.#connection.stir();
     this.outbox.schedule();
+  }
+
+  /** Connects anew, under the id of the queue whose turn it is. What still comes of the former connection is not of this one. */
+  takeTurn(): void {
+    this.#leaveOff();
+    this.#connection.stir();
+    this.#connection.restart(true);
+  }
+
+  /** Whatever an earlier connection brought or was to take, it is over. */
+  #leaveOff(): void {
+    this.outbox.close();
+    this.#inlet.reset();
   }
 
   disconnect(): void {
@@ -171,25 +170,24 @@ export class Sync {
   }
 
   async #hello(isRefused: boolean): Promise<string> {
-    const { clientId, schemaVersion, names, token } = this.#options;
-    // With nothing in doubt a room that has forgotten this client may take it for a new one.
-    if (!this.#queue.hasSent) this.#birth = null;
+    const { schemaVersion, names, token, restored } = this.#options;
+    this.#leaveOff();
+    if (restored !== undefined) await restored;
+    const queue = this.#queue;
+    const attempt = queue.nextAttempt(this.#options.runtime.now());
     // Whatever an earlier connection awaited or owed, this one begins with its own reply.
-    // Time, so that of two pages with a copied client id the later attempt is that of the later.
-    this.#attempt = Math.max(this.#attempt + 1, this.#options.runtime.now());
     this.#awaitedTag = 0;
     this.#isComparing = true;
     this.#heardAt = this.#options.runtime.now();
     this.#takeUnacknowledged();
-    this.#inlet.reset();
     const { arrived } = this.#replica;
     return encodeHello({
-      client: clientId,
+      client: queue.clientId,
       schema: schemaVersion,
       ...this.#position,
-      confirmed: this.#queue.confirmed,
-      birth: this.#birth,
-      attempt: this.#attempt,
+      confirmed: queue.confirmed,
+      birth: queue.birth,
+      attempt,
       names: names.hash,
       inflates: this.#inlet.inflates,
       ...(arrived && { arrived }),
@@ -197,9 +195,21 @@ export class Sync {
     });
   }
 
+  get #queue(): PendingQueue {
+    return this.#backlog.current;
+  }
+
   #statusChanged(status: Status): void {
     if (status !== "online") this.outbox.close();
     this.#events.status(status);
+  }
+
+  #turnedAway(code: string, willRetry: boolean, cause: unknown): void {
+    const message = `the room has closed the connection: ${code}`;
+    const told = willRetry ? undefined : this.#backlog.putAside(code, message);
+    if (told === undefined) return this.#fail(code, message, willRetry, cause);
+    this.#events.advanced(this.#replica.advance(undefined, this.#backlog.calls), told);
+    this.connect();
   }
 
   #misread(error: unknown): void {
@@ -239,7 +249,7 @@ export class Sync {
     switch (frame.kind) {
       case "welcome":
         this.#welcome = frame;
-        this.#birth ??= frame.birth;
+        this.#queue.welcome(frame.birth);
         return this.#events.welcomed(frame);
       case "snapshot":
         this.#replica.receivePart(this.#welcome?.epoch ?? "", frame);
@@ -274,6 +284,7 @@ export class Sync {
     if (update.presence !== undefined) this.#events.peers(update.presence);
     if (update.events !== undefined) this.#events.events(update.events);
     if (diverged.length > 0) this.#heal(diverged, update.parts !== undefined);
+    if (this.#backlog.next()) this.takeTurn();
   }
 
   /** The collections of which the base is not what the room has at the same revision. */
@@ -297,7 +308,7 @@ export class Sync {
   /** State first: the base at its new revision, without the calls that it now holds. */
   #advance({ tag, mark, outcomes, parts, delta }: Update): void {
     const executed = mark ?? 0;
-    const pending = this.#queue.calls.filter((call) => (call.clientReqId ?? Infinity) > executed);
+    const pending = this.#backlog.waiting(executed);
     const isSnapshot = parts !== undefined && delta !== undefined;
     const changes = isSnapshot
       ? this.#replica.finishSnapshot(this.#welcome?.epoch ?? "", parts, delta, pending)
@@ -306,13 +317,15 @@ export class Sync {
     const told = mark === undefined ? [] : this.#queue.answer(mark, outcomes ?? []);
     if (tag !== undefined) this.#queue.resume(executed);
     this.#events.advanced(changes, told);
+    if (isSnapshot) this.#events.based("replaced");
+    else if (delta !== undefined) this.#events.based(delta);
   }
 
   #caughtUp(): void {
     if (this.#welcome === undefined) throw new Error("an update came before the welcome");
     if (!this.#connection.hasSocket) return; // a listener that was told of the state has gone offline
     this.outbox.open(this.#welcome.limits);
-    this.#connection.markOnline();
+    if (this.#backlog.isOwn) this.#connection.markOnline();
   }
 
   #refused({ code, message, clientReqId, retryAfterMs }: ErrorFrame): void {

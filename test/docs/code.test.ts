@@ -31,6 +31,8 @@ function compile(name: string, files: Files, types: readonly string[] = []): str
       deltaroom: [join(repo, "src/index.ts")],
       "deltaroom/server": [join(repo, "src/server.ts")],
       "deltaroom/client": [join(repo, "client/index.ts")],
+      "deltaroom/react": [join(repo, "client/react/index.ts")],
+      "deltaroom/testing": [join(repo, "src/testing/index.ts")],
     },
   };
   writeFileSync(join(app, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts", "*.tsx"] }));
@@ -51,6 +53,7 @@ describe.each([
   { page: "docs/guide/undo.md", stages: 1 },
   { page: "docs/guide/presence.md", stages: 1 },
   { page: "docs/guide/connection.md", stages: 1 },
+  { page: "docs/guide/offline.md", stages: 1 },
 ])("the code of $page", ({ page, stages, types }) => {
   const found = stagesOf(page);
 

@@ -23,7 +23,7 @@ beforeAll(() => {
     "--outDir",
     join(installed, "dist"),
   );
-  for (const name of ["zod", "vitest", "vite"])
+  for (const name of ["fractional-indexing", "idb", "vitest", "vite", "zod"])
     symlinkSync(join(repo, "node_modules", name), join(app, "node_modules", name), "dir");
   writeFileSync(join(app, "package.json"), JSON.stringify({ type: "module" }));
   for (const [name, text] of files) writeFileSync(join(app, name), text);

@@ -26,8 +26,8 @@ export interface WindowOptions {
 /** What Chromium says in the console about a server that is away. */
 export const connectionLost = /WebSocket connection to .* failed|net::ERR_/;
 
-/** Starts a real Chromium, with a profile of its own. */
-export async function launchBrowser(): Promise<Browser> {
+/** Starts a real Chromium, with a profile of its own. `more` are further arguments of its command line. */
+export async function launchBrowser(more: readonly string[] = []): Promise<Browser> {
   return await chromium.launch({
     // An empty variable counts as none.
     executablePath: process.env["CHROMIUM_PATH"] || "/usr/bin/chromium",
@@ -40,6 +40,7 @@ export async function launchBrowser(): Promise<Browser> {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...more,
     ],
   });
 }

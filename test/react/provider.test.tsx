@@ -306,7 +306,7 @@ describe("a room that refuses for good", () => {
       { greeting: { records: s1 } },
     );
     expect(page.text).toBe("x = 1 online");
-    await after(() => server.newest.drop(4401));
+    await after(() => server.newest.drop(4426));
     takeSaid();
     expect(page.text).toBe("x = 1 closed");
   });
@@ -420,6 +420,7 @@ describe("every hook", () => {
     useSelf: () => board.useSelf(),
     useStatus: () => board.useStatus(),
     usePending: () => board.usePending(),
+    useHistory: () => board.useHistory(),
     useEvent: () => board.useEvent("wave", () => {}),
   };
 

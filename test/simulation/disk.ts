@@ -54,6 +54,8 @@ export class Disk {
   readonly failing = new Map<Access, number>();
   /** Whether it ever did. */
   hasFailed = false;
+  /** Whoever has all that is written. */
+  newest: Holder | undefined;
   readonly #stage: Stage;
   readonly #slots: number;
   #storage: MemoryStorage;
@@ -85,6 +87,7 @@ export class Disk {
 
   /** The storage as `holder` has it. */
   open(holder: Holder): RoomStorage {
+    this.newest = holder;
     const reach = (access: Access): MemoryStorage => {
       if (holder.isEnded) throw new EndedError("the instance has ended");
       if (this.#stage.dice.chance(this.failing.get(access) ?? 0)) {
@@ -125,6 +128,7 @@ export class Disk {
   #append(storage: MemoryStorage, holder: Holder, row: JournalRow, checkpoints: number): void {
     this.#crashWhenTold("append", "before", holder);
     storage.append(row, checkpoints);
+    this.newest = holder;
     this.#stage.note(
       "row",
       row.n,
@@ -144,6 +148,7 @@ export class Disk {
   #checkpoint(storage: MemoryStorage, holder: Holder, checkpoint: Checkpoint): void {
     this.#crashWhenTold("checkpoint", "before", holder);
     storage.checkpoint(checkpoint);
+    this.newest = holder;
     const { room, forgottenMarks } = checkpoint;
     this.#stage.note("checkpoint", room.n, room.epoch, room.rev, ...forgottenMarks);
     this.#report(this.ledger.checkpointed(checkpoint));

@@ -1,5 +1,6 @@
 import { withoutReceived } from "./frames-up.ts";
 import type { Timeline } from "../../src/testing/timeline.ts";
+import type { Person } from "./cabinet.ts";
 import { reads, writes, type Backup } from "./disk.ts";
 import type { Page } from "./page.ts";
 import type { FaultName } from "./plan.ts";
@@ -84,6 +85,7 @@ const faults: { readonly [name in FaultName]: (world: World, page: Page) => void
     // What came after it is another history.
     backups.length = stage.dice.between(1, backups.length);
     world.restore(backups.at(-1) as Backup);
+    if (stage.dice.chance(0.3)) for (const page of world.pages) reloadSoon(world, page);
   },
 
   "renew-epoch": ({ stage, server: { instance } }) => {
@@ -99,20 +101,38 @@ const faults: { readonly [name in FaultName]: (world: World, page: Page) => void
     else page.skewMs += jump;
   },
 
+  // Now and then several times in a row, before everything is written. What it has kept is found by the page that is loaded instead, by another tab of the person, later, or never.
   reload: (world, page) => {
-    const saved = world.stage.dice.chance(0.7) ? page.client.save() : undefined;
-    page.vanish(world.stage.dice.chance(0.5));
-    if (saved === undefined) world.forgetCallsOf(page.clientId);
-    world.forgetClosed();
-    const next = world.openPage(saved, page.identity.role);
-    next.isShared = saved !== undefined && page.isShared;
-    next.skewMs = page.skewMs;
+    const { dice } = world.stage;
+    const { identity, skewMs } = page;
+    world.lose(page);
+    const others = tabsOf(world, identity);
+    const next = dice.weighted<"page" | "tab" | "later" | "never">([
+      [6, "page"],
+      [3, "tab"],
+      [1, "later"],
+      [1, "never"],
+    ]);
+    if (next === "never") world.loseKept(identity);
+    if (next === "tab" && others.length > 0) return world.takeOver(dice.pick(others));
+    const opened = next === "later" ? world.openSomePage() : world.openNextPage(identity);
+    opened.skewMs = skewMs;
+    if (dice.chance(0.3)) reloadSoon(world, opened);
   },
 
+  // As if the lock between tabs had failed.
   "copy-tab": (world, page) => {
-    if (world.pages.length >= 6) return;
-    world.share(page, world.openPage(page.client.save(), page.identity.role));
+    const { dice } = world.stage;
+    const held = world.cabinet.heldBy(page).filter(({ calls }) => calls.size > 0);
+    const others = tabsOf(world, page.identity).filter((other) => other !== page);
+    if (held.length === 0 || others.length === 0) {
+      if (world.pages.length < 6) world.openNextPage(page.identity); // for the next time
+      return;
+    }
+    world.share(dice.pick(held), dice.pick(others));
   },
+
+  "full-disk": (world, page) => world.fillDisk(page),
 
   mute: ({ stage: { dice, clock } }, page) => mute(page, clock, dice.between(100, 20 * second)),
 
@@ -123,13 +143,25 @@ const faults: { readonly [name in FaultName]: (world: World, page: Page) => void
 
   close: (world, page) => {
     if (world.pages.length > 1 && world.stage.dice.chance(0.5)) {
-      page.close();
-      world.forgetCallsOf(page.clientId);
-      world.forgetClosed();
+      world.close(page);
     }
-    if (world.pages.length < 6) world.openPage();
+    if (world.pages.length < 6) world.openSomePage();
   },
 };
+
+/** Loads a page anew about when it has found its room again. */
+function reloadSoon(world: World, page: Page): void {
+  const { clock, dice, plan } = world.stage;
+  if (!plan.faults.includes("reload")) return;
+  clock.after(dice.between(0, dice.pick([100, 500])), () => {
+    if (world.pages.includes(page)) faults.reload(world, page);
+  });
+}
+
+/** A person's pages that can take calls over. */
+function tabsOf({ pages }: World, person: Person): Page[] {
+  return pages.filter(({ identity, keeping }) => identity === person && keeping?.isOpen);
+}
 
 /** The page reads, and does not say so. */
 function mute(page: Page, clock: Timeline, ms: number): void {

@@ -133,6 +133,7 @@ export class Instance implements Holder {
     const { stage } = this.#at;
     stage.note(this.name, "logs", event, error);
     stage.figures.count(`log: ${event}`);
+    if (this.isEnded) return; // what it meets in the rest of its turn is nobody's business
     if (event === "mutator-failed" && /stumbled|leant on nothing/.test(error)) return;
     const isDisk = /DiskError|EndedError|SupersededError|storage failed|journal full/.test(error);
     if (diskTroubles.has(event) && (isDisk || error.includes("a hook threw"))) return;

@@ -11,6 +11,8 @@ interface DurableOutcome {
   readonly text: string;
   readonly isAccepted: boolean;
   readonly to: number;
+  /** The flush. */
+  readonly n: number;
 }
 
 /** A client's calls that are on disk. */
@@ -99,7 +101,7 @@ export class Ledger {
         const rev = typeof outcome === "number" ? outcome : undefined;
         const { kind: _, ...refusal } = typeof outcome === "number" ? { kind: "" } : outcome;
         const text = JSON.stringify(rev ?? refusal);
-        known.outcomes.set(id, { text, isAccepted: rev !== undefined, to: row.to });
+        known.outcomes.set(id, { text, isAccepted: rev !== undefined, to: row.to, n: row.n });
         this.#noteText(`${actor}#${id}`, text);
         if (rev === undefined) continue;
         if (rev <= row.from || rev > row.to || committed.has(rev))

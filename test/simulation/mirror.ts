@@ -22,20 +22,35 @@ export class Mirror {
   #names = new RecordNames();
   readonly #stage: Stage;
   readonly #histories: Histories;
-  readonly #actor: string;
+  /** Whose calls the frames are answers to. */
+  #actor = "";
   #greetedEpoch: string | null = null;
   #arriving: Arriving | undefined;
   #awaitedTag: number | undefined = 0;
 
-  constructor(stage: Stage, histories: Histories, actor: string) {
+  constructor(stage: Stage, histories: Histories) {
     this.#stage = stage;
     this.#histories = histories;
-    this.#actor = actor;
   }
 
-  /** A hello has gone out: what is taken in next is the reply to it. */
-  reconnect(): void {
+  /** A hello of `actor` has gone out: what is taken in next is the reply to it. */
+  reconnect(actor: string): void {
+    this.#actor = actor;
     this.#awaitedTag = 0;
+  }
+
+  /** The client shows a base that was kept. */
+  restore(epoch: string, rev: number): void {
+    const history = this.#histories.of(epoch);
+    this.epoch = epoch;
+    this.rev = rev;
+    this.state = history?.states.get(rev) ?? new Map();
+    this.#names = new RecordNames(history?.names.get(rev));
+  }
+
+  /** The client sends calls. */
+  push(): void {
+    if (this.#awaitedTag === 0) this.#fail("calls leave before the reply to the hello has come");
   }
 
   /** The client has asked for a catch-up. */

@@ -1,12 +1,14 @@
-import { ClientRoom, type SavedClient } from "../../client/client-room.ts";
+import { ClientRoom } from "../../client/client-room.ts";
 import type { RejectedError, RoomError } from "../../client/errors.ts";
 import type { Call } from "../../client/room.ts";
 import { codes } from "../../src/protocol/codes.ts";
 import type { UpFrame } from "../../src/protocol/frames.ts";
 import { readFrame } from "../protocol/frame-reader.ts";
 import { board, stateOf, type MutatorName, type PlainRecord } from "./board.ts";
+import { tokenOf, type Person } from "./cabinet.ts";
 import type { Disk } from "./disk.ts";
 import type { Raw } from "./frames-up.ts";
+import type { Keeping } from "./keeping.ts";
 import type { Ledger } from "./ledger.ts";
 import { Mirror } from "./mirror.ts";
 import { differenceOf } from "./plain-state.ts";
@@ -22,10 +24,11 @@ export interface PageOptions {
   readonly room: RoomEnd;
   readonly name: string;
   readonly clientId: string;
-  readonly role: string;
-  readonly saved?: SavedClient;
-  /** Tells of every call that is settled, `rev` undefined for a rejected one. */
-  readonly settled: (page: Page, token: string, rev: number | undefined, code: string) => void;
+  readonly person: Person;
+  /** Makes what keeps its room; undefined where nothing is kept. */
+  readonly keeping: ((page: Page) => Keeping) | undefined;
+  /** Tells of every call that is settled, `rev` undefined for a rejected one; of edits that another page has made no token is known. */
+  readonly settled: (page: Page, token: string | undefined, rev: number | undefined, code: string) => void;
 }
 
 type PushFrame = Extract<UpFrame, { kind: "push" }>;
@@ -38,13 +41,13 @@ export class Page implements PageEnd {
   readonly name: string;
   readonly actor: string;
   readonly clientId: string;
-  readonly identity: PageEnd["identity"];
+  /** Client ids belong to one person. */
+  readonly identity: Person;
+  readonly keeping: Keeping | undefined;
   readonly client: ClientRoom;
   handshakeDelayMs = 0;
   isUnreachable = false;
   isMute = false;
-  /** Another page has the same client id. */
-  isShared = false;
   /** How wrong the page's clock is, in milliseconds. */
   skewMs = 0;
   /** Something has happened in it since it was judged. */
@@ -54,9 +57,8 @@ export class Page implements PageEnd {
   presence: number;
   readonly #options: PageOptions;
   readonly #mirror: Mirror;
-  /** Looking at what waits gives it ids, so that only some pages are looked at while something waits. */
-  readonly #isLookedInto: boolean;
-  #newestSentId = 0;
+  /** By actor. */
+  readonly #newestSentIds = new Map<string, number>();
   /** The events that it was told of. */
   readonly #waves = new Set<string>();
   /** The shapes, as an observer has them. */
@@ -65,15 +67,15 @@ export class Page implements PageEnd {
   #wires = 0;
 
   constructor(options: PageOptions) {
-    const { stage, clientId, saved } = options;
+    const { stage, clientId } = options;
     this.#options = options;
     this.name = options.name;
     this.clientId = clientId;
     this.actor = clientId.slice(0, clientId.indexOf("."));
-    this.identity = { user: { name: `user of ${this.actor}` }, role: options.role };
-    this.#isLookedInto = stage.dice.chance(0.3);
+    this.identity = options.person;
+    this.keeping = options.keeping?.(this);
     this.presence = stage.dice.between(1, 1_000_000);
-    this.#mirror = new Mirror(stage, options.disk.histories, this.actor);
+    this.#mirror = new Mirror(stage, options.disk.histories);
     this.client = new ClientRoom({
       url: "ws://room",
       definition: board,
@@ -97,7 +99,7 @@ export class Page implements PageEnd {
         if (direction === "up") stage.figures.count(`frames up: ${kind}`);
       },
       presence: { at: this.presence },
-      ...(saved && { saved }),
+      persist: this.keeping?.open,
     });
     this.#watchShapes();
     this.client.onEvent("wave", (payload) => this.#waved((payload as { token: string }).token));
@@ -136,9 +138,16 @@ export class Page implements PageEnd {
     this.wire?.acknowledgeWithheld();
   }
 
-  /** The page is left without a word; `save` first to go on in another. */
+  /** The page shows a base that was kept. */
+  restored({ epoch, rev }: { readonly epoch: string; readonly rev: number }): void {
+    this.#mirror.restore(epoch, rev);
+    this.isTouched = true;
+  }
+
+  /** The page is gone without a word. */
   vanish(roomHears: boolean): void {
     this.#isGone = true;
+    this.keeping?.stop();
     this.wire?.abandon();
     this.wire?.cut(undefined, roomHears ? this.#options.stage.dice.between(0, 500) : undefined, true);
   }
@@ -168,21 +177,25 @@ export class Page implements PageEnd {
   #connect(protocols: readonly string[]): Wire {
     const { stage, room } = this.#options;
     if (this.#isGone) throw new Error("the page is gone");
-    this.#mirror.reconnect();
     this.wire = new Wire(stage, room, this, `${this.name}.${++this.#wires}`, protocols);
+    this.#mirror.reconnect(this.wire.actor);
     return this.wire;
   }
 
-  says(frame: UpFrame): void {
-    if (frame.kind === "push") this.#countCalls(frame);
+  says(wire: Wire, frame: UpFrame): void {
+    if (frame.kind === "push") this.#pushes(wire, frame);
     if (frame.kind === "resync") this.#mirror.resync(frame.tag);
   }
 
-  #countCalls({ first, calls }: PushFrame): void {
+  #pushes({ actor, clientId }: Wire, { first, calls }: PushFrame): void {
+    this.#mirror.push();
+    const shelf = this.keeping?.shelfOf(clientId);
+    for (const [index, [, , payload]] of calls.entries()) shelf?.judge(first + index, payload);
+    const newest = this.#newestSentIds.get(actor) ?? 0;
     const last = first + calls.length - 1;
-    const again = Math.min(this.#newestSentId, last) - first + 1;
+    const again = Math.min(newest, last) - first + 1;
     if (again > 0) this.#options.stage.figures.count("calls sent again", again);
-    this.#newestSentId = Math.max(this.#newestSentId, last);
+    this.#newestSentIds.set(actor, Math.max(newest, last));
   }
 
   hears(wire: Wire, raw: Raw): void {
@@ -195,7 +208,9 @@ export class Page implements PageEnd {
     const { stage } = this.#options;
     stage.note(this.name, "complains", code, message);
     stage.figures.count(`complaints: ${code}`);
-    if (bearable.has(code) || (code === "replaced" && this.isShared)) return;
+    if (bearable.has(code) || (code === "replaced" && stage.sharedIds.has(this.clientId))) return;
+    const isSlow = message.endsWith("the storage does not answer");
+    if (code === "not-kept" && (isSlow || stage.unkeptIds.has(this.clientId))) return;
     // So says the room, which failed; a client that fails has other words.
     const isOfRoom = message === codes.internal.sentence || message.startsWith("the room has closed");
     if (code === "internal" && isOfRoom && this.#options.disk.hasFailed) return;
@@ -204,10 +219,10 @@ export class Page implements PageEnd {
 
   /** Also of calls that an earlier page has made. */
   #rejected({ code, operation }: RejectedError): void {
-    const { token } = (operation?.payload ?? {}) as { token?: string };
-    if (token !== undefined) this.#options.settled(this, token, undefined, code);
-    this.#options.stage.note(this.name, "has a call rejected", code, operation?.type);
-    this.#options.stage.figures.count(`rejected: ${code}`);
+    const { stage, settled } = this.#options;
+    stage.note(this.name, "has a call rejected", code, operation?.type);
+    stage.figures.count(`rejected: ${code}`);
+    settled(this, tokenOf(operation?.payload), undefined, code);
   }
 
   /** Nobody is told of an event twice. */
@@ -241,12 +256,11 @@ export class Page implements PageEnd {
     const { client } = this;
     if (client.rev !== this.#mirror.rev)
       return stage.fail(`${this.name} is at ${client.rev}, by its frames at ${this.#mirror.rev}`);
-    if (client.pending > 0 && !this.#isLookedInto) return;
     const shown = stateOf(client.state);
     const shapes = new Map([...shown].filter(([key]) => key.startsWith("shapes/")));
     const unobserved = differenceOf(this.#observed, shapes);
     if (unobserved !== undefined) stage.fail(`${this.name} observes another state: ${unobserved}`);
-    const view = predict(this.#mirror.state, client.pending === 0 ? [] : client.save().calls);
+    const view = predict(this.#mirror.state, client.calls);
     const difference = differenceOf(shown, view);
     if (difference !== undefined)
       stage.fail(`${this.name} at ${client.rev} shows a wrong view: ${difference}`);

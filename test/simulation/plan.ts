@@ -21,6 +21,7 @@ export const faultNames = [
   "clock",
   "reload",
   "copy-tab",
+  "full-disk",
   "mute",
   "offline",
   "close",
@@ -38,6 +39,12 @@ export interface Plan {
   readonly pages: number;
   /** Milliseconds that a message is on its way. */
   readonly latencyMs: readonly [low: number, high: number];
+  /** Milliseconds until what a page has kept is written. */
+  readonly keepMs: readonly [low: number, high: number];
+  /** Milliseconds until a page forgets an answered call that it has kept. */
+  readonly forgetMs: readonly [low: number, high: number];
+  /** The share of pages that find a base. */
+  readonly baseShare: number;
   /** Whether hooks of the app write, tell and throw. */
   readonly hasHooks: boolean;
   /** Whether the disk is put back at last, and the room is not told. */
@@ -67,12 +74,15 @@ export function drawPlan(dice: Dice, without: readonly FaultName[]): Plan {
   const drawn = faultNames.filter((fault) => dice.chance(0.5) && !without.includes(fault));
   return {
     limits,
-    // Where the room has forgotten a client, each copy of its queue counts on from ids of its own.
+    // Where the room has forgotten a client, each copy of its queue gives ids of its own anew.
     faults: fewMarks || drawn.includes("restore") ? drawn.filter((fault) => fault !== "copy-tab") : drawn,
     faultShare: dice.pick([0.05, 0.15, 0.3]),
     steps: dice.between(30, 90),
     pages: dice.between(2, 4),
     latencyMs: [low, low + dice.pick([2, 20, 200])],
+    keepMs: [0, 50],
+    forgetMs: [0, 2_000],
+    baseShare: 0.5,
     hasHooks: dice.chance(0.3),
     endsUntold: dice.chance(0.1),
   };

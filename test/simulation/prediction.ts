@@ -1,7 +1,7 @@
 import type { PlainRecord, PlainState } from "./board.ts";
 import { applyPlainly, type PlainChanges } from "./plain-state.ts";
 
-/** A call that waits, as `save()` tells it. */
+/** A call that waits, as `calls` tells it. */
 interface WaitingCall {
   readonly type: string;
   readonly payload: unknown;

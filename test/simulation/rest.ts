@@ -14,13 +14,10 @@ export async function comeToRest(world: World, pass: (ms: number) => Promise<boo
   for (const page of world.pages) {
     page.isUnreachable = false;
     page.speak();
-    // Of several pages with one client id only one can be connected.
-    const isLast = world.pages.findLast(({ clientId }) => clientId === page.clientId) === page;
-    if (!isLast) page.close();
   }
-  world.forgetClosed();
   for (let passedMs = 0; ; passedMs += 500) {
     world.server.mend();
+    findLeft(world);
     for (const { client } of world.pages)
       if (client.status === "closed" || client.status === "offline") client.reconnect();
     if (!(await pass(500))) return;
@@ -31,9 +28,15 @@ export async function comeToRest(world: World, pass: (ms: number) => Promise<boo
   readState(world);
   if (stage.isLawless) return;
   for (const [token, { clientId, isEdit, isInDoubt }] of world.openCalls) {
-    if (isEdit || isInDoubt || world.sharedIds.has(clientId)) continue;
+    if (isEdit || isInDoubt) continue;
     if (!world.server.disk.ledger.tokens.has(token)) stage.fail(`${token} of ${clientId} came to nothing`);
   }
+}
+
+/** Whoever has left something opens a page once more. */
+function findLeft(world: World): void {
+  for (const { holder, person } of world.cabinet.clients.values())
+    if (holder === undefined) world.openNextPage(person);
 }
 
 /** What keeps the world from being at rest. */
@@ -43,13 +46,15 @@ function unrestOf(world: World): string | undefined {
     const { client, name } = page;
     if (client.status !== "online") return `${name} is ${client.status}`;
     if (client.pending > 0)
-      return `${name} waits for ${client.pending} calls: ${JSON.stringify(client.save())}`;
+      return `${name} waits for ${client.pending} calls: ${JSON.stringify(client.calls)}`;
     if (client.rev !== ledger.rev) return `${name} is at ${client.rev}, disk at ${ledger.rev}`;
     const difference = differenceOf(stateOf(client.state), ledger.state);
     if (difference !== undefined) return `${name}: ${difference}`;
     const others = othersProblem(page, world.pages);
     if (others !== undefined) return `${name} ${others}`;
   }
+  for (const { actor, calls } of world.cabinet.clients.values())
+    if (calls.size > 0) return `${calls.size} calls of ${actor} are still kept`;
   return undefined;
 }
 

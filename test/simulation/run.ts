@@ -29,7 +29,7 @@ async function live(life: Life): Promise<void> {
   const { stage, world } = life;
   const { dice, plan } = stage;
   stage.note(JSON.stringify(plan));
-  for (let page = 0; page < plan.pages; page++) world.openPage();
+  for (let page = 0; page < plan.pages; page++) world.openSomePage();
   for (let step = 0; step < plan.steps; step++) {
     stage.figures.count("steps");
     if (dice.chance(plan.faultShare)) breakSomething(world);

@@ -114,7 +114,8 @@ export class Server implements RoomEnd {
   /** Drops the memory of an idle room; its sockets sleep. A room with something to write or to tell is not idle. */
   evict(): void {
     const instance = this.#current;
-    if (this.#instances.size > 1) return; // what another instance writes meanwhile, sleeping sockets would miss
+    // What another instance writes or has written meanwhile, sleeping sockets would miss.
+    if (this.#instances.size > 1 || this.disk.newest !== this.#current) return;
     if (instance === undefined || instance.guard("flush", () => instance.room.flush()) !== true) return;
     if (instance.isEnded) return;
     this.#stage.note(instance.name, "is evicted");
@@ -144,11 +145,13 @@ export class Server implements RoomEnd {
     this.#stage.figures.count("restores");
   }
 
-  /** Ends all instances but the newest. Nobody tells the room of sockets whose page has gone. */
+  /** Ends all instances but one that has all that is written. Nobody tells the room of sockets whose page has gone. */
   mend(): void {
     this.disk.failing.clear();
     this.disk.crash = undefined;
-    for (const instance of this.#instances) if (instance !== this.#current) instance.end("at last");
+    for (const instance of this.#instances)
+      if (instance !== this.#current || instance !== this.disk.newest) instance.end("at last");
+    if (this.#isRestored) void this.instance; // nobody else may wake it, but an operator does
   }
 
   // ── looking at it ──────────────────────────────────────────────────────────────────────────────────────────

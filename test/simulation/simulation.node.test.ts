@@ -32,7 +32,7 @@ test(
   { timeout: 60_000 },
   async () => {
     const happened = new Set<string>();
-    for (let seed = 1; seed <= 30; seed++)
+    for (let seed = 1; seed <= 60; seed++)
       for (const what of (await runSeed(seed)).counts.keys()) happened.add(what);
     const expected = [
       ...faultNames.map((name) => `fault: ${name}`),

@@ -34,12 +34,21 @@ export class Stage {
    * left to judge is what everybody comes to in the end.
    */
   isLawless = false;
+  /** Client ids that more than one page has had at once. */
+  readonly sharedIds = new Set<string>();
+  /** Client ids of which not all could be kept. */
+  readonly unkeptIds = new Set<string>();
   #failure: string | undefined;
 
   constructor(seed: number, { isTraced = false, without = [], plan }: StageOptions = {}) {
     this.dice = new Dice(seed);
     this.plan = { ...drawPlan(this.dice, without), ...plan };
     this.#isTraced = isTraced;
+  }
+
+  /** Whether an id of this client may name one call here and another there. */
+  isDoubted(clientId: string): boolean {
+    return this.sharedIds.has(clientId) || this.unkeptIds.has(clientId);
   }
 
   /** The first thing that must not have happened. */

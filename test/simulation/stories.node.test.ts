@@ -3,7 +3,9 @@ import { defaultLimits, type Limits } from "../../src/core/limits.ts";
 import type { MutatorName } from "./board.ts";
 import { Life } from "./life.ts";
 import type { Page } from "./page.ts";
+import type { Plan } from "./plan.ts";
 import { Stage } from "./stage.ts";
+import type { Opening } from "./world.ts";
 
 // What seeds have found: each is told here once more, and does not depend on what a seed brings.
 
@@ -13,19 +15,26 @@ afterEach(() => void vi.restoreAllMocks());
 const day = 86_400_000;
 
 /** A world in which nothing happens by chance. */
-function newLife(limits: Partial<Limits> = {}): Life {
+function newLife(
+  limits: Partial<Limits> = {},
+  kept: Partial<Pick<Plan, "keepMs" | "forgetMs" | "baseShare">> = {},
+): Life {
   const plan = {
     faults: [],
     hasHooks: false,
     latencyMs: [5, 5],
+    keepMs: [5, 5],
+    forgetMs: [500, 500],
+    baseShare: 0,
     limits: { ...defaultLimits, maxRingFlushes: 8, pageBytes: 150, quietCheckpointMs: 50, ...limits },
+    ...kept,
   } as const;
   return new Life(new Stage(1, { plan }));
 }
 
-/** Opens a page of a new client, and waits until it is online. */
-async function enter(life: Life): Promise<Page> {
-  const page = life.world.openPage(undefined, "writer");
+/** Opens a page, and waits until it is online. */
+async function enter(life: Life, opening?: Opening): Promise<Page> {
+  const page = life.world.openPage(opening);
   await life.pass(40);
   return page;
 }
@@ -53,11 +62,21 @@ function timesOf({ stage }: Life, what: string): number {
   return stage.figures.counts.get(what) ?? 0;
 }
 
-/** What a page keeps for the next one, with which another goes on beside it. */
-function copyOf(life: Life, page: Page): Page {
-  const copy = life.world.openPage(page.client.save(), "writer");
-  life.world.share(page, copy);
-  return copy;
+/** Opens the next page of the same person, which finds what this one has left. */
+async function enterNext(life: Life, { identity: person }: Page): Promise<Page> {
+  return await enter(life, { person, isKept: true });
+}
+
+/** The tokens of the page's calls that were executed, each as often as it was. */
+function talliedBy({ world }: Life, { actor }: Page): unknown {
+  return world.server.disk.ledger.state.get(`tallies/${actor}`)?.["tokens"];
+}
+
+/** Lets time pass until the call is executed. */
+async function untilExecuted(life: Life, token: string): Promise<void> {
+  const { ledger } = life.world.server.disk;
+  for (let left = 1_000; left > 0 && !ledger.tokens.has(token); left--) await life.pass(1);
+  expect(ledger.tokens.has(token)).toBe(true);
 }
 
 test("a superseded instance does not write over the pages of the newer one", async () => {
@@ -67,7 +86,7 @@ test("a superseded instance does not write over the pages of the newer one", asy
   for (const id of ["a", "c", "e", "g"]) put(life, early, id);
   await life.pass(20);
   server.supersede();
-  const late = life.world.openPage(undefined, "writer");
+  const late = life.world.openPage();
   await life.pass(10);
   expect(timesOf(life, "wakes")).toBe(2);
   await life.pass(60); // the superseded one has been quiet for long enough
@@ -124,40 +143,175 @@ test("a page is not closed for its own older attempt to connect that comes late"
   await expectRest(life);
 });
 
-test("a call that two copies of a page have is executed once", async () => {
+test("calls that two pages have, since one takes the other for gone, are executed once", async () => {
   const life = newLife();
-  const page = await enter(life);
+  const page = await enter(life, { isKept: true });
+  const other = await enterNext(life, page);
   page.client.disconnect();
   const tokens = [call(life, page), call(life, page), call(life, page)];
-  const copy = copyOf(life, page);
+  await life.pass(20);
+  const [held] = life.world.cabinet.heldBy(page);
+  if (held !== undefined) life.world.share(held, other);
   await life.pass(200);
-  expect(copy.client.pending).toBe(0);
+  expect(other.client.pending).toBe(0);
   page.client.reconnect();
   await life.pass(200);
   expect(page.client.pending).toBe(0);
-  expect(life.world.server.disk.ledger.state.get(`tallies/${page.actor}`)).toEqual({
-    tokens: tokens.join(" "),
-  });
+  expect(talliedBy(life, page)).toBe(tokens.join(" "));
   await expectRest(life);
 });
 
-test("a copied page does not take an id that the other has used", async () => {
-  const life = newLife();
-  const page = await enter(life);
-  call(life, page);
+test("a call that gets another id in a restored room is not found under the one that it had", async () => {
+  const life = newLife({}, { keepMs: [30, 30], forgetMs: [0, 0] });
+  const { server } = life.world;
+  const page = await enter(life, { isKept: true });
+  const backup = server.disk.backUp();
+  for (const _ of [1, 2]) call(life, page);
+  await life.pass(200);
+  page.client.disconnect();
+  const token = call(life, page);
   await life.pass(40);
-  const copy = copyOf(life, page);
+  life.world.restore(backup);
+  page.client.reconnect();
+  await untilExecuted(life, token);
+  life.world.lose(page);
+  await enterNext(life, page);
+  await expectRest(life);
+  expect(talliedBy(life, page)).toBe(token);
+});
+
+test("a call whose page is gone before it is kept under its new id is not lost", async () => {
+  const life = newLife({}, { keepMs: [30, 30], forgetMs: [0, 0] });
+  const page = await enter(life, { isKept: true });
+  const backup = life.world.server.disk.backUp();
+  for (const _ of [1, 2]) call(life, page);
+  await life.pass(200);
+  page.client.disconnect();
+  const token = call(life, page);
+  await life.pass(40);
+  life.world.restore(backup);
+  page.client.reconnect();
+  await life.pass(20); // it has the new id, and is kept under the old one
+  life.world.lose(page);
+  await enterNext(life, page);
+  await expectRest(life);
+  expect(talliedBy(life, page)).toBe(token);
+});
+
+test("a call that was made before anything could be kept is kept as soon as that is possible", async () => {
+  const life = newLife();
+  const page = life.world.openPage({ isKept: true, openingMs: 6_000 });
+  await life.pass(5_100);
+  expect(page.client.status).toBe("online");
+  page.client.disconnect();
+  const tokens = [call(life, page), call(life, page)];
+  await life.pass(1_000);
+  tokens.push(call(life, page));
+  await life.pass(20);
+  life.world.lose(page);
+  await enterNext(life, page);
+  await expectRest(life);
+  expect(talliedBy(life, page)).toBe(tokens.join(" "));
+});
+
+test("a page that finds calls while it connects under its own id takes no answer for theirs", async () => {
+  const life = newLife();
+  const page = await enter(life, { isKept: true });
+  for (const _ of [1, 2]) call(life, page);
+  await life.pass(1_000);
+  page.client.disconnect();
+  const token = call(life, page);
+  await life.pass(20);
+  life.world.lose(page);
+  // It waits for five seconds, and no longer; the answer to its hello takes ten milliseconds.
+  const next = life.world.openPage({ person: page.identity, isKept: true, openingMs: 5_004 });
+  await life.pass(5_100);
+  expect(life.world.server.disk.ledger.tokens.has(token)).toBe(true);
+  expect(next.client.pending).toBe(0);
+  await expectRest(life);
+});
+
+test("a call whose page had not kept since when it was known is not made twice by a room that forgets", async () => {
+  const life = newLife({ maxMarks: 2 }, { keepMs: [60, 60], baseShare: 1 });
+  const { disk } = life.world.server;
+  const early = await enter(life);
+  call(life, early);
   await life.pass(100);
-  copy.client.disconnect();
-  const late = call(life, copy);
+  const person = life.world.newPerson("writer");
+  life.world.cabinet.keepBase(person, { epoch: disk.ledger.epoch, rev: 0, pages: [] });
+  const page = life.world.openPage({ person, isKept: true });
+  page.isUnreachable = true;
+  await life.pass(100);
+  const token = call(life, page);
+  await life.pass(100);
+  page.isUnreachable = false;
+  await untilExecuted(life, token);
+  life.world.lose(page, true);
+  for (const _ of [1, 2, 3]) {
+    call(life, await enter(life));
+    await life.pass(300);
+  }
+  expect(disk.ledger.marks.has(page.actor)).toBe(false);
+  await enterNext(life, page);
+  await expectRest(life);
+});
+
+test("a call is not made twice by a room that was restored to before its page came, and forgets it then", async () => {
+  const life = newLife({ maxMarks: 2 });
+  const { server } = life.world;
+  const early = await enter(life);
+  const backup = server.disk.backUp();
+  for (let left = 6; left > 0; left--) {
+    call(life, early);
+    await life.pass(60);
+  }
+  const page = await enter(life, { isKept: true });
+  const token = call(life, page);
+  await life.pass(2);
+  page.wire?.cut(0, 0);
+  life.world.restore(backup);
+  await untilExecuted(life, token);
+  life.world.lose(page, true);
+  for (const _ of [1, 2, 3]) {
+    call(life, await enter(life));
+    await life.pass(300);
+  }
+  expect(server.disk.ledger.marks.has(page.actor)).toBe(false);
+  await enterNext(life, page);
+  await expectRest(life);
+  expect(talliedBy(life, page)).toBe(token);
+});
+
+test("a call that is still kept is kept with the birth of before it was made, when its page comes back", async () => {
+  const life = newLife({}, { forgetMs: [60_000, 60_000] });
+  const page = await enter(life, { isKept: true });
+  const token = call(life, page);
+  await life.pass(100);
+  page.client.disconnect();
+  call(life, await enter(life));
+  await life.pass(100);
   page.client.reconnect();
   await life.pass(100);
-  const early = call(life, page);
-  await life.pass(100);
-  copy.client.reconnect();
-  await life.pass(100);
-  const { tokens } = life.world.server.disk.ledger;
-  expect([tokens.has(early), tokens.has(late)]).toEqual([true, true]);
+  life.world.lose(page); // here it is judged
+  await enterNext(life, page);
+  await expectRest(life);
+  expect(talliedBy(life, page)).toBe(token);
+});
+
+test("a page takes over from one whose clock was ahead, of which the room does not know that it is gone", async () => {
+  const life = newLife();
+  const page = await enter(life, { isKept: true });
+  page.client.disconnect();
+  const token = call(life, page);
+  await life.pass(20);
+  page.skewMs = day / 2;
+  page.client.reconnect();
+  await life.pass(6);
+  life.world.lose(page, false);
+  const next = await enterNext(life, page);
+  await life.pass(200);
+  expect(next.client.status).toBe("online");
+  expect(life.world.server.disk.ledger.tokens.has(token)).toBe(true);
   await expectRest(life);
 });
 

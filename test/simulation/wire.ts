@@ -1,6 +1,7 @@
 import { frameBytes } from "../../src/protocol/codec.ts";
 import { pingText, pongText } from "../../src/protocol/version.ts";
 import type { UpFrame } from "../../src/protocol/frames.ts";
+import { decodeHello } from "../../src/protocol/hello.ts";
 import type { TransportEvent, TransportSocket } from "../../client/transport.ts";
 import type { Attachment } from "../../src/room/session.ts";
 import { readFrame } from "../protocol/frame-reader.ts";
@@ -49,18 +50,15 @@ export interface RoomEnd {
 /** The end of a wire at which a page is. */
 export interface PageEnd {
   readonly name: string;
-  readonly actor: string;
   readonly identity: { readonly user: { readonly name: string }; readonly role: string };
   /** How much longer its next handshake takes. */
   handshakeDelayMs: number;
   /** Nothing comes through for now. */
   isUnreachable: boolean;
-  /** Another page has the same client id. */
-  isShared: boolean;
   /** Keeps its acknowledgements to itself for now. */
   isMute: boolean;
   /** Is told of what its client sends. */
-  says(frame: UpFrame): void;
+  says(wire: Wire, frame: UpFrame): void;
   /** Is told of what arrives before its client is. */
   hears(wire: Wire, raw: Raw): void;
 }
@@ -69,6 +67,8 @@ export interface PageEnd {
 export class Wire implements TransportSocket {
   readonly name: string;
   readonly page: PageEnd;
+  /** Of the hello: the page's own, or that of a page that is gone. */
+  readonly clientId: string;
   readonly protocols: readonly string[];
   /** What the room saved, as the platform keeps it over hibernation. */
   attachment: Attachment | undefined;
@@ -100,6 +100,7 @@ export class Wire implements TransportSocket {
     this.page = page;
     this.name = name;
     this.protocols = protocols;
+    this.clientId = decodeHello(protocols)?.client ?? "";
     this.up = new Lane(stage);
     this.down = new Lane(stage);
     if (page.isUnreachable) {
@@ -110,6 +111,10 @@ export class Wire implements TransportSocket {
       page.handshakeDelayMs = 0;
       this.up.carry(() => room.accept(this));
     }
+  }
+
+  get actor(): string {
+    return this.clientId.slice(0, this.clientId.indexOf("."));
   }
 
   get isOpenAtPage(): boolean {
@@ -131,7 +136,7 @@ export class Wire implements TransportSocket {
     if (this.#pageState !== "open") throw new Error("the socket is not open");
     const frame = frameUp(raw);
     this.#stage.note(this.name, ">", () => JSON.stringify(frame));
-    if (frame !== undefined) this.page.says(frame);
+    if (frame !== undefined) this.page.says(this, frame);
     if (frame?.kind === "push") this.pushes.push(raw);
     const sent = this.page.isMute ? this.#withhold(raw, frame) : raw;
     if (sent !== undefined) this.carryUp(sent);

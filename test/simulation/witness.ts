@@ -72,7 +72,7 @@ export class Witness {
     if (birth > ledger.n) this.#stage.fail(`a welcome tells of flush ${birth}, disk is at ${ledger.n}`);
   }
 
-  #judgeUpdate({ page: { actor, isShared } }: Wire, { mark, outcomes = [], delta }: ReadUpdate): void {
+  #judgeUpdate({ actor, clientId }: Wire, { mark, outcomes = [], delta }: ReadUpdate): void {
     const { ledger } = this.#disk;
     if (delta !== undefined && (delta.to > ledger.rev || !ledger.states.has(delta.to)))
       this.#stage.fail(
@@ -85,7 +85,7 @@ export class Witness {
     for (const [id, result] of outcomes) {
       const texts = ledger.texts.get(`${actor}#${id}`);
       if (texts === undefined) this.#stage.fail(`the answer to call ${id} of ${actor} is not on disk`);
-      else if (!texts.has(JSON.stringify(result)) && !isExcused(result, isShared))
+      else if (!texts.has(JSON.stringify(result)) && !isExcused(result, this.#stage.isDoubted(clientId)))
         this.#stage.fail(
           `call ${id} of ${actor} is answered ${JSON.stringify(result)}, on disk is ${[...texts].join(" ")}`,
         );
@@ -124,8 +124,8 @@ export class Witness {
   }
 }
 
-/** What a call is answered whose outcome was confirmed, and one whose id another page of the client has used. */
-function isExcused(result: unknown, isShared: boolean): boolean {
+/** What a call is answered whose outcome was confirmed, and one whose id may name two calls. */
+function isExcused(result: unknown, isDoubted: boolean): boolean {
   const code = (result as { code?: string }).code;
-  return code === "too-old" || (isShared && code === "id-conflict");
+  return code === "too-old" || (isDoubted && code === "id-conflict");
 }

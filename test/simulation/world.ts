@@ -1,15 +1,27 @@
-import type { SavedClient } from "../../client/client-room.ts";
+import type { KeptCall } from "../../client/pending-queue.ts";
+import { Cabinet, tokenOf, type KeptClient, type Person } from "./cabinet.ts";
 import type { Backup } from "./disk.ts";
+import { Keeping } from "./keeping.ts";
 import { Page } from "./page.ts";
 import { Server } from "./server.ts";
 import type { Stage } from "./stage.ts";
 
 /** A call that was made, until it is settled. */
 interface OpenCall {
+  /** Under which it was made. */
   readonly clientId: string;
   readonly isEdit: boolean;
   /** It was executed in a history that is no more; only its client knows whether it will come again. */
   isInDoubt?: boolean;
+}
+
+/** What is not left to chance of a page. */
+export interface Opening {
+  readonly person?: Person;
+  /** Whether its room is kept. */
+  readonly isKept?: boolean;
+  /** Milliseconds until anything that is kept can be read. */
+  readonly openingMs?: number;
 }
 
 /** Whatever a call may be rejected with, and the call was not executed. */
@@ -19,16 +31,15 @@ const refusals = new Set(["no-way", "not-found", "conflict", "internal", "forbid
 export class World {
   readonly stage: Stage;
   readonly server: Server;
+  readonly cabinet = new Cabinet();
   pages: Page[] = [];
   /** By token. */
   readonly openCalls = new Map<string, OpenCall>();
-  /** Client ids that more than one page has had at once. */
-  readonly sharedIds = new Set<string>();
   /** Calls of a backend: what each key was answered, with the epoch in which that was. */
   readonly remoteAnswers = new Map<string, { readonly epoch: string; readonly text: string }>();
   readonly backups: Backup[] = [];
   #tokens = 0;
-  #clients = 0;
+  #persons = 0;
   #pagesEver = 0;
 
   constructor(stage: Stage) {
@@ -40,37 +51,155 @@ export class World {
     return `t${++this.#tokens}`;
   }
 
-  /** Opens a page: of a new client, or of one that `saved` was left by. */
-  openPage(saved?: SavedClient, role?: string): Page {
-    const { stage } = this;
-    const number = String(++this.#clients).padStart(3, "0");
-    const page = new Page({
+  newPerson(role: string): Person {
+    return { user: { name: `person ${++this.#persons}` }, role };
+  }
+
+  // ── pages ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Opens a page of somebody, or another one of somebody who has one. */
+  openSomePage(): Page {
+    const { dice } = this.stage;
+    const isAnother = this.pages.length > 0 && dice.chance(0.3);
+    const person = isAnother
+      ? dice.pick(this.pages).identity
+      : this.newPerson(dice.chance(0.1) ? "reader" : "writer");
+    return this.openPage({ person, ...this.#drawKeeping() });
+  }
+
+  /** Opens a page of a person, who may have left something. */
+  openNextPage(person: Person): Page {
+    return this.openPage({ person, ...this.#drawKeeping(), isKept: true });
+  }
+
+  /** Seldom longer than the room waits for it, which is five seconds, or just as long. */
+  #drawKeeping(): { isKept: boolean; openingMs: number } {
+    const { dice, plan } = this.stage;
+    const [low, high] = dice.weighted<readonly [number, number]>([
+      [94, plan.keepMs],
+      [3, [1_000, 8_000]],
+      [3, [5_000, 5_100]],
+    ]);
+    return { isKept: dice.chance(0.85), openingMs: dice.between(low, high) };
+  }
+
+  /** Opens a page, which takes over what its person has left. */
+  openPage({ person = this.newPerson("writer"), isKept = false, openingMs = 0 }: Opening = {}): Page {
+    const { stage, cabinet } = this;
+    const pageNumber = ++this.#pagesEver;
+    const number = String(pageNumber).padStart(3, "0");
+    const clientId = `client-${number}.secret-of-client-${number}`;
+    const left = isKept ? cabinet.leftOf(person) : [];
+    stage.note(`page-${pageNumber}`, "opens", person.user.name, person.role, isKept ? "kept" : "");
+    for (const client of left) stage.note(`page-${pageNumber}`, "finds calls of", client.actor);
+    const page: Page = new Page({
       stage,
       disk: this.server.disk,
       room: this.server,
-      name: `page-${++this.#pagesEver}`,
-      clientId: saved?.clientId ?? `client-${number}.secret-of-client-${number}`,
-      role: role ?? (stage.dice.chance(0.1) ? "reader" : "writer"),
-      ...(saved && { saved }),
+      name: `page-${pageNumber}`,
+      clientId,
+      person,
+      keeping: isKept ? (opened) => this.#keep(opened, left, openingMs) : undefined,
       settled: (...settled) => this.#settled(...settled),
     });
-    stage.note(page.name, "opens as", page.actor, page.identity.role, saved ? "with a queue" : "");
+    for (const client of left) client.holder = page;
     this.pages.push(page);
     return page;
   }
 
-  /** The pages that are there. */
-  forgetClosed(): void {
-    this.pages = this.pages.filter((page) => page.isHere);
+  #keep(page: Page, left: readonly KeptClient[], openingMs: number): Keeping {
+    const { stage, cabinet } = this;
+    const own = cabinet.open(page.clientId, page.identity);
+    own.holder = page;
+    return new Keeping({
+      stage,
+      cabinet,
+      person: page.identity,
+      own,
+      left,
+      openingMs,
+      answered: (client, call, rev) => this.#answered(page, client, call, rev),
+      restored: (base) => page.restored(base),
+    });
   }
+
+  /** A page is gone without a word. */
+  lose(page: Page, roomHears = this.stage.dice.chance(0.5)): void {
+    page.vanish(roomHears);
+    this.#leave(page);
+  }
+
+  close(page: Page): void {
+    page.close();
+    this.#leave(page);
+  }
+
+  /** What the page has kept waits for another; what became of the rest is nobody's business. */
+  #leave(page: Page): void {
+    this.pages = this.pages.filter((one) => one !== page);
+    const held = this.cabinet.heldBy(page);
+    for (const [token, { clientId }] of this.openCalls) {
+      const client = held.find((one) => one.clientId === clientId);
+      if (client?.idOf(token) !== undefined) continue;
+      const isOwn = clientId === page.clientId;
+      if (isOwn || (client !== undefined && this.stage.isDoubted(clientId))) this.openCalls.delete(token);
+    }
+    for (const client of held) {
+      this.#judgeBirth(client);
+      client.holder = undefined;
+      if (client.calls.size === 0) this.cabinet.remove(client);
+    }
+  }
+
+  /** Should the room forget the client, only the birth tells of calls that are kept and were executed. */
+  #judgeBirth({ clientId, actor, calls, introduction }: KeptClient): void {
+    const outcomes = this.server.disk.ledger.marks.get(actor)?.outcomes;
+    if (this.stage.isDoubted(clientId)) return;
+    for (const clientReqId of calls.keys()) {
+      const n = outcomes?.get(clientReqId)?.n ?? Infinity;
+      if (n !== Infinity && (introduction?.birth ?? Infinity) >= n)
+        this.stage.fail(
+          `call ${clientReqId} of ${actor} is executed in flush ${n}, its birth is kept as ${introduction?.birth}`,
+        );
+    }
+  }
+
+  /** A live page takes over what its person has left. */
+  takeOver(page: Page): void {
+    for (const client of this.cabinet.leftOf(page.identity)) {
+      client.holder = page;
+      this.stage.note(page.name, "takes over from", client.actor);
+      page.keeping?.adopt(client);
+    }
+  }
+
+  /** What a person has left is lost. */
+  loseKept(person: Person): void {
+    for (const client of this.cabinet.leftOf(person)) {
+      for (const [token, call] of this.openCalls)
+        if (call.clientId === client.clientId) this.openCalls.delete(token);
+      this.cabinet.remove(client);
+    }
+  }
+
+  /** Another page takes a live one for gone. */
+  share(client: KeptClient, other: Page): void {
+    this.stage.sharedIds.add(client.clientId);
+    this.stage.note(other.name, "takes over from", client.actor, "who lives");
+    other.keeping?.adopt(client);
+  }
+
+  /** Nothing more can be kept by this page. */
+  fillDisk(page: Page): void {
+    if (page.keeping?.isOpen !== true) return;
+    for (const { clientId } of [page, ...this.cabinet.heldBy(page)]) this.stage.unkeptIds.add(clientId);
+    page.keeping.fill();
+  }
+
+  // ── calls ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   noteCall(page: Page, token: string, isEdit: boolean): void {
     this.openCalls.set(token, { clientId: page.clientId, isEdit });
-  }
-
-  /** Whoever made them is gone, and what became of them is nobody's business. */
-  forgetCallsOf(clientId: string): void {
-    for (const [token, call] of this.openCalls) if (call.clientId === clientId) this.openCalls.delete(token);
   }
 
   /** Puts the disk back to an earlier point; calls that were executed since may or may not come again. */
@@ -87,52 +216,71 @@ export class World {
     this.server.restore(backup, false);
   }
 
-  /** Whoever shares an id learns by `replaced` that the other is there. */
-  share(page: Page, copy: Page): void {
-    page.isShared = true;
-    copy.isShared = true;
-    this.sharedIds.add(page.clientId);
-  }
-
   judgePages(): void {
-    for (const page of this.pages) page.judge();
+    for (const page of this.pages) {
+      page.keeping?.tidy();
+      page.judge();
+    }
   }
 
-  #settled(page: Page, token: string, rev: number | undefined, code: string): void {
-    const call = this.openCalls.get(token);
-    if (call === undefined) return;
+  /** The answer to a call has come, whoever has made it. */
+  #answered(page: Page, client: KeptClient, call: KeptCall, rev: number | undefined): void {
+    if (rev === undefined) return; // whoever listens is told of its code
+    const token = tokenOf(call.payload);
+    this.#judgeDurable(page, client.actor, token, rev);
+    if (client.clientId !== page.clientId && token !== undefined) this.openCalls.delete(token);
+  }
+
+  #settled(page: Page, token: string | undefined, rev: number | undefined, code: string): void {
+    if (rev === undefined) return this.#rejected(page, token, code);
+    const call = this.openCalls.get(token ?? "");
+    if (token === undefined || call === undefined) return;
     this.openCalls.delete(token);
-    if (rev === undefined) this.#rejected(page, token, code);
-    else this.#acknowledged(page, token, rev, call.isEdit);
+    this.stage.figures.count("acknowledged");
+    this.#judgeDurable(page, page.actor, call.isEdit ? undefined : token, rev);
   }
 
-  #acknowledged(page: Page, token: string, rev: number, isEdit: boolean): void {
-    const { stage } = this;
-    stage.figures.count("acknowledged");
+  /** `token` undefined for an edit. */
+  #judgeDurable(page: Page, actor: string, token: string | undefined, rev: number): void {
     const { ledger } = page;
-    const written = ledger?.tokens.get(token);
-    const isDurable = isEdit
-      ? ledger?.actors.get(rev) === page.actor
-      : written !== undefined && rev > written.from && rev <= written.to;
+    const written = ledger?.tokens.get(token ?? "");
+    const isDurable =
+      token === undefined
+        ? ledger?.actors.get(rev) === actor
+        : written !== undefined && rev > written.from && rev <= written.to;
     if (!isDurable)
-      stage.fail(`${token} of ${page.actor} was acknowledged at ${rev} and is not on disk there`);
+      this.stage.fail(
+        `${token ?? "an edit"} of ${actor} was acknowledged at ${rev} and is not on disk there`,
+      );
   }
 
-  #rejected(page: Page, token: string, code: string): void {
+  /** Of edits that another page has made `token` is undefined. */
+  #rejected(page: Page, token: string | undefined, code: string): void {
     const { stage } = this;
+    const { counts } = stage.figures;
     stage.figures.count("rejected");
+    const call = this.openCalls.get(token ?? "");
+    // As far as the page goes: what it has kept waits for the next one.
     if (code === "closed") return;
+    if (token !== undefined) this.openCalls.delete(token);
+    const isDoubted = call === undefined ? this.#isDoubtedOf(page) : stage.isDoubted(call.clientId);
     if (code === "too-old") {
       // What became of it is not known; only a mark that was forgotten, or another page's confirmation, explains that.
-      const isForgotten = (stage.figures.counts.get("marks forgotten") ?? 0) > 0;
-      if (!isForgotten && !page.isShared) stage.fail(`${token} is too old, and no mark was forgotten`);
+      if (!counts.has("marks forgotten") && !isDoubted)
+        stage.fail(`${token ?? "an edit"} is too old, and no mark was forgotten`);
       return;
     }
-    const { counts } = stage.figures;
-    // Another page has used the id; or the client was forgotten, counted anew, and then disk was put back to before that.
-    const isConflict = page.isShared || (counts.has("marks forgotten") && counts.has("restores"));
+    // Another call has used the id; or the client was forgotten, counted anew, and then disk was put back to before that.
+    const isConflict = isDoubted || (counts.has("marks forgotten") && counts.has("restores"));
     const isExpected = refusals.has(code) || (code === "id-conflict" && isConflict);
-    if (!isExpected) stage.fail(`${token} was rejected: ${code}`);
-    if (page.ledger?.tokens.has(token)) stage.fail(`${token} was rejected as ${code} and is on disk`);
+    if (!isExpected) stage.fail(`${token ?? "an edit"} was rejected: ${code}`);
+    if (token !== undefined && page.ledger?.tokens.has(token))
+      stage.fail(`${token} was rejected as ${code} and is on disk`);
+  }
+
+  /** Whether a page may have been told of a call whose id names another elsewhere. */
+  #isDoubtedOf(page: Page): boolean {
+    const ids = page.keeping?.clientIds ?? [page.clientId];
+    return ids.some((clientId) => this.stage.isDoubted(clientId));
   }
 }

@@ -1,0 +1,121 @@
+import { readPageRecords, type PageRecord } from "../../src/core/page-records.ts";
+import type { KeptRoom } from "../persistence.ts";
+import type { KeptBase } from "../replica.ts";
+import type { BaseChange } from "../sync.ts";
+import { under, type BaseRow, type Database } from "./database.ts";
+
+/** Records of following handles that share a row: few rows to read at a start, and little to write for one change. */
+const pageBits = 6;
+
+/** The base that is kept of a room; undefined when there is none that `schema` can read. */
+export async function readBase(
+  database: Database,
+  room: string,
+  schema: number,
+): Promise<KeptBase | undefined> {
+  const transaction = database.transaction(["bases", "pages"]);
+  const [row, keys, texts] = await Promise.all([
+    transaction.objectStore("bases").get(room),
+    transaction.objectStore("pages").getAllKeys(under(room)),
+    transaction.objectStore("pages").getAll(under(room)),
+  ]);
+  if (row?.schema !== schema) return undefined;
+  const pages = texts.map((text, index) => {
+    const [, collection = ""] = keys[index] ?? [];
+    return [collection, readPageRecords(text)] as const;
+  });
+  return { ...row, pages };
+}
+
+/** Writes a room's base to disk, in pages: those that were touched, and all of them at first. */
+export class BasePages {
+  readonly #database: Database;
+  readonly #room: string;
+  readonly #schema: number;
+  readonly #collections: readonly string[];
+  readonly #base: KeptRoom["base"];
+  /** Collection → numbers of pages that are not on disk as they are. */
+  #touched = new Map<string, Set<number>>();
+  /** What is on disk is of another base. */
+  #isAnother: boolean;
+
+  /** `isOnDisk`: what the base is now has been read from there. */
+  constructor(
+    database: Database,
+    room: string,
+    schema: number,
+    collections: readonly string[],
+    base: KeptRoom["base"],
+    isOnDisk: boolean,
+  ) {
+    this.#database = database;
+    this.#room = room;
+    this.#schema = schema;
+    this.#collections = collections;
+    this.#base = base;
+    this.#isAnother = !isOnDisk;
+  }
+
+  note(change: BaseChange): void {
+    if (change === "replaced") this.#isAnother = true;
+    else
+      for (const [collection, records] of change.entries) {
+        for (const handle of records.keys()) this.#touch(collection, handle);
+      }
+  }
+
+  /** Writes what is not on disk; answers the revision that is there then. Rejects when that fails, and nothing was written. */
+  async write(): Promise<number> {
+    const { epoch, rev } = this.#base;
+    if (epoch === null) return 0;
+    const isAnother = this.#isAnother;
+    if (isAnother) this.#touchAll();
+    const touched = this.#touched;
+    this.#touched = new Map();
+    this.#isAnother = false;
+    try {
+      const transaction = this.#database.transaction(["bases", "pages"], "readwrite");
+      const pages = transaction.objectStore("pages");
+      const done: Promise<unknown>[] = [];
+      if (isAnother) done.push(pages.delete(under(this.#room)));
+      for (const [collection, numbers] of touched) {
+        for (const number of numbers) {
+          const key: [string, string, number] = [this.#room, collection, number];
+          const records = this.#recordsOf(collection, number);
+          done.push(records.length > 0 ? pages.put(JSON.stringify(records), key) : pages.delete(key));
+        }
+      }
+      const row: BaseRow = { epoch, rev, schema: this.#schema };
+      done.push(transaction.objectStore("bases").put(row, this.#room));
+      transaction.commit();
+      await Promise.all([transaction.done, ...done]);
+    } catch (error) {
+      this.#isAnother = true;
+      throw error;
+    }
+    return rev;
+  }
+
+  #touch(collection: string, handle: number): void {
+    let pages = this.#touched.get(collection);
+    if (pages === undefined) this.#touched.set(collection, (pages = new Set()));
+    // Handles may be larger than what `>>` takes.
+    pages.add(Math.floor(handle / 2 ** pageBits));
+  }
+
+  #touchAll(): void {
+    for (const collection of this.#collections) {
+      for (const handle of this.#base.handles(collection)) this.#touch(collection, handle);
+    }
+  }
+
+  #recordsOf(collection: string, page: number): PageRecord[] {
+    const first = page * 2 ** pageBits;
+    const records: PageRecord[] = [];
+    for (let handle = first; handle < first + 2 ** pageBits; handle++) {
+      const record = this.#base.recordOf(collection, handle);
+      if (record !== undefined) records.push(record);
+    }
+    return records;
+  }
+}

@@ -1,0 +1,85 @@
+// What keeping a room takes from where it runs. Only browsers have all of it.
+
+/** The part of the Web Locks that is used. */
+export interface Locks {
+  request<T>(
+    name: string,
+    options: { readonly ifAvailable?: boolean; readonly signal?: AbortSignal },
+    hold: (lock: object | null) => Promise<T>,
+  ): Promise<T>;
+}
+
+interface PageEvents {
+  addEventListener?(type: string, listener: () => void): void;
+  removeEventListener?(type: string, listener: () => void): void;
+}
+
+interface AbortSignal {
+  readonly aborted: boolean;
+}
+
+interface Cancellation {
+  readonly signal: AbortSignal;
+  abort(): void;
+}
+
+interface MessageChannel {
+  onmessage: ((message: { readonly data: unknown }) => void) | null;
+  postMessage(message: unknown): void;
+  close(): void;
+}
+
+interface Globals extends PageEvents {
+  readonly navigator?: { readonly locks?: Locks };
+  readonly BroadcastChannel?: new (name: string) => MessageChannel;
+  readonly AbortController: new () => Cancellation;
+  readonly setTimeout: (run: () => void, delayMs: number) => unknown;
+  readonly clearTimeout: (timer: unknown) => void;
+  readonly document?: PageEvents & { readonly visibilityState: string };
+}
+
+const globals = globalThis as unknown as Globals;
+
+export const setTimeout: Globals["setTimeout"] = (run, delayMs) => globals.setTimeout(run, delayMs);
+export const clearTimeout: Globals["clearTimeout"] = (timer) => globals.clearTimeout(timer);
+export const newCancellation = (): Cancellation => new globals.AbortController();
+
+/** Web Locks. Throws where there are none: browsers have them on pages that came by https, or from localhost. */
+export function requireLocks(): Locks {
+  const locks = globals.navigator?.locks;
+  if (locks === undefined) throw new Error("there are no Web Locks here");
+  return locks;
+}
+
+/** What tabs of an origin say to one another. */
+export interface Channel {
+  say(text: string): void;
+  close(): void;
+}
+
+/** `heard` is told what other tabs say in the channel of this name. Throws where tabs cannot talk. */
+export function openChannel(name: string, heard: (text: string) => void): Channel {
+  if (globals.BroadcastChannel === undefined) throw new Error("there is no BroadcastChannel here");
+  const channel = new globals.BroadcastChannel(name);
+  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- which would have to be started by hand
+  channel.onmessage = ({ data }) => heard(String(data));
+  return {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel is one origin's
+    say: (text) => channel.postMessage(text),
+    close: () => channel.close(),
+  };
+}
+
+/** Calls `leave` when the page may not come back; answers how to stop that. */
+export function onLeave(leave: () => void): () => void {
+  const { document } = globals;
+  const whenHidden = () => {
+    if (document?.visibilityState === "hidden") leave();
+  };
+  globals.addEventListener?.("pagehide", leave);
+  document?.addEventListener?.("visibilitychange", whenHidden);
+  return () => {
+    globals.removeEventListener?.("pagehide", leave);
+    document?.removeEventListener?.("visibilitychange", whenHidden);
+  };
+}

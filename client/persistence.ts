@@ -1,0 +1,32 @@
+import type { CallKeeper, KeptQueue, PendingQueue } from "./pending-queue.ts";
+import type { KeptBase, Replica } from "./replica.ts";
+import type { BaseChange } from "./sync.ts";
+
+/** What persistence is given of a room. */
+export interface KeptRoom {
+  readonly base: Pick<Replica, "epoch" | "rev" | "handles" | "recordOf">;
+  /** Of this page. */
+  readonly clientId: string;
+  /** Shows a base that was kept; false, and without effect, once there is another. */
+  restore(base: KeptBase): boolean;
+  /** Has this page's calls be kept from now on. */
+  keepOwn(keeper: CallKeeper): PendingQueue;
+  /** Sends what a page has left that is gone. */
+  adopt(left: KeptQueue, keeper: CallKeeper): PendingQueue;
+  /** Tells the app that something is not kept, and why. */
+  fail(problem: string): void;
+}
+
+/** Keeps a room beyond its page. */
+export interface Persistence {
+  /** The base is not what it was. */
+  noteBase(change: BaseChange): void;
+  /** The page leaves the room: what is kept waits for the next. */
+  close(): void;
+}
+
+/**
+ * Begins to keep a room. It first has everything that is kept adopted and restored; resolves when that is done. Rejects
+ * where nothing can be kept.
+ */
+export type Persist = (room: KeptRoom) => Promise<Persistence>;

@@ -1,0 +1,209 @@
+import "fake-indexeddb/auto";
+import {
+  array,
+  assert,
+  asyncProperty,
+  constant,
+  constantFrom,
+  integer,
+  oneof,
+  option,
+  tuple,
+} from "fast-check";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import * as z from "zod/mini";
+import { BasePages, readBase } from "../../../client/offline/base-pages.ts";
+import { deleteDatabase, openDatabase, type Database } from "../../../client/offline/database.ts";
+import { Replica } from "../../../client/replica.ts";
+import type { Entries, Entry } from "../../../src/core/delta.ts";
+import { State } from "../../../src/core/state.ts";
+import { defineRoom } from "../../../src/index.ts";
+
+const board = defineRoom({
+  version: 3,
+  collections: { shapes: z.object({ x: z.number() }), notes: z.object({ x: z.number() }) },
+});
+const collections = Object.keys(board.collections);
+const room = "ws://example.com/rooms/a";
+const open: Database[] = [];
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  for (const database of open.splice(0)) database.close();
+  await deleteDatabase("ada");
+});
+
+async function newDatabase(): Promise<Database> {
+  const database = await openDatabase("ada");
+  open.push(database);
+  return database;
+}
+
+function newReplica(): Replica {
+  return new Replica(board, { actor: "ada", user: null, role: "writer" }, () => false);
+}
+
+function contentsOf({ view, rev, epoch }: Replica): object {
+  const records = collections.map((name) => [name, view.ids(name).map((id) => [id, view.get(name, id)])]);
+  return { epoch, rev, records };
+}
+
+/** A room of records `collection/handle`, whose ids are their handles'. */
+class Room {
+  readonly replica = newReplica();
+  readonly #alive = new Set<string>();
+  rev = 0;
+
+  constructor() {
+    this.replica.finishSnapshot("e1", 0, { from: 0, to: 0, entries: new Map() }, []);
+  }
+
+  /** Puts, patches or deletes; answers what there was to tell of it. */
+  change(edits: readonly (readonly [collection: number, handle: number, x: number | null])[]) {
+    const entries: Entries = new Map();
+    for (const [collection, handle, x] of edits) {
+      const name = collections[collection] ?? "";
+      const records = entries.get(name) ?? new Map<number, Entry>();
+      const id = `${name}-${handle}`;
+      if (records.has(handle)) continue;
+      if (x === null) records.set(handle, { change: { kind: "delete" }, id: undefined });
+      else if (this.#alive.has(id))
+        records.set(handle, { change: { kind: "patch", set: { x }, unset: [] }, id: undefined });
+      else records.set(handle, { change: { kind: "put", record: { x } }, id });
+      if (x === null) this.#alive.delete(id);
+      else this.#alive.add(id);
+      entries.set(name, records);
+    }
+    const delta = { from: this.rev, to: ++this.rev, entries };
+    this.replica.advance(delta, []);
+    return delta;
+  }
+}
+
+async function restored(database: Database): Promise<Replica> {
+  const replica = newReplica();
+  const base = await readBase(database, room, board.version);
+  if (base !== undefined) replica.restore(base, []);
+  return replica;
+}
+
+const edit = tuple(
+  constantFrom(0, 1),
+  oneof(integer({ min: 0, max: 200 }), constant(2 ** 40)),
+  option(integer({ min: 0, max: 9 })),
+);
+const step = oneof(
+  { weight: 4, arbitrary: array(edit, { maxLength: 20 }) },
+  { weight: 1, arbitrary: constant("write" as const) },
+);
+
+describe("a base on disk", () => {
+  test("is the room's, whatever was changed and however often it was written", async () => {
+    await assert(
+      asyncProperty(array(step, { maxLength: 25 }), async (steps) => {
+        const database = await newDatabase();
+        await database.clear("bases");
+        await database.clear("pages");
+        const own = new Room();
+        const pages = new BasePages(database, room, board.version, collections, own.replica, false);
+        for (const each of steps) {
+          if (each === "write") await pages.write();
+          else pages.note(own.change(each));
+        }
+        expect(await pages.write()).toBe(own.rev);
+        expect(contentsOf(await restored(database))).toEqual(contentsOf(own.replica));
+        database.close();
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("goes on by deltas, and has the room's checksums", async () => {
+    const database = await newDatabase();
+    const own = new Room();
+    const pages = new BasePages(database, room, board.version, collections, own.replica, false);
+    pages.note(
+      own.change([
+        [0, 1, 1],
+        [0, 100, 2],
+        [1, 7, 3],
+      ]),
+    );
+    await pages.write();
+    const found = await restored(database);
+    found.advance(
+      own.change([
+        [0, 100, 9],
+        [1, 7, null],
+        [0, 300, 4],
+      ]),
+      [],
+    );
+    expect(contentsOf(found)).toEqual(contentsOf(own.replica));
+    const state = new State();
+    for (const name of collections) {
+      for (const id of own.replica.view.ids(name)) state.set(name, id, own.replica.view.get(name, id));
+    }
+    expect(found.differingFrom(state.checksums)).toEqual([]);
+  });
+
+  test("is replaced by another as a whole", async () => {
+    const database = await newDatabase();
+    const first = new Room();
+    const pages = new BasePages(database, room, board.version, collections, first.replica, false);
+    pages.note(
+      first.change([
+        [0, 1, 1],
+        [0, 100, 2],
+      ]),
+    );
+    await pages.write();
+    first.replica.finishSnapshot("e2", 0, { from: 0, to: 5, entries: new Map() }, []);
+    pages.note("replaced");
+    expect(await pages.write()).toBe(5);
+    expect(contentsOf(await restored(database))).toEqual(contentsOf(first.replica));
+    expect(await database.count("pages")).toBe(0);
+  });
+
+  test("is written in few rows, and of those only what was touched", async () => {
+    const database = await newDatabase();
+    const own = new Room();
+    const pages = new BasePages(database, room, board.version, collections, own.replica, false);
+    pages.note(own.change(Array.from({ length: 640 }, (_, handle) => [0, handle, 1] as const)));
+    await pages.write();
+    expect(await database.count("pages")).toBe(10);
+    const put = vi.spyOn(IDBObjectStore.prototype, "put");
+    pages.note(own.change([[0, 65, 2]]));
+    await pages.write();
+    expect(put.mock.calls.map(([, key]) => key)).toEqual([[room, "shapes", 1], room]);
+  });
+
+  test("is not shown to another version of the definition", async () => {
+    const database = await newDatabase();
+    const own = new Room();
+    await new BasePages(database, room, board.version, collections, own.replica, false).write();
+    expect(await readBase(database, room, board.version)).toBeDefined();
+    expect(await readBase(database, room, board.version + 1)).toBeUndefined();
+    expect(await readBase(database, "ws://example.com/rooms/ab", board.version)).toBeUndefined();
+  });
+
+  test("is written anew as a whole when writing it has failed", async () => {
+    const database = await newDatabase();
+    const own = new Room();
+    const pages = new BasePages(database, room, board.version, collections, own.replica, false);
+    pages.note(
+      own.change([
+        [0, 1, 1],
+        [1, 100, 2],
+      ]),
+    );
+    const put = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(() => {
+      throw new DOMException("full", "QuotaExceededError");
+    });
+    await expect(pages.write()).rejects.toThrow("full");
+    put.mockRestore();
+    expect(await readBase(database, room, board.version)).toBeUndefined();
+    await pages.write();
+    expect(contentsOf(await restored(database))).toEqual(contentsOf(own.replica));
+  });
+});

@@ -1,0 +1,165 @@
+import "fake-indexeddb/auto";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { CallLog, readClientIds, readQueue } from "../../../client/offline/call-log.ts";
+import { deleteDatabase, openDatabase, type Database } from "../../../client/offline/database.ts";
+import { PendingQueue, type Settle } from "../../../client/pending-queue.ts";
+import type { Outcome } from "../../../src/core/call.ts";
+
+const room = "ws://example.com/rooms/a";
+const clientId = "ada.secret";
+const quiet: Settle = { resolve() {}, reject() {} };
+const open: Database[] = [];
+const failures: unknown[] = [];
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  for (const database of open.splice(0)) database.close();
+  failures.length = 0;
+  await deleteDatabase("ada");
+});
+
+/** A client's queue whose calls are kept, and what is on disk of it. */
+async function keptQueue() {
+  const database = await openDatabase("ada");
+  open.push(database);
+  const log = new CallLog(database, room, clientId, {
+    settled() {},
+    failed: (error) => failures.push(error),
+  });
+  const queue = new PendingQueue(clientId);
+  const wakes: number[] = [];
+  queue.keepWith(log, () => wakes.push(queue.unsent));
+  log.confirmTo(queue);
+  const rows = async () => {
+    await Promise.resolve(); // the turn is over
+    const { calls } = await readQueue(database, room, clientId);
+    return calls.map(({ clientReqId, payload }) => [clientReqId, payload]);
+  };
+  return { database, log, queue, rows, wakes };
+}
+
+function edit(queue: PendingQueue, id: string, x: number): void {
+  queue.add("transact", { shapes: [["put", id, { x }]] }, 0, 0, quiet);
+}
+
+const accepted = (rev: number): Outcome => ({ kind: "accepted", rev });
+const refused: Outcome = { kind: "rejected", code: "no", message: "no" };
+
+describe("the calls of a client on disk", () => {
+  test("are there as soon as the turn is over that made them, one row each", async () => {
+    const { queue, rows, database } = await keptQueue();
+    for (const n of [1, 2, 3]) queue.add("add", { n }, 0, 0, quiet);
+    expect(await rows()).toEqual([
+      [1, { n: 1 }],
+      [2, { n: 2 }],
+      [3, { n: 3 }],
+    ]);
+    expect([...(await readClientIds(database, room))]).toEqual([clientId]);
+  });
+
+  test("stay until the base on disk has what they did, and only then the room may forget their answers", async () => {
+    const { queue, log, rows } = await keptQueue();
+    for (const n of [1, 2, 3]) queue.add("add", { n }, 0, 0, quiet);
+    queue.take(10, 1e6, 0);
+    queue.answer(2, [
+      [1, accepted(7)],
+      [2, accepted(9)],
+    ]);
+    log.forget(6);
+    expect((await rows()).map(([id]) => id)).toEqual([1, 2, 3]);
+    expect(queue.confirmed).toBe(0);
+    log.forget(8);
+    expect((await rows()).map(([id]) => id)).toEqual([2, 3]);
+    expect(queue.confirmed).toBe(1);
+  });
+
+  test("are forgotten in their order, so that the ids of those that are left follow one another", async () => {
+    const { queue, log, rows } = await keptQueue();
+    for (const n of [1, 2, 3]) queue.add("add", { n }, 0, 0, quiet);
+    queue.take(10, 1e6, 0);
+    queue.answer(2, [
+      [1, accepted(7)],
+      [2, refused],
+    ]);
+    log.forget(6);
+    expect((await rows()).map(([id]) => id)).toEqual([1, 2, 3]);
+    log.forget(7);
+    expect((await rows()).map(([id]) => id)).toEqual([3]);
+  });
+
+  test("are what is sent: one that was changed by a further edit waits until that is kept", async () => {
+    const { queue, rows, wakes } = await keptQueue();
+    edit(queue, "a", 1);
+    await rows();
+    edit(queue, "a", 2);
+    expect(queue.take(10, 1e6, 0)).toEqual([]);
+    await expect.poll(() => wakes.length).toBe(1);
+    const [call] = queue.take(10, 1e6, 0);
+    expect(await rows()).toEqual([[1, call?.payload]]);
+    expect(call?.payload).toEqual({ shapes: [["put", "a", { x: 2 }]] });
+  });
+
+  test("do not hold back what is made while the room is there", async () => {
+    const { queue } = await keptQueue();
+    edit(queue, "a", 1);
+    expect(queue.take(10, 1e6, 0)).toHaveLength(1);
+  });
+
+  test("get new ids with those in memory, when a restored room knows fewer", async () => {
+    const { queue, rows } = await keptQueue();
+    for (const n of [1, 2, 3, 4]) queue.add("add", { n }, 0, 0, quiet);
+    queue.take(10, 1e6, 0);
+    queue.answer(2, [
+      [1, accepted(1)],
+      [2, accepted(2)],
+    ]);
+    queue.resume(1);
+    expect(await rows()).toEqual([
+      [2, { n: 3 }],
+      [3, { n: 4 }],
+    ]);
+  });
+
+  test("are sent without being kept once that has failed, and the app is told once", async () => {
+    const { queue, database } = await keptQueue();
+    database.close();
+    edit(queue, "a", 1);
+    edit(queue, "a", 2);
+    await expect.poll(() => failures.length).toBe(1);
+    await expect.poll(() => queue.take(10, 1e6, 0).length).toBe(1);
+    edit(queue, "b", 1);
+    queue.answer(1, [[1, accepted(5)]]);
+    await expect.poll(() => queue.confirmed).toBe(1);
+    expect(failures).toHaveLength(1);
+  });
+
+  test("are deleted also when the same turn brings something that a full disk does not take", async () => {
+    const { queue, rows } = await keptQueue();
+    for (const n of [1, 2, 3]) queue.add("add", { n }, 0, 0, quiet);
+    expect(await rows()).toHaveLength(3);
+    queue.take(10, 1e6, 0);
+    queue.answer(2, [
+      [1, accepted(1)],
+      [2, accepted(2)],
+    ]);
+    const put = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(() => {
+      throw new DOMException("full", "QuotaExceededError");
+    });
+    queue.resume(1); // a restored room knows one call: the third gets another id
+    await expect.poll(() => failures.length).toBe(1);
+    put.mockRestore();
+    expect(await rows()).toEqual([]);
+  });
+
+  test("whose rows cannot be deleted are not confirmed, since somebody may find them", async () => {
+    const { queue, log, database } = await keptQueue();
+    queue.add("add", { n: 1 }, 0, 0, quiet);
+    await expect.poll(() => readQueue(database, room, clientId).then(({ calls }) => calls.length)).toBe(1);
+    queue.take(10, 1e6, 0);
+    queue.answer(1, [[1, accepted(1)]]);
+    database.close();
+    log.forget(1);
+    await expect.poll(() => failures.length).toBe(1);
+    expect(queue.confirmed).toBe(0);
+  });
+});

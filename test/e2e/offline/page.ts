@@ -1,0 +1,25 @@
+import * as z from "zod/mini";
+import { connect, forget, type Traffic } from "../../../client/index.ts";
+import { board } from "../../../demo/board.ts";
+
+z.config({ jitless: true });
+
+/** Opens a room, kept for `user`, or not at all. What goes wrong is noted under `troubles`, what goes by under `frames`. */
+function open(roomId: string, user?: string) {
+  const frames: Traffic[] = [];
+  const onTraffic = (frame: Traffic) => void frames.push(frame);
+  const room = connect(`/rooms/${roomId}`, board, {
+    onTraffic,
+    ...(user !== undefined && { persist: user }),
+  });
+  const troubles: string[] = [];
+  room.on("error", ({ code }) => troubles.push(code));
+  room.on("reject", ({ code }) => troubles.push(code));
+  return Object.assign(room, { troubles, frames });
+}
+
+/** What the tests call in the page. */
+const harness = { open, forget };
+export type Harness = typeof harness;
+export type PageRoom = ReturnType<typeof open>;
+Object.assign(globalThis, { harness });
