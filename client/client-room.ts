@@ -388,7 +388,7 @@ export class ClientRoom {
   }
 
   #adopt(left: KeptQueue, keeper: CallKeeper): PendingQueue {
-    const settle = { resolve() {}, reject: (error: RejectedError) => this.#reject(nobody, error) };
+    const settle = { ...nobody, reject: (error: RejectedError) => this.#reject(nobody, error) };
     const queue = PendingQueue.of(left, settle, keeper, this.#onKept);
     this.#backlog.adopt(queue);
     if (this.#replica.isReady) this.#advanced(this.#replica.advance(undefined, this.#backlog.calls), []);

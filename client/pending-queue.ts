@@ -19,7 +19,7 @@ export interface Settle {
 
 /** A call on its way. */
 export interface QueuedCall extends PendingCall {
-  /** Given when the call is first handed to a socket, or saved. */
+  /** Given when the call is first handed to a socket, or kept. */
   clientReqId: number | undefined;
   /** It was handed to a socket, or comes from another page that may have done so: it is what it is. */
   isFrozen: boolean;

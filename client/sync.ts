@@ -138,6 +138,7 @@ export class Sync {
   get closeReason(): string | undefined {
     return this.#connection.closeReason;
   }
+
   connect(): void {
     this.#connection.connect();
   }

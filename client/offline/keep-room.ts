@@ -1,10 +1,11 @@
 import type { KeptRoom, Persistence } from "../persistence.ts";
+import { ownRuntime } from "../platform.ts";
 import type { PendingQueue } from "../pending-queue.ts";
 import type { BaseChange } from "../sync.ts";
 import { BasePages, readBase } from "./base-pages.ts";
 import { CallLog, readClientIds, readQueue } from "./call-log.ts";
 import { openDatabase, type Database } from "./database.ts";
-import { clearTimeout, onLeave, openChannel, requireLocks, setTimeout, type Channel } from "./platform.ts";
+import { onLeave, openChannel, requireLocks, type Channel } from "./platform.ts";
 import { TabLocks, type Release } from "./tab-locks.ts";
 
 export { deleteDatabase } from "./database.ts";
@@ -62,7 +63,8 @@ class Keeping implements Persistence {
   readonly #known = new Set<string>();
   /** Set while this tab keeps the base. */
   #pages: BasePages | undefined;
-  #timer: unknown;
+  /** Set while a write is due. */
+  #cancelWrite: (() => void) | undefined;
   #hasFailed = false;
   #isClosed = false;
 
@@ -158,13 +160,14 @@ class Keeping implements Persistence {
   }
 
   #schedule(): void {
-    if (!this.#isClosed) this.#timer ??= setTimeout(() => void this.#write(), writeDelayMs);
+    if (this.#isClosed) return;
+    this.#cancelWrite ??= ownRuntime.startTimer(() => void this.#write(), writeDelayMs);
   }
 
   /** Brings the disk up to date; what of the calls the base now has is forgotten. */
   async #write(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#cancelWrite?.();
+    this.#cancelWrite = undefined;
     if (this.#isClosed) return;
     try {
       const rev = await (this.#pages?.write() ?? this.#revOnDisk());

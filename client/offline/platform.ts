@@ -33,15 +33,11 @@ interface Globals extends PageEvents {
   readonly navigator?: { readonly locks?: Locks };
   readonly BroadcastChannel?: new (name: string) => MessageChannel;
   readonly AbortController: new () => Cancellation;
-  readonly setTimeout: (run: () => void, delayMs: number) => unknown;
-  readonly clearTimeout: (timer: unknown) => void;
   readonly document?: PageEvents & { readonly visibilityState: string };
 }
 
 const globals = globalThis as unknown as Globals;
 
-export const setTimeout: Globals["setTimeout"] = (run, delayMs) => globals.setTimeout(run, delayMs);
-export const clearTimeout: Globals["clearTimeout"] = (timer) => globals.clearTimeout(timer);
 export const newCancellation = (): Cancellation => new globals.AbortController();
 
 /** Web Locks. Throws where there are none: browsers have them on pages that came by https, or from localhost. */

@@ -8,7 +8,7 @@ import type {
   KeptQueue,
   PendingQueue,
 } from "../../client/pending-queue.ts";
-import type { KeptRoom } from "../../client/persistence.ts";
+import type { KeptRoom, Persist } from "../../client/persistence.ts";
 import { ownRuntime } from "../../client/platform.ts";
 import { codes } from "../../src/protocol/codes.ts";
 import { type Hello } from "../../src/protocol/hello.ts";
@@ -95,22 +95,18 @@ interface Page extends Entered {
   readonly rejections: string[];
 }
 
-/** Opens a page, which finds what others have left before it connects. */
-function openPage(at: { readonly url: string }, ...found: readonly Keeper[]): Page {
-  const link = new Link();
-  const keeper = new Keeper(`page-${crypto.randomUUID().slice(0, 8)}.${"s".repeat(24)}`);
-  let kept: KeptRoom | undefined;
-  const adopt = (left: Keeper) => void (left.queue = kept?.adopt(left.left, left));
+/** A room as a page has it, under the keeper's client id; it is left when the test ends. */
+function openRoom(
+  at: { readonly url: string },
+  link: Link,
+  { clientId }: Keeper,
+  persist: Persist,
+): Room<TestBoard> {
   const client = new ClientRoom({
     url: at.url.replace("http", "ws"),
     definition: testBoard,
-    clientId: keeper.clientId,
-    persist: (room) => {
-      kept = room;
-      for (const left of found) adopt(left);
-      keeper.queue = room.keepOwn(keeper);
-      return Promise.resolve({ noteBase() {}, close() {} });
-    },
+    clientId,
+    persist,
     transport: link.transport,
     runtime: ownRuntime,
     token: undefined,
@@ -118,14 +114,29 @@ function openPage(at: { readonly url: string }, ...found: readonly Keeper[]): Pa
     presence: undefined,
   });
   const room = client as unknown as Room<TestBoard>;
-  const errors: string[] = [];
-  const rejections: string[] = [];
-  room.on("error", ({ code }) => errors.push(code));
-  room.on("reject", ({ code, operation }) => rejections.push(`${operation.type}: ${code}`));
   onTestFinished(() => {
     leave(room);
     link.dispose();
   });
+  return room;
+}
+
+/** Opens a page, which finds what others have left before it connects. */
+function openPage(at: { readonly url: string }, ...found: readonly Keeper[]): Page {
+  const link = new Link();
+  const keeper = new Keeper(`page-${crypto.randomUUID().slice(0, 8)}.${"s".repeat(24)}`);
+  let kept: KeptRoom | undefined;
+  const adopt = (left: Keeper) => void (left.queue = kept?.adopt(left.left, left));
+  const room = openRoom(at, link, keeper, (persisted) => {
+    kept = persisted;
+    for (const left of found) adopt(left);
+    keeper.queue = persisted.keepOwn(keeper);
+    return Promise.resolve({ noteBase() {}, close() {} });
+  });
+  const errors: string[] = [];
+  const rejections: string[] = [];
+  room.on("error", ({ code }) => errors.push(code));
+  room.on("reject", ({ code, operation }) => rejections.push(`${operation.type}: ${code}`));
   return { room, link, errors, rejections, keeper, adopt };
 }
 
@@ -310,26 +321,11 @@ describe("a page that is in use", () => {
     const link = new Link();
     const keeper = new Keeper(`page-slow.${"s".repeat(24)}`);
     const opened = Promise.withResolvers<void>();
-    const client = new ClientRoom({
-      url: at.url.replace("http", "ws"),
-      definition: testBoard,
-      clientId: keeper.clientId,
-      persist: async (room) => {
-        room.restore({ epoch: "of yesterday", rev: 1, pages: [] });
-        await opened.promise;
-        room.keepOwn(keeper);
-        return { noteBase() {}, close() {} };
-      },
-      transport: link.transport,
-      runtime: ownRuntime,
-      token: undefined,
-      onTraffic: undefined,
-      presence: undefined,
-    });
-    const room = client as unknown as Room<TestBoard>;
-    onTestFinished(() => {
-      leave(room);
-      link.dispose();
+    const room = openRoom(at, link, keeper, async (persisted) => {
+      persisted.restore({ epoch: "of yesterday", rev: 1, pages: [] });
+      await opened.promise;
+      persisted.keepOwn(keeper);
+      return { noteBase() {}, close() {} };
     });
     await room.ready;
     link.cut();

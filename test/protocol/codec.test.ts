@@ -14,6 +14,7 @@ import { nameTable } from "../../src/protocol/names.ts";
 import { encodeShared, encodeUpdate } from "../../src/protocol/update.ts";
 import { defineRoom, type Json } from "../../src/index.ts";
 import { bytesOfHex } from "./hex.ts";
+import { welcomeLimits } from "./welcome-limits.ts";
 
 const maxBytes = 1_000;
 const json = fc
@@ -48,18 +49,8 @@ const upFrame: fc.Arbitrary<UpFrame> = fc.oneof(
 
 /** A welcome as text, with some of it replaced. */
 function welcomeWith(members: object): string {
-  const limits = {
-    callsPerSecond: 200,
-    callsBurst: 1_000,
-    maxCallsPerFrame: 256,
-    maxFrameBytes: 1_048_576,
-    maxUnacknowledgedBytes: 1_048_576,
-    maxUnacknowledgedFrames: 64,
-    signalsPerSecond: 120,
-    signalsBurst: 240,
-  };
   const person = { actor: "ann-0001", user: null, role: "writer" };
-  const room = { epoch: "e", birth: 0, isCompact: true, limits };
+  const room = { epoch: "e", birth: 0, isCompact: true, limits: welcomeLimits };
   return JSON.stringify({ kind: "welcome", ...person, ...room, ...members });
 }
 

@@ -10,6 +10,7 @@ import { encodeShared, encodeUpdate } from "../../src/protocol/update.ts";
 import { helloPrefix, pingText, pongText, subprotocol } from "../../src/protocol/version.ts";
 import { readFrame } from "./frame-reader.ts";
 import { bytesOfHex, hexOf } from "./hex.ts";
+import { welcomeLimits } from "./welcome-limits.ts";
 
 // What goes over the wire, letter by letter and byte by byte. Clients of another build read and write exactly this: a test here that
 // has to be changed is a change of the protocol, which takes the next number in `version.ts` or keeps to what
@@ -156,16 +157,6 @@ const shapes = new Map<number, Entry>([
   [41, { change: { kind: "patch", set: { x: 3 }, unset: [] }, id: undefined }],
 ]);
 const entries: Entries = new Map([["shapes", shapes]]);
-const limits = {
-  callsPerSecond: 200,
-  callsBurst: 1_000,
-  maxCallsPerFrame: 256,
-  maxFrameBytes: 1_048_576,
-  maxUnacknowledgedBytes: 1_048_576,
-  maxUnacknowledgedFrames: 64,
-  signalsPerSecond: 120,
-  signalsBurst: 240,
-};
 
 /** `encoded` is what the room makes, `wire` what it has to be: text, or bytes in hex; `frame` is what a client reads in it. */
 const down: { [title: string]: { encoded: string | Uint8Array; wire: string; frame: DownFrame } } = {
@@ -178,7 +169,7 @@ const down: { [title: string]: { encoded: string | Uint8Array; wire: string; fra
       role: "writer",
       birth: 3,
       isCompact: true,
-      limits,
+      limits: welcomeLimits,
     }),
     wire:
       '{"kind":"welcome","epoch":"e1","actor":"actor-01","user":null,"role":"writer","birth":3,"isCompact":true,' +
@@ -192,7 +183,7 @@ const down: { [title: string]: { encoded: string | Uint8Array; wire: string; fra
       role: "writer",
       birth: 3,
       isCompact: true,
-      limits,
+      limits: welcomeLimits,
     },
   },
   snapshot: {

@@ -80,6 +80,12 @@ class Room {
   }
 }
 
+/** A new room, and what writes it to disk. */
+function keptIn(database: Database): { readonly own: Room; readonly pages: BasePages } {
+  const own = new Room();
+  return { own, pages: new BasePages(database, room, board.version, collections, own.replica, false) };
+}
+
 async function restored(database: Database): Promise<Replica> {
   const replica = newReplica();
   const base = await readBase(database, room, board.version);
@@ -104,8 +110,7 @@ describe("a base on disk", () => {
         const database = await newDatabase();
         await database.clear("bases");
         await database.clear("pages");
-        const own = new Room();
-        const pages = new BasePages(database, room, board.version, collections, own.replica, false);
+        const { own, pages } = keptIn(database);
         for (const each of steps) {
           if (each === "write") await pages.write();
           else pages.note(own.change(each));
@@ -120,8 +125,7 @@ describe("a base on disk", () => {
 
   test("goes on by deltas, and has the room's checksums", async () => {
     const database = await newDatabase();
-    const own = new Room();
-    const pages = new BasePages(database, room, board.version, collections, own.replica, false);
+    const { own, pages } = keptIn(database);
     pages.note(
       own.change([
         [0, 1, 1],
@@ -149,8 +153,7 @@ describe("a base on disk", () => {
 
   test("is replaced by another as a whole", async () => {
     const database = await newDatabase();
-    const first = new Room();
-    const pages = new BasePages(database, room, board.version, collections, first.replica, false);
+    const { own: first, pages } = keptIn(database);
     pages.note(
       first.change([
         [0, 1, 1],
@@ -167,8 +170,7 @@ describe("a base on disk", () => {
 
   test("is written in few rows, and of those only what was touched", async () => {
     const database = await newDatabase();
-    const own = new Room();
-    const pages = new BasePages(database, room, board.version, collections, own.replica, false);
+    const { own, pages } = keptIn(database);
     pages.note(own.change(Array.from({ length: 640 }, (_, handle) => [0, handle, 1] as const)));
     await pages.write();
     expect(await database.count("pages")).toBe(10);
@@ -189,8 +191,7 @@ describe("a base on disk", () => {
 
   test("is written anew as a whole when writing it has failed", async () => {
     const database = await newDatabase();
-    const own = new Room();
-    const pages = new BasePages(database, room, board.version, collections, own.replica, false);
+    const { own, pages } = keptIn(database);
     pages.note(
       own.change([
         [0, 1, 1],
