@@ -2,7 +2,6 @@ import { fileURLToPath } from "node:url";
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 import { guideCode } from "./test/docs/guide-code.ts";
-import { docModules } from "./test/docs/doc-modules.ts";
 
 // Miniflare would otherwise ask the network for a `request.cf` at each start.
 process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
@@ -22,14 +21,22 @@ function source(path: string): string {
   return fileURLToPath(new URL(path, import.meta.url));
 }
 
+/** What an app imports of the package, for tests that run its code. */
+const ownPackage = [
+  { find: /^deltaroom$/, replacement: source("src/index.ts") },
+  { find: "deltaroom/client", replacement: source("client/index.ts") },
+  { find: "deltaroom/react", replacement: source("client/react/index.ts") },
+];
+
 export default defineConfig({
   test: {
     projects: [
       {
         plugins: [
-          docModules(),
+          guideCode(),
           cloudflareTest({ wrangler: { configPath: "./test/wrangler.toml" }, remoteBindings: false }),
         ],
+        resolve: { alias: ownPackage },
         test: {
           name: "workers",
           setupFiles: ["./test/uncaught-timers.ts"],
@@ -49,12 +56,7 @@ export default defineConfig({
         // Components of React and others in a DOM, against rooms that the tests play.
         plugins: [guideCode()],
         resolve: {
-          alias: [
-            { find: "cloudflare:test", replacement: source("test/react/workerd.ts") },
-            { find: /^deltaroom$/, replacement: source("src/index.ts") },
-            { find: "deltaroom/client", replacement: source("client/index.ts") },
-            { find: "deltaroom/react", replacement: source("client/react/index.ts") },
-          ],
+          alias: [{ find: "cloudflare:test", replacement: source("test/react/workerd.ts") }, ...ownPackage],
           conditions: ["browser"],
         },
         test: {

@@ -1,2 +1,2 @@
-/** A code block of a page, see doc-modules.ts; that it compiles is another test's. */
-declare module "docs:*";
+/** A code block of a page, see docs/guide-code.ts; that it compiles is another test's. */
+declare module "virtual:guide/*";

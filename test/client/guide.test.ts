@@ -1,11 +1,11 @@
 import { describe, expect, test, vi } from "vitest";
-import { bannerOf } from "docs:guide/connection.md/banner.ts";
-import { Cable, openWebSocket } from "docs:guide/connection.md/cable.ts";
-import { openThrifty } from "docs:guide/connection.md/hidden.ts";
-import { keepingToken, open } from "docs:guide/connection.md/token.ts";
-import { board } from "docs:guide/presence.md/board.ts";
-import { cheer, onCheer } from "docs:guide/presence.md/cheer.ts";
-import { followOthers, pointAt, whoAmI } from "docs:guide/presence.md/cursors.ts";
+import { bannerOf } from "virtual:guide/connection/banner.ts";
+import { Cable, openWebSocket } from "virtual:guide/connection/cable.ts";
+import { openThrifty } from "virtual:guide/connection/hidden.ts";
+import { keepingToken, open } from "virtual:guide/connection/token.ts";
+import { board } from "virtual:guide/presence/board.ts";
+import { cheer, onCheer } from "virtual:guide/presence/cheer.ts";
+import { followOthers, pointAt, whoAmI } from "virtual:guide/presence/cursors.ts";
 import { connect } from "../../client/index.ts";
 import { codes } from "../../src/protocol/codes.ts";
 import { fakeTimers, pass, ScriptedRoom, turn, type Greeting } from "./scripted-room.ts";

@@ -1,6 +1,5 @@
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { compile } from "svelte/compiler";
 import type { Plugin } from "vitest/config";
 import { stagesOf } from "./code-blocks.ts";
 
@@ -23,9 +22,10 @@ export function guideCode(): Plugin {
       const path = join(folder, source);
       return ["", ".ts", ".tsx"].map((ending) => path + ending).find((file) => codeOf(file) !== undefined);
     },
-    load(id) {
+    async load(id) {
       const code = codeOf(id);
       if (code === undefined || !id.endsWith(".svelte")) return code;
+      const { compile } = await import("svelte/compiler");
       return compile(code, { filename: id, generate: "client" }).js.code;
     },
   };
@@ -33,7 +33,10 @@ export function guideCode(): Plugin {
 
 /** The text of a block, by the path that it would have beside its page; undefined for other files. */
 function codeOf(path: string): string | undefined {
-  const [page = "", ...file] = relative(guide, path).split("/");
-  if (page === ".." || file.length === 0) return undefined;
-  return stagesOf(`docs/guide/${page}.md`).at(-1)?.get(file.join("/"));
+  const [page = "", ...names] = relative(guide, path).split("/");
+  if (page === ".." || names.length === 0) return undefined;
+  const file = names.join("/");
+  const own = stagesOf(`docs/guide/${page}.md`).at(-1)?.get(file);
+  // A page that shows no room of its own is about that of the guide.
+  return own ?? (file === "board.ts" ? stagesOf("docs/GUIDE.md").at(-1)?.get(file) : undefined);
 }

@@ -1,2 +1,0 @@
-/** A block of code of a page in docs/guide. */
-declare module "virtual:guide/*";
