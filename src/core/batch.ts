@@ -6,6 +6,7 @@ import { jsonBytes } from "./json.ts";
 import { encodeMarks, type ClientAnswers, type ClientMark } from "./marks.ts";
 import type { Memory } from "./memory.ts";
 import { maxRejectionBytes } from "./rejected-outcome.ts";
+import { collectionOf, type Sections } from "./sections.ts";
 import type { JournalRow } from "./storage.ts";
 import type { Writes } from "./transaction.ts";
 import type { Json } from "../schema/json.ts";
@@ -83,10 +84,12 @@ export class Batch {
 
   /** The batch as a row, over the memory that it was executed in. */
   toFlush(memory: Memory, now: number): Flush {
-    const delta = encodeDelta(this.#from, memory.rev, memory.handles.take(this.#changes));
+    const changes = memory.sections.split(this.#changes);
+    const delta = encodeDelta(this.#from, memory.rev, memory.handles.take(changes));
     const ids: string[] = [];
     const authors: (Authorship | undefined)[] = [];
-    for (const [collection, records] of this.#changes) {
+    for (const [section, records] of changes) {
+      const collection = collectionOf(section);
       for (const [id, { kind }] of records) {
         if (kind !== "put") ids.push(id);
         authors.push(memory.authorship.get(collection, id));
@@ -113,12 +116,17 @@ export class Batch {
 }
 
 /** Bytes that an operation takes of a row at most: its changes, and who made them. */
-export function operationBytes(writes: Writes): number {
+export function operationBytes(writes: Writes, sections: Sections): number {
   let bytes = 0;
   for (const [collection, records] of writes) {
     bytes += 2 * collection.length;
-    for (const [id, { change }] of records)
-      bytes += mostEntryBytes(id, change) + jsonBytes(id) + bookkeepingBytes;
+    // Each private record may be in a section of its own, whose name has the owner that the id begins with.
+    const isPrivate = sections.isPrivate(collection);
+    for (const [id, { change }] of records) {
+      const idBytes = jsonBytes(id);
+      bytes += mostEntryBytes(id, change) + idBytes + bookkeepingBytes;
+      if (isPrivate) bytes += collection.length + idBytes + bookkeepingBytes;
+    }
   }
   return bytes;
 }

@@ -12,14 +12,17 @@ import {
   type Outcome,
   type Run,
 } from "./call.ts";
-import { jsonBytes, type Fields } from "./json.ts";
+import type { WireChanges } from "./changes.ts";
+import { equalJson, jsonBytes, type Fields } from "./json.ts";
 import type { Limits } from "./limits.ts";
 import { answerTo, ownerOf, type ClientMark } from "./marks.ts";
 import { rowBytes, type Memory } from "./memory.ts";
 import { allOrderFieldsOf, repairOrders, type OrderFields } from "./order-repair.ts";
 import { checkReceivedPayload } from "./received-payload.ts";
 import { rejectedOutcome } from "./rejected-outcome.ts";
+import { ownerIn } from "./sections.ts";
 import { Transaction, type Tx, type Writes } from "./transaction.ts";
+import { Views } from "./view.ts";
 
 /** One call as a client made it. */
 export interface Call {
@@ -52,7 +55,11 @@ export type Submission =
 export interface ProposedChange {
   readonly collection: string;
   readonly id: string;
+  /** Names of the fields that are set, changed or removed; all of them for a record that is new or deleted. */
+  readonly fields: readonly string[];
+  /** undefined for a new record. */
   readonly before: Fields | undefined;
+  /** undefined for one that is deleted. */
   readonly after: Fields | undefined;
 }
 
@@ -70,6 +77,8 @@ export interface EngineOptions {
   readonly limits: Limits;
   readonly serverMutators: { readonly [name: string]: Run };
   readonly authorize?: Authorize;
+  /** What each caller is shown; all that is not private when left out. */
+  readonly views?: Views;
   /** Told what a mutator or `authorize` threw that was no refusal; the caller only learns `internal`. */
   readonly onFailure: (error: unknown, type: string) => void;
 }
@@ -84,12 +93,14 @@ export class Engine {
   readonly memory: Memory;
   readonly #options: EngineOptions;
   readonly #orderFields: OrderFields;
+  readonly #views: Views;
   #batch: Batch | undefined;
 
   constructor(memory: Memory, options: EngineOptions) {
     this.memory = memory;
     this.#options = options;
     this.#orderFields = allOrderFieldsOf(options.definition);
+    this.#views = options.views ?? new Views(options.definition);
   }
 
   /** Whether something has been executed since the last flush. */
@@ -129,9 +140,9 @@ export class Engine {
       transaction.close();
     }
     this.#repairOrders(transaction.writes);
-    const bytes = operationBytes(transaction.writes);
-    const excess = this.#excess(bytes);
-    if (excess !== undefined) throw excess;
+    const bytes = operationBytes(transaction.writes, this.memory.sections);
+    const refusal = this.#unowned(transaction.writes) ?? this.#excess(bytes);
+    if (refusal !== undefined) throw refusal;
     if (this.#isFull(bytes)) return false;
     const made = { type: transactType, payload: null, actor: roomActor, user: null };
     this.#commit(transaction.writes, bytes, made, []);
@@ -162,7 +173,10 @@ export class Engine {
       definition,
       limits,
       location: "server",
-      checkPayload: checkReceivedPayload,
+      checkPayload: (type, payload, maxBytes) => {
+        checkReceivedPayload(type, payload, maxBytes);
+        if (type === transactType) this.#assertShown(client, payload as WireChanges);
+      },
       now,
       caller: client,
       serverMutators,
@@ -182,10 +196,10 @@ export class Engine {
         return result satisfies never;
     }
     const { writes, broadcasts } = result;
-    const refusal = this.#refusal(client, call, writes);
+    const refusal = this.#unowned(writes) ?? this.#refusal(client, call, writes);
     if (refusal !== undefined) return rejectedOutcome(refusal);
     this.#repairOrders(writes);
-    const bytes = operationBytes(writes);
+    const bytes = operationBytes(writes, this.memory.sections);
     const excess = this.#excess(bytes);
     if (excess !== undefined) return rejectedOutcome(excess);
     if (this.#outgrowsState(writes, bytes)) {
@@ -237,8 +251,10 @@ export class Engine {
     const { authorize } = this.#options;
     if (authorize === undefined) return undefined;
     return this.memory.pageReader.guard(() => {
-      const proposed = { type, payload, changes: [...this.#proposed(writes)] };
-      return this.#judge(authorize, proposed, caller);
+      const changes = Array.from(this.#proposed(writes), (change) => {
+        return { ...change, fields: changedFields(change.before, change.after) };
+      });
+      return this.#judge(authorize, { type, payload, changes }, caller);
     });
   }
 
@@ -255,12 +271,38 @@ export class Engine {
     }
   }
 
-  *#proposed(writes: Writes): Generator<ProposedChange> {
+  *#proposed(writes: Writes): Generator<Omit<ProposedChange, "fields">> {
     for (const [collection, records] of writes) {
       for (const [id, { record }] of records) {
         yield { collection, id, before: this.memory.state.get(collection, id), after: record };
       }
     }
+  }
+
+  /**
+   * Throws {@link Rejection} for a direct edit of what its caller is not shown. Before anything looks at the records: whether
+   * one is there would be told by the answer.
+   */
+  #assertShown(client: Client, edit: WireChanges): void {
+    const view = this.#views.of(client);
+    if (view.isWhole) return;
+    for (const collection in edit) {
+      for (const [, id] of edit[collection] as WireChanges[string]) {
+        if (!view.shows(collection, id))
+          throw new Rejection("forbidden", `you are not shown this record of ${collection}`);
+      }
+    }
+  }
+
+  /** Why these writes cannot be kept private; undefined when they can, or need not be. */
+  #unowned(writes: Writes): Rejection | undefined {
+    for (const collection of this.memory.sections.privates) {
+      for (const id of writes.get(collection)?.keys() ?? []) {
+        if (ownerIn(id) === undefined)
+          return new Rejection("invalid", `${collection} is private: the id ${id} must be <userId>/…`);
+      }
+    }
+    return undefined;
   }
 
   #excess(bytes: number): Rejection | undefined {
@@ -284,6 +326,12 @@ export class Engine {
     }
     return growth > 0 && held + growth > this.#options.limits.maxStateBytes;
   }
+}
+
+/** Names of the fields that are not the same in both. */
+function changedFields(before: Fields = {}, after: Fields = {}): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].filter((name) => !equalJson(before[name], after[name]));
 }
 
 /** Bytes of a record in its page. */

@@ -1,5 +1,6 @@
 import type { Changes } from "./changes.ts";
 import { sectionOf } from "./changes.ts";
+import { collectionOf } from "./sections.ts";
 import type { Entries } from "./delta.ts";
 
 /**
@@ -33,19 +34,19 @@ export class Handles {
     for (const [id, , handle] of records) handles.set(id, handle);
   }
 
-  /** What a flush that makes `changes` is to say: new records get a handle, deleted ones have theirs for the last time. */
+  /** What a flush that makes `changes`, by section, is to say: new records get a handle, deleted ones have theirs for the last time. */
   take(changes: Changes): Entries {
     const entries: Entries = new Map();
-    for (const [collection, records] of changes) {
+    for (const [section, records] of changes) {
       if (records.size === 0) continue;
-      const handles = sectionOf(this.#records, collection);
-      const section = sectionOf(entries, collection);
+      const handles = sectionOf(this.#records, collectionOf(section));
+      const said = sectionOf(entries, section);
       for (const [id, change] of records) {
         let handle = handles.get(id);
         // One that came and went within a flush gets a handle as well: a deletion is always sent.
         if (handle === undefined) handles.set(id, (handle = this.#next++));
         if (change.kind === "delete") handles.delete(id);
-        section.set(handle, { change, id: change.kind === "put" ? id : undefined });
+        said.set(handle, { change, id: change.kind === "put" ? id : undefined });
       }
     }
     return entries;
@@ -53,9 +54,9 @@ export class Handles {
 
   /** Takes in what a flush said that is read back: `changes` and `entries` are the same, in the same order. */
   replay(changes: Changes, entries: Entries): void {
-    for (const [collection, records] of changes) {
-      const handles = sectionOf(this.#records, collection);
-      const given = entries.get(collection)?.keys() ?? [];
+    for (const [section, records] of changes) {
+      const handles = sectionOf(this.#records, collectionOf(section));
+      const given = entries.get(section)?.keys() ?? [];
       const ids = records.keys();
       for (const handle of given) {
         const id = ids.next().value as string;

@@ -1,5 +1,6 @@
 import { AuthorshipIndex, decodeAuthors, type Authorship } from "./authorship.ts";
 import { sectionOf, type Changes } from "./changes.ts";
+import { collectionOf, Sections } from "./sections.ts";
 import type { Checksums } from "./checksum.ts";
 import { decodeDelta, type Entries } from "./delta.ts";
 import { Handles } from "./handles.ts";
@@ -11,7 +12,6 @@ import { Marks, type ForgottenMarks } from "./marks.ts";
 import { loadPage, PageTable } from "./page.ts";
 import { PageReader } from "./page-reader.ts";
 import { PagedState } from "./paged-state.ts";
-import type { State } from "./state.ts";
 import type { Checkpoint, JournalRow, RoomRow, RoomStorage, StoredSegment } from "./storage.ts";
 
 /** Everything that a room knows, and nothing that storage could not tell again. */
@@ -21,7 +21,8 @@ export interface Memory {
   checkpoints: number;
   /** Whether storage knows of this room yet. */
   stored: boolean;
-  readonly state: State;
+  readonly sections: Sections;
+  readonly state: PagedState;
   readonly authorship: AuthorshipIndex;
   readonly handles: Handles;
   readonly pages: PageTable;
@@ -29,6 +30,8 @@ export interface Memory {
   readonly pageReader: PageReader;
   readonly marks: Marks;
   readonly history: LazyHistory;
+  /** Storage divides the collections into other sections: history is of no use, and a checkpoint is due before anything else. */
+  isDividedAnew: boolean;
   /** Revision of the newest commit, flushed or not. */
   rev: number;
   /** Number of the last flush. */
@@ -48,18 +51,33 @@ export interface Memory {
  * Reads a room from storage: the list of its pages, and the journal above them. A page is read when something in its
  * range is first needed, here by the journal, and history when a client needs it. A room never stored gets `newEpoch`.
  */
-export function wake(storage: RoomStorage, limits: Limits, newEpoch: () => string): Memory {
+export function wake(
+  storage: RoomStorage,
+  limits: Limits,
+  newEpoch: () => string,
+  sections = new Sections([]),
+): Memory {
   const room = storage.room();
   if (room === undefined) {
     const nothing = { page: () => [], history: () => new History(limits) };
-    return emptyMemory(newRoomRow(newEpoch()), false, limits, nothing);
+    return emptyMemory(newRoomRow(newEpoch(), sections), false, limits, nothing, sections);
   }
-  const memory: Memory = emptyMemory(room, true, limits, {
-    page: (number) => loadPage(storage.page(number, memory.checkpoints), memory),
-    history: () => readHistory(storage, memory, room, limits),
-  });
+  const memory: Memory = emptyMemory(
+    room,
+    true,
+    limits,
+    {
+      page: (number) => loadPage(storage.page(number, memory.checkpoints), memory),
+      history: () =>
+        memory.isDividedAnew
+          ? dropHistory(storage, memory, limits)
+          : readHistory(storage, memory, room, limits),
+    },
+    sections,
+  );
   memory.pages.list(storage.pages());
   memory.state.loadChecksums(JSON.parse(room.checksums) as Checksums);
+  memory.isDividedAnew = room.privates !== JSON.stringify(sections.privates);
   for (const [collection, id, rev, actor, othersRev] of JSON.parse(room.tombstones) as TombstoneRow[]) {
     memory.authorship.set(collection, id, { rev, actor, othersRev }, true);
   }
@@ -67,11 +85,18 @@ export function wake(storage: RoomStorage, limits: Limits, newEpoch: () => strin
   for (const row of storage.journal(room.n)) {
     if (row.epoch === memory.epoch) replay(memory, row); // others are left over from before a restore
   }
+  if (memory.isDividedAnew) divideAnew(memory, JSON.parse(room.privates) as readonly string[]);
   return memory;
 }
 
+/** Takes the checksums over that are of the same records as before, and adds up the others. */
+function divideAnew({ state, sections }: Memory, before: readonly string[]): void {
+  for (const name of sections.privates) state.loadChecksums({ [name]: 0 });
+  for (const name of before) if (!sections.isPrivate(name)) state.recount(name);
+}
+
 /** The row of a room in which nothing has happened. */
-export function newRoomRow(epoch: string): RoomRow {
+export function newRoomRow(epoch: string, sections: Sections): RoomRow {
   return {
     epoch,
     checkpoints: 0,
@@ -82,6 +107,7 @@ export function newRoomRow(epoch: string): RoomRow {
     horizon: 0,
     tombstones: "[]",
     checksums: "{}",
+    privates: JSON.stringify(sections.privates),
   };
 }
 
@@ -91,20 +117,28 @@ interface Reads {
   readonly history: () => History;
 }
 
-function emptyMemory(room: RoomRow, stored: boolean, limits: Limits, reads: Reads): Memory {
+function emptyMemory(
+  room: RoomRow,
+  stored: boolean,
+  limits: Limits,
+  reads: Reads,
+  sections: Sections,
+): Memory {
   const pageReader = new PageReader(reads.page);
   const pages = new PageTable(limits.pageBytes, pageReader);
   return {
     epoch: room.epoch,
     checkpoints: room.checkpoints,
     stored,
-    state: new PagedState(pages),
+    sections,
+    state: new PagedState(pages, sections),
     authorship: new AuthorshipIndex(limits.maxTombstones, pages),
     handles: new Handles(room.nextHandle),
     pages,
     pageReader,
     marks: new Marks(),
     history: new LazyHistory(reads.history),
+    isDividedAnew: false,
     rev: room.rev,
     n: room.n,
     checkpointN: room.n,
@@ -141,6 +175,12 @@ function readHistory(
   return history;
 }
 
+/** No history, of a room whose stored one is divided into other sections; the next checkpoint deletes that. */
+function dropHistory(storage: RoomStorage, memory: Memory, limits: Limits): History {
+  memory.storedSegments = new Set(Array.from(storage.segments(), loadSegment));
+  return new History(limits);
+}
+
 /** What the next checkpoint writes; afterwards call {@link settleCheckpoint}. */
 export function makeCheckpoint(memory: Memory, forgotten: ForgottenMarks): Checkpoint {
   const { segments } = memory.history;
@@ -155,6 +195,7 @@ export function makeCheckpoint(memory: Memory, forgotten: ForgottenMarks): Check
       horizon: forgotten.movesHorizon ? memory.n : memory.horizon,
       tombstones: JSON.stringify(Array.from(memory.authorship.tombstones(), encodeTombstone)),
       checksums: JSON.stringify(memory.state.checksums),
+      privates: JSON.stringify(memory.sections.privates),
     },
     pages: memory.pages.encodeChanged(memory),
     marks: memory.marks.takeChanged(),
@@ -174,6 +215,7 @@ export function settleCheckpoint(memory: Memory, checkpoint: Checkpoint): void {
   memory.journalBytes = 0;
   memory.horizon = checkpoint.room.horizon;
   memory.storedSegments = new Set(memory.history.segments);
+  memory.isDividedAnew = false;
 }
 
 type TombstoneRow = [collection: string, id: string, rev: number, actor: string, othersRev: number];
@@ -199,14 +241,17 @@ function replay(memory: Memory, row: JournalRow): void {
   if (row.to > row.from) {
     const { entries } = decodeDelta(row.body);
     const changes = changesOf(entries, row.ids);
-    memory.state.apply(changes);
-    for (const [collection, records] of changes) {
-      for (const [id, { kind }] of records) memory.pages.touch(collection, id, kind);
+    for (const [section, records] of changes) {
+      const collection = collectionOf(section);
+      for (const [id, change] of records) {
+        memory.state.applyOne(collection, id, change);
+        memory.pages.touch(collection, id, change.kind);
+      }
     }
     // Behind the pages that these have brought in: those have the handles of before.
     memory.handles.replay(changes, entries);
     noteAuthors(memory.authorship, changes, row.authors);
-    memory.history.push(loadDelta(row));
+    if (!memory.isDividedAnew) memory.history.push(loadDelta(row));
   }
   memory.marks.replay(row.marks);
   memory.n = row.n;
@@ -214,14 +259,14 @@ function replay(memory: Memory, row: JournalRow): void {
   memory.journalBytes += rowBytes(row);
 }
 
-/** The changes that a flush made; `ids` are those of the records that it names by handle alone. */
+/** The changes that a flush made, by section; `ids` are those of the records that it names by handle alone. */
 function changesOf(entries: Entries, ids: string): Changes {
   const named = JSON.parse(ids) as string[];
   const changes: Changes = new Map();
   let next = 0;
-  for (const [collection, records] of entries) {
-    const section = sectionOf(changes, collection);
-    for (const { change, id = named[next++] as string } of records.values()) section.set(id, change);
+  for (const [section, records] of entries) {
+    const changed = sectionOf(changes, section);
+    for (const { change, id = named[next++] as string } of records.values()) changed.set(id, change);
   }
   return changes;
 }
@@ -234,7 +279,8 @@ export function rowBytes({ body, ids, marks, authors }: JournalRow): number {
 function noteAuthors(index: AuthorshipIndex, changes: Changes, authors: string): void {
   const decoded = decodeAuthors(authors);
   let next = 0;
-  for (const [collection, records] of changes) {
+  for (const [section, records] of changes) {
+    const collection = collectionOf(section);
     for (const [id, change] of records) {
       index.set(collection, id, decoded[next++] as Authorship, change.kind === "delete");
     }

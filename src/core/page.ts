@@ -39,6 +39,8 @@ export interface PageRange {
   readonly firstId: string;
   /** First id beyond the range; null when it is open. */
   readonly untilId: string | null;
+  /** Of the page's records. */
+  readonly bytes: number;
 }
 
 interface Page {
@@ -101,6 +103,14 @@ export class PageTable implements Unread {
     for (const page of this.#pages.get(collection) ?? []) this.#idsOf(page);
   }
 
+  *idsWithin(collection: string, from: string, until: string): Generator<string> {
+    for (const [index, page] of (this.#pages.get(collection) ?? []).entries()) {
+      const next = this.#pages.get(collection)?.[index + 1];
+      if (page.firstId >= until || (next !== undefined && next.firstId <= from)) continue;
+      for (const id of this.#idsOf(page)) if (id >= from && id < until) yield id;
+    }
+  }
+
   collections(): Iterable<string> {
     return this.#pages.keys();
   }
@@ -123,7 +133,7 @@ export class PageTable implements Unread {
       const pages = this.#of(collection).filter((page) => page.stored);
       for (const [index, page] of pages.entries()) {
         const untilId = pages[index + 1]?.firstId ?? null;
-        yield { number: page.number, collection, firstId: page.firstId, untilId };
+        yield { number: page.number, collection, firstId: page.firstId, untilId, bytes: page.bytes };
       }
     }
   }

@@ -1,4 +1,6 @@
+import { checksumDifference } from "./checksum.ts";
 import type { Fields } from "./json.ts";
+import { collectionOf, ownSection, rangeOf, Sections } from "./sections.ts";
 import { State } from "./state.ts";
 
 /** Records of which some are in storage only. Each call brings into memory what it names, or throws what storage throws. */
@@ -6,17 +8,26 @@ export interface Unread {
   /** False when memory has had all that there is to know of `id`. */
   load(collection: string, id: string): boolean;
   loadAll(collection: string): void;
+  /** The ids from `from` to below `until`. */
+  idsWithin(collection: string, from: string, until: string): Iterable<string>;
   /** Names of all collections that storage has pages of. */
   collections(): Iterable<string>;
 }
 
+/** Sums of users' own sections that are kept; one that is not is added up again. */
+const maxOwnSums = 4_096;
+
 /** A state of which memory takes in what somebody asks for. What it answers is the same as if it had all. */
 export class PagedState extends State {
   readonly #unread: Unread;
+  readonly #sections: Sections;
+  /** By section. There are as many as users, so they are not stored, and kept of those only who have been here. */
+  readonly #ownSums = new Map<string, number>();
 
-  constructor(unread: Unread) {
+  constructor(unread: Unread, sections = new Sections([])) {
     super();
     this.#unread = unread;
+    this.#sections = sections;
   }
 
   override get(collection: string, id: string): Fields | undefined {
@@ -33,5 +44,47 @@ export class PagedState extends State {
 
   override collections(): Iterable<string> {
     return new Set([...this.#unread.collections(), ...super.collections()]);
+  }
+
+  /** The checksum of what belongs to `owner` of a private collection. */
+  ownChecksum(collection: string, owner: string): number {
+    const section = ownSection(collection, owner);
+    let sum = this.#ownSums.get(section);
+    if (sum === undefined) {
+      sum = this.#addUp(collection, owner);
+      for (const oldest of this.#ownSums.keys()) {
+        if (this.#ownSums.size < maxOwnSums) break;
+        this.#ownSums.delete(oldest);
+      }
+      this.#ownSums.set(section, sum);
+    }
+    return sum;
+  }
+
+  /** Adds up the checksum of a collection that had none: it has just ceased to be private. */
+  recount(collection: string): void {
+    this.loadChecksums({ [collection]: this.#sumOf(collection, this.ids(collection)) });
+  }
+
+  protected override sectionOf(collection: string, id: string): string {
+    return this.#sections.of(collection, id);
+  }
+
+  protected override addToChecksum(section: string, difference: number): void {
+    if (!this.#sections.isPrivate(collectionOf(section))) return super.addToChecksum(section, difference);
+    const sum = this.#ownSums.get(section);
+    if (sum !== undefined) this.#ownSums.set(section, (sum + difference) >>> 0);
+  }
+
+  #addUp(collection: string, owner: string): number {
+    const { from, until } = rangeOf(owner);
+    return this.#sumOf(collection, this.#unread.idsWithin(collection, from, until));
+  }
+
+  #sumOf(collection: string, ids: Iterable<string>): number {
+    let sum = 0;
+    for (const id of ids)
+      sum = (sum + checksumDifference(collection, id, undefined, this.get(collection, id))) | 0;
+    return sum >>> 0;
   }
 }

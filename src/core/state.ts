@@ -84,7 +84,7 @@ export class State implements Source {
   /** Puts `record` in place, or takes the one there out when it is undefined. */
   set(collection: string, id: string, record: Fields | undefined): void {
     const before = this.get(collection, id);
-    this.#addToChecksum(collection, checksumDifference(collection, id, before, record));
+    this.addToChecksum(this.sectionOf(collection, id), checksumDifference(collection, id, before, record));
     const orders = this.#orders.get(collection);
     for (const [by, { ids, moved }] of orders ?? []) {
       if (!changesPlace(before, record, by)) continue;
@@ -98,7 +98,7 @@ export class State implements Source {
 
   /** Puts records in place of which none is there yet. Where one is no record it throws, and has put none. */
   add(collection: string, records: readonly (readonly [id: string, record: Fields, ...unknown[]])[]): void {
-    this.#addToChecksum(collection, checksumOf(collection, records));
+    this.addToChecksum(collection, checksumOf(collection, records));
     this.loadRecords(collection, records);
   }
 
@@ -127,7 +127,12 @@ export class State implements Source {
     }
   }
 
-  #addToChecksum(collection: string, difference: number): void {
-    this.#checksums.set(collection, (this.checksum(collection) + difference) >>> 0);
+  /** Of what the checksum is that a record adds to: of its collection, unless that has several. */
+  protected sectionOf(collection: string, _id: string): string {
+    return collection;
+  }
+
+  protected addToChecksum(section: string, difference: number): void {
+    this.#checksums.set(section, (this.checksum(section) + difference) >>> 0);
   }
 }

@@ -44,8 +44,10 @@ export interface RoomRow {
   readonly horizon: number;
   /** JSON of the remembered deletions: `[[collection, id, rev, actor, othersRev], …]`. */
   readonly tombstones: string;
-  /** JSON of the checksums of what the pages hold, by collection. */
+  /** JSON of the checksums of what the pages hold, by collection; without the private ones. */
   readonly checksums: string;
+  /** JSON of the names of the private collections, sorted, by which journal and history are divided into sections. */
+  readonly privates: string;
 }
 
 /** What one checkpoint writes, in one transaction. */

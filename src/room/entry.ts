@@ -2,12 +2,14 @@ import type { Client } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
 import { ownerOf } from "../core/marks.ts";
 import type { Memory } from "../core/memory.ts";
+import { canOwn } from "../core/sections.ts";
 import { assertSize, parseWith } from "../core/transaction.ts";
 import { encodeText } from "../protocol/codec.ts";
 import type { Code } from "../protocol/codes.ts";
 import type { Hello } from "../protocol/hello.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
+import { Rejection } from "../schema/rejection.ts";
 import type { Session } from "./session.ts";
 
 /** A client id's two halves: the one that others see, and the one that proves it. */
@@ -24,6 +26,11 @@ export function userAs(definition: AnyRoomDefinition, user: Json, maxBytes: numb
   if (definition.user === undefined || user === null) return null;
   const checked = parseWith(definition.user, user, "the user");
   assertSize("the user", checked, maxBytes);
+  if (definition.private.length > 0 && !canOwn((checked as { readonly id?: Json }).id))
+    throw new Rejection(
+      "invalid",
+      "the user's id is empty or has a slash: no private record could be theirs",
+    );
   return checked;
 }
 
@@ -47,11 +54,11 @@ export function refusalOf(
 }
 
 /** The first frame of a session. */
-export function sendWelcome(session: Session, { epoch, n }: Memory, limits: Limits): void {
+export function sendWelcome(session: Session, { n }: Memory, limits: Limits): void {
   const { actor, user, role } = session.client;
   const welcome = {
     kind: "welcome",
-    epoch,
+    epoch: session.epoch,
     actor,
     user,
     role,

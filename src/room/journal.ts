@@ -2,6 +2,8 @@ import type { Flush } from "../core/batch.ts";
 import { Engine, type EngineOptions } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
 import { makeCheckpoint, newRoomRow, settleCheckpoint, wake, type Memory } from "../core/memory.ts";
+import type { ForgottenMarks } from "../core/marks.ts";
+import { Sections } from "../core/sections.ts";
 import type { RoomStorage } from "../core/storage.ts";
 
 /** Flushes below which a quiet room need not write a checkpoint. For each the next wake may have to read a page. */
@@ -43,7 +45,7 @@ export class Journal {
   /** Makes the epoch last. A room that nobody joined or wrote to leaves nothing in storage. */
   create(): void {
     if (this.memory.stored) return;
-    this.#storage.create(newRoomRow(this.memory.epoch));
+    this.#storage.create(newRoomRow(this.memory.epoch, this.memory.sections));
     this.memory.stored = true;
   }
 
@@ -83,9 +85,7 @@ export class Journal {
     const { memory } = this;
     const forgotten = memory.marks.evict(this.#options.limits, now, isPresent);
     memory.history.trim(Math.min(this.#options.limits.maxHistoryBytes, memory.pages.bytes), memory.rev);
-    const checkpoint = makeCheckpoint(memory, forgotten);
-    this.#storage.checkpoint(checkpoint);
-    settleCheckpoint(memory, checkpoint);
+    this.#writeCheckpoint(memory, forgotten);
   }
 
   /**
@@ -104,6 +104,16 @@ export class Journal {
   }
 
   #wake(): Engine {
-    return new Engine(wake(this.#storage, this.#options.limits, this.#newEpoch), this.#options);
+    const { definition, limits } = this.#options;
+    const memory = wake(this.#storage, limits, this.#newEpoch, new Sections(definition.private));
+    // What history does not hold, only pages can tell.
+    if (memory.isDividedAnew) this.#writeCheckpoint(memory, { actors: [], movesHorizon: false });
+    return new Engine(memory, this.#options);
+  }
+
+  #writeCheckpoint(memory: Memory, forgotten: ForgottenMarks): void {
+    const checkpoint = makeCheckpoint(memory, forgotten);
+    this.#storage.checkpoint(checkpoint);
+    settleCheckpoint(memory, checkpoint);
   }
 }

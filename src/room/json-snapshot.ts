@@ -1,5 +1,6 @@
 import type { Fields } from "../core/json.ts";
 import type { Memory } from "../core/memory.ts";
+import type { View } from "../core/view.ts";
 
 /** Characters gathered before they are handed on: a state is never one string. */
 const chunkChars = 65_536;
@@ -11,18 +12,19 @@ interface Section {
 }
 
 /**
- * `{ "epoch": …, "rev": …, "collections": { <name>: { <id>: <record> } } }`, in pieces, all of this very revision
+ * What `view` shows, as `{ "epoch": …, "rev": …, "collections": { <name>: { <id>: <record> } } }`, in pieces, all of this very revision
  * however late they are asked for: the records are held, which are never changed, and not their text.
  */
 export function jsonSnapshot(
   { epoch, rev, state }: Memory,
   collections: readonly string[],
+  view: View,
 ): Generator<string> {
   const sections = collections.map((name): Section => {
-    const ids = state.ids(name);
+    const ids = view.ids(name, state.ids(name));
     return { name, ids, records: ids.map((id) => state.get(name, id)) };
   });
-  return pieces(`{"epoch":${JSON.stringify(epoch)},"rev":${rev},"collections":{`, sections);
+  return pieces(`{"epoch":${JSON.stringify(view.epochOf(epoch))},"rev":${rev},"collections":{`, sections);
 }
 
 function* pieces(head: string, sections: readonly Section[]): Generator<string> {

@@ -45,6 +45,7 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
         [name: string]: Run;
       },
       ...(options.authorize && { authorize: options.authorize }),
+      ...(options.visibleTo && { visibleTo: options.visibleTo }),
       onJoin: (client: Client) => this.onJoin(client),
       onLeave: (client: Client) => this.onLeave(client),
       onFlush: () => {
@@ -170,12 +171,13 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
   }
 
   #snapshot(request: Request): Response {
+    const view = this.#room.viewOf(readIdentity(request));
     const memory = this.#room.read();
-    const etag = `"${memory.epoch}.${memory.rev}"`;
+    const etag = `"${view.epochOf(memory.epoch)}.${memory.rev}"`;
     const headers = { ETag: etag, "Cache-Control": "no-cache", "Content-Type": "application/json" };
     if (isKnown(etag, request)) return new Response(null, { status: 304, headers });
     const names = Object.keys(this.#definition.collections);
-    return new Response(streamOf(jsonSnapshot(memory, names)), { headers });
+    return new Response(streamOf(jsonSnapshot(memory, names, view)), { headers });
   }
 }
 

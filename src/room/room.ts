@@ -6,6 +6,7 @@ import { answerTo, ownerOf } from "../core/marks.ts";
 import type { Memory } from "../core/memory.ts";
 import { SupersededError, type RoomStorage } from "../core/storage.ts";
 import type { Tx } from "../core/transaction.ts";
+import { Views, type View, type VisibleTo } from "../core/view.ts";
 import { decodeUp } from "../protocol/codec.ts";
 import { codes, type Code } from "../protocol/codes.ts";
 import type { UpFrame } from "../protocol/frames.ts";
@@ -43,6 +44,7 @@ export interface RoomPorts extends Clock {
 export interface RoomRules {
   readonly serverMutators: { readonly [name: string]: Run };
   readonly authorize?: Authorize;
+  readonly visibleTo?: VisibleTo;
   readonly onJoin: (client: Client) => void;
   readonly onLeave: (client: Client) => void;
   /** The state is another now; before `onCommit` of each operation that made it so. */
@@ -69,6 +71,7 @@ export class Room {
   readonly #rules: RoomRules;
   readonly #ports: RoomPorts;
   readonly #names: NameTable;
+  readonly #views: Views;
   readonly #journal: Journal;
   /** By actor: a client has one session at a time. */
   readonly #sessions = new Map<string, Session>();
@@ -92,9 +95,10 @@ export class Room {
     this.#rules = rules;
     this.#ports = ports;
     this.#names = nameTable(definition);
+    this.#views = new Views(definition, rules.visibleTo);
     const onFailure = (error: unknown, type: string) =>
       ports.log("mutator-failed", { type, error: nameOf(error) });
-    const engineOptions = { definition, limits, onFailure, ...rules };
+    const engineOptions = { definition, limits, onFailure, views: this.#views, ...rules };
     this.#journal = new Journal(ports.storage, engineOptions, ports.newEpoch);
     this.#pace = new FlushPace(limits.flushIntervalMs);
     this.#flushTimer = new FlushTimer(this.#pace, ports, () => this.flush());
@@ -148,16 +152,18 @@ export class Room {
     const former = this.#sessions.get(actor);
     const { attempt = 0, epoch, rev, arrived } = hello;
     const names = hello.names === this.#names.hash ? this.#names.hash : null;
+    const view = this.#views.of(client);
     const session = Session.open(
       socket,
       {
         client,
-        epoch: memory.epoch,
+        epoch: view.epochOf(memory.epoch),
         attempt,
         names,
         inflates: hello.inflates ?? false,
         feed: { kind: "joining", position: { epoch, rev }, arrived },
       },
+      view,
       this.#limits,
       this.#ports.now(),
     );
@@ -186,10 +192,12 @@ export class Room {
   /** Takes back a session that has hibernated, unless its client has come with another socket since. */
   restore(socket: Socket, attachment: Attachment): Session {
     const { memory } = this.#journal;
-    const session = Session.restore(socket, attachment, this.#limits, memory.rev);
+    const view = this.#views.of(attachment.client);
+    const session = Session.restore(socket, attachment, view, this.#limits, memory.rev);
     const { actor } = session.client;
     const isOfOtherNames = session.isCompact && session.names !== this.#names.hash;
-    if (attachment.epoch !== memory.epoch) socket.close(codes["epoch-changed"].closeCode, "epoch-changed");
+    if (attachment.epoch !== view.epochOf(memory.epoch))
+      socket.close(codes["epoch-changed"].closeCode, "epoch-changed");
     // Its pushes would be read as something else. It comes back, and is told which form it may use.
     else if (isOfOtherNames) socket.close(codes.internal.closeCode, "internal");
     else if (!this.#sessions.has(actor)) this.#restored(session);
@@ -288,6 +296,11 @@ export class Room {
     if (session.presence !== undefined) this.#signals.leave(actor);
     this.#runHook(this.#rules.onLeave, session.client);
     this.#schedule();
+  }
+
+  /** What of the room somebody is shown who has no session. Throws `Rejection` for a person that does not fit the definition. */
+  viewOf({ user, role }: Identity): View {
+    return this.#views.of({ user: userAs(this.#definition, user, this.#limits.maxUserBytes), role });
   }
 
   // ── the app's own ──────────────────────────────────────────────────────────────────────────────────────────

@@ -1,16 +1,17 @@
 import { chooseCatchUp, type Position } from "../core/catch-up.ts";
 import type { Outcome } from "../core/call.ts";
-import type { Checksums } from "../core/checksum.ts";
 import type { Flush } from "../core/batch.ts";
-import { encodeDelta } from "../core/delta.ts";
+import { encodeDelta, type EncodedDelta } from "../core/delta.ts";
 import type { Limits } from "../core/limits.ts";
 import type { Memory } from "../core/memory.ts";
 import type { RoomStorage } from "../core/storage.ts";
+import type { View } from "../core/view.ts";
 import { encodeText } from "../protocol/codec.ts";
 import type { WireOutcome } from "../protocol/frames.ts";
 import type { Arrived } from "../protocol/hello.ts";
 import { encodeShared, encodeUpdate, type SharedParts } from "../protocol/update.ts";
 import type { Json } from "../schema/json.ts";
+import { News } from "./news.ts";
 import { live, type Session, type SnapshotProgress } from "./session.ts";
 import { beginSnapshot, resumeSnapshot, sendParts } from "./snapshot-sender.ts";
 
@@ -74,11 +75,8 @@ export class Sender {
     now: number,
   ): { readonly frames: number; readonly stale: readonly Session[] } {
     const delta = flush?.delta;
-    const checksums = delta === undefined ? undefined : this.#checksumsDue(memory, now);
-    const shared = encodeShared({ delta: delta?.body, checksums, ...signals });
-    const isEmpty = delta === undefined && signals.presence === undefined && signals.events === undefined;
-    // What most sessions are sent has nothing of their own, and is one and the same.
-    const common = isEmpty ? undefined : encodeUpdate({}, shared);
+    const hasChecksums = delta !== undefined && this.#areChecksumsDue(now);
+    const news = new News(delta, hasChecksums ? memory.state : undefined, signals);
     let frames = 0;
     const stale: Session[] = [];
     this.#hasReplies = false;
@@ -89,7 +87,7 @@ export class Sender {
         continue;
       }
       const outcomes = this.#takeOutcomes(session, flush);
-      if (outcomes.length === 0 && common === undefined) continue;
+      if (outcomes.length === 0 && news.isEmpty) continue;
       if (session.owesMoreThan(1)) {
         // Nothing more until it acknowledges. The catch-up that follows then brings the outcomes as well.
         session.feed = { kind: "behind", rev: session.lastSentRev };
@@ -100,17 +98,15 @@ export class Sender {
       frames += 1;
       if (outcomes.length > 0) {
         const { mark } = memory.marks.get(session.client.actor) ?? {};
-        session.send(encodeUpdate({ mark, outcomes, omitsHashes: true }, shared));
-      } else if (common !== undefined) {
-        session.send(common);
-      }
+        session.send(encodeUpdate({ mark, outcomes, omitsHashes: true }, news.of(session.view).shared));
+      } else session.send(news.of(session.view).frame);
     }
     return { frames: frames + stale.length, stale };
   }
 
   /** Brings a session up to date that was sent less than it should have been. */
   update(memory: Memory, session: Session): void {
-    this.catchUp(memory, session, { epoch: memory.epoch, rev: session.lastSentRev }, undefined);
+    this.catchUp(memory, session, { epoch: session.epoch, rev: session.lastSentRev }, undefined);
     session.save();
   }
 
@@ -122,10 +118,11 @@ export class Sender {
     tag: number | undefined,
     arrived?: Arrived,
   ): void {
+    const { view } = session;
     const choice = chooseCatchUp(position, {
-      epoch: memory.epoch,
+      epoch: view.epochOf(memory.epoch),
       rev: memory.rev,
-      deltaSince: (rev) => memory.history.since(rev),
+      deltaSince: (rev) => shownSince(memory, rev, view),
       snapshotBytes: () => this.#snapshotBytes(memory, session),
     });
     switch (choice.kind) {
@@ -135,7 +132,8 @@ export class Sender {
         return this.#finish(memory, session, { tag, delta: choice.delta.body });
       case "snapshot": {
         const newest = this.#isTailLong(memory) ? this.#room.checkpoint() : memory;
-        return this.#sendSnapshot(newest, session, resumeSnapshot(newest, tag, arrived));
+        const progress = resumeSnapshot(newest, view.epochOf(newest.epoch), tag, arrived);
+        return this.#sendSnapshot(newest, session, progress);
       }
       default:
         return choice satisfies never;
@@ -149,7 +147,7 @@ export class Sender {
       case "joining":
         return this.catchUp(memory, session, feed.position, 0, feed.arrived);
       case "behind":
-        return this.catchUp(memory, session, { epoch: memory.epoch, rev: feed.rev }, undefined);
+        return this.catchUp(memory, session, { epoch: session.epoch, rev: feed.rev }, undefined);
       case "snapshot":
         return this.#sendSnapshot(memory, session, feed.progress);
       case "live":
@@ -164,7 +162,9 @@ export class Sender {
     if (!sendParts(session, progress, memory, this.#storage)) return;
     const { parts, tag, baseRev } = progress;
     const tail =
-      memory.rev === baseRev ? encodeDelta(baseRev, baseRev, new Map()) : memory.history.since(baseRev);
+      memory.rev === baseRev
+        ? encodeDelta(baseRev, baseRev, new Map())
+        : shownSince(memory, baseRev, session.view);
     if (tail === undefined) {
       // It took so long that history no longer reaches the oldest part.
       return this.#sendSnapshot(memory, session, beginSnapshot(memory, tag));
@@ -183,16 +183,17 @@ export class Sender {
     const outcomes = mark === undefined || mark.answers.length === 0 ? undefined : mark.answers;
     const own = { tag, mark: mark?.mark ?? 0, outcomes, parts };
     session.replies.clear();
-    session.send(encodeUpdate(own, encodeShared({ delta, checksums: memory.state.checksums })));
+    session.send(encodeUpdate(own, encodeShared({ delta, checksums: session.view.checksums(memory.state) })));
     const roster = encodeText({ kind: "roster", peers: this.#peersOf(session) });
     session.send(roster);
     session.feed = live;
     session.lastSentRev = memory.rev;
   }
 
-  /** Bytes of a snapshot sent now: the stored pages and the delta that closes it. */
-  #snapshotBytes(memory: Memory, { inflates }: Session): number {
-    return tailBytes(memory) + (memory.stored ? this.#storage.pagesBytes(inflates) : 0);
+  /** Bytes of a snapshot sent now: the stored pages, as far as they are shown, and the delta that closes it. */
+  #snapshotBytes(memory: Memory, { inflates, view }: Session): number {
+    const pagesBytes = memory.stored ? this.#storage.pagesBytes(inflates) : 0;
+    return tailBytes(memory) + pagesBytes * view.shareOf(memory.pages);
   }
 
   /** Whether a snapshot would be a delta first of all, which is made for each, is not compressed, and is one frame. */
@@ -218,12 +219,18 @@ export class Sender {
   }
 
   /** Now and then, for clients to see whether theirs are the same. */
-  #checksumsDue({ state }: Memory, now: number): Checksums | undefined {
+  #areChecksumsDue(now: number): boolean {
     const elapsedMs = now - this.#checksumsAt;
-    if (elapsedMs >= 0 && elapsedMs < this.#limits.checksumIntervalMs) return undefined;
+    if (elapsedMs >= 0 && elapsedMs < this.#limits.checksumIntervalMs) return false;
     this.#checksumsAt = now;
-    return state.checksums;
+    return true;
   }
+}
+
+/** What a view shows of a delta from `rev` or somewhat below it; undefined when history does not reach back that far. */
+function shownSince({ history }: Memory, rev: number, view: View): EncodedDelta | undefined {
+  const delta = history.since(rev);
+  return delta && view.delta(delta);
 }
 
 /** Bytes of the delta that brings the stored pages up to date. */

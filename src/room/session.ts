@@ -1,6 +1,7 @@
 import type { Position } from "../core/catch-up.ts";
 import type { Client } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
+import type { View } from "../core/view.ts";
 import { encodeText, frameBytes } from "../protocol/codec.ts";
 import type { WireOutcome } from "../protocol/frames.ts";
 import type { Arrived } from "../protocol/hello.ts";
@@ -43,6 +44,7 @@ export type Feed =
 /** A session as it survives hibernation, in the socket's attachment of at most 16 KB. */
 export interface Attachment {
   readonly client: Client;
+  /** As its view names it. */
   readonly epoch: string;
   /** Of the hello: a session with a lower one is an older attempt that has arrived late. */
   readonly attempt: number;
@@ -74,6 +76,8 @@ export class Session {
   readonly names: number | null;
   readonly inflates: boolean;
   readonly socket: Socket;
+  /** What of the room it is shown. */
+  readonly view: View;
   readonly calls: TokenBucket;
   readonly signals: TokenBucket;
   readonly pulse: Pulse;
@@ -99,11 +103,13 @@ export class Session {
   private constructor(
     socket: Socket,
     attachment: Attachment,
+    view: View,
     limits: Limits,
     lastSentRev: number,
     changed: boolean,
   ) {
     this.socket = socket;
+    this.view = view;
     this.#limits = limits;
     this.client = attachment.client;
     this.epoch = attachment.epoch;
@@ -126,17 +132,18 @@ export class Session {
   static open(
     socket: Socket,
     who: Pick<Attachment, "client" | "epoch" | "attempt" | "names" | "inflates" | "feed">,
+    view: View,
     limits: Limits,
     now: number,
   ): Session {
     const calls = { tokens: limits.callsBurst, at: now };
     const signals = { tokens: limits.signalsBurst, at: now };
-    return new Session(socket, { ...who, calls, signals, isDue: false }, limits, 0, true);
+    return new Session(socket, { ...who, calls, signals, isDue: false }, view, limits, 0, true);
   }
 
   /** After hibernation: a session that was live has been sent everything up to `rev`. */
-  static restore(socket: Socket, attachment: Attachment, limits: Limits, rev: number): Session {
-    return new Session(socket, attachment, limits, rev, false);
+  static restore(socket: Socket, attachment: Attachment, view: View, limits: Limits, rev: number): Session {
+    return new Session(socket, attachment, view, limits, rev, false);
   }
 
   /** Whether its pushes may be bytes. */

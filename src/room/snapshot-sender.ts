@@ -1,6 +1,7 @@
 import type { Memory } from "../core/memory.ts";
-import type { PageRange } from "../core/page.ts";
+import { readPageRecords } from "../core/page-records.ts";
 import type { RoomStorage } from "../core/storage.ts";
+import type { ShownRange } from "../core/view.ts";
 import { encodeSnapshotPart } from "../protocol/snapshot.ts";
 import type { Arrived } from "../protocol/hello.ts";
 import type { Session, SnapshotProgress } from "./session.ts";
@@ -15,16 +16,20 @@ export function beginSnapshot(memory: Memory, tag: number | undefined): Snapshot
   return { tag, parts: 0, cursor: undefined, baseRev: memory.checkpointRev };
 }
 
-/** Goes on where a snapshot was cut, if history reaches back to its oldest part; else begins it anew. */
+/**
+ * Goes on where a snapshot was cut, if history reaches back to its oldest part; else begins it anew. `epoch` is the room's as
+ * the session's view names it.
+ */
 export function resumeSnapshot(
   memory: Memory,
+  epoch: string,
   tag: number | undefined,
   arrived: Arrived | undefined,
 ): SnapshotProgress {
   const isKnown =
     arrived !== undefined &&
     arrived.parts > 0 &&
-    arrived.epoch === memory.epoch &&
+    arrived.epoch === epoch &&
     (arrived.rev === memory.rev ||
       (arrived.rev < memory.rev && memory.history.since(arrived.rev) !== undefined));
   if (!isKnown) return beginSnapshot(memory, tag);
@@ -43,11 +48,13 @@ export function sendParts(
   memory: Memory,
   storage: RoomStorage,
 ): boolean {
-  const ranges = [...rangesFrom(memory, progress.cursor)];
-  for (const [index, { number, collection, firstId, untilId }] of ranges.entries()) {
+  const ranges = [...rangesFrom(session.view.ranges(memory.pages.ranges()), progress.cursor)];
+  for (const [index, range] of ranges.entries()) {
     if (session.owesMoreThan(partsShare)) return false;
+    const { number, collection, firstId, untilId, isCut } = range;
     const { checkpoints } = memory;
-    const deflated = session.inflates ? storage.deflatedRecords(number, checkpoints) : undefined;
+    const deflated = session.inflates && !isCut ? storage.deflatedRecords(number, checkpoints) : undefined;
+    const recordsOf = () => storage.pageRecords(number, checkpoints);
     const frame = encodeSnapshotPart({
       part: progress.parts,
       left: ranges.length - index - 1,
@@ -56,7 +63,7 @@ export function sendParts(
       from: firstId,
       until: untilId,
       isDeflated: deflated !== undefined,
-      content: deflated ?? encoder.encode(storage.pageRecords(number, checkpoints)),
+      content: deflated ?? encoder.encode(isCut ? cut(recordsOf(), range) : recordsOf()),
     });
     session.send(frame);
     progress.parts += 1;
@@ -66,10 +73,18 @@ export function sendParts(
 }
 
 /** The ranges that reach beyond the last one sent. One that begins before its end is sent whole: that does no harm. */
-function* rangesFrom(memory: Memory, sent: SnapshotProgress["cursor"]): Generator<PageRange> {
-  for (const range of memory.pages.ranges()) {
+function* rangesFrom(ranges: Iterable<ShownRange>, sent: SnapshotProgress["cursor"]): Generator<ShownRange> {
+  for (const range of ranges) {
     if (sent === undefined || range.collection > sent.collection) yield range;
     if (sent === undefined || range.collection !== sent.collection || sent.untilId === null) continue;
     if (range.untilId === null || range.untilId > sent.untilId) yield range;
   }
+}
+
+/** Of a page's records those of the range. */
+function cut(records: string, { firstId, untilId }: ShownRange): string {
+  const shown = readPageRecords(records).filter(
+    ([id]) => id >= firstId && (untilId === null || id < untilId),
+  );
+  return JSON.stringify(shown);
 }

@@ -10,13 +10,13 @@ import {
 } from "../core/storage.ts";
 
 /** Of the tables below. A room with another one was written by another version of deltaroom. */
-const layout = 4;
+const layout = 5;
 
 const tables = `
   CREATE TABLE room (
     id INTEGER PRIMARY KEY CHECK (id = 1), layout INTEGER NOT NULL, epoch TEXT NOT NULL, checkpoints INTEGER NOT NULL, n INTEGER NOT NULL,
     rev INTEGER NOT NULL, nextHandle INTEGER NOT NULL, ringFrom INTEGER NOT NULL, horizon INTEGER NOT NULL, tombstones TEXT NOT NULL,
-    checksums TEXT NOT NULL
+    checksums TEXT NOT NULL, privates TEXT NOT NULL
   );
   CREATE TABLE journal (
     slot INTEGER PRIMARY KEY, n INTEGER NOT NULL, epoch TEXT NOT NULL, "from" INTEGER NOT NULL,
@@ -221,9 +221,11 @@ export class SqliteStorage implements RoomStorage {
   }
 
   #writeRoom(room: RoomRow): void {
-    const { epoch, checkpoints, n, rev, nextHandle, ringFrom, horizon, tombstones, checksums } = room;
-    const values = [layout, epoch, checkpoints, n, rev, nextHandle, ringFrom, horizon, tombstones, checksums];
-    this.#storage.sql.exec("REPLACE INTO room VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", ...values);
+    const { epoch, checkpoints, n, rev, nextHandle, ringFrom, horizon, tombstones, checksums, privates } =
+      room;
+    const numbers = [checkpoints, n, rev, nextHandle, ringFrom, horizon];
+    const values = [layout, epoch, ...numbers, tombstones, checksums, privates];
+    this.#storage.sql.exec("REPLACE INTO room VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", ...values);
   }
 
   *#withBodies<T extends { readonly body: Uint8Array }>(

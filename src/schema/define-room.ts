@@ -4,6 +4,7 @@ import {
   requireDirect,
   requireEvents,
   requireMutators,
+  requirePrivate,
   requireSchema,
   requireUndo,
   requireVersion,
@@ -31,6 +32,11 @@ export interface RoomOptions<
   readonly collections: Collections & EachJsonOnly<Collections>;
   /** What `room.transact` and undo may write, by default nothing; all else changes only through mutators. */
   readonly direct?: readonly Direct[];
+  /**
+   * Collections of which each user is shown only their own records: those whose ids begin with their own id and a slash,
+   * `<userId>/…`. Needs `user` with a text `id`. Mutators on the server see and write them all.
+   */
+  readonly private?: readonly (keyof NoInfer<Collections> & string)[];
   /** What each client tells the others of itself, gone when it leaves. */
   readonly presence?: Presence & CheckedSchema<Presence>;
   /** Messages that nobody needs later: the payload, by name. */
@@ -63,11 +69,13 @@ export function defineRoom<
   room: RoomOptions<User, Collections, Direct, Presence, Events, Mutators>,
 ): RoomDefinition<User, Collections, Direct, Presence, Events, Mutators> {
   const { version, user, collections, direct = [], presence, events = {}, mutators, undo = {} } = room;
+  const privates = room.private ?? [];
   requireVersion(version);
   if (user !== undefined) requireSchema(user, "user");
   if (presence !== undefined) requireSchema(presence, "presence");
   requireCollections(collections);
   requireDirect(direct, collections);
+  requirePrivate(privates, collections, user);
   requireEvents(events);
   const built = mutators?.(mutator as MutatorBuilder<Collections, UserOfSchema<User>, Events>) ?? {};
   requireMutators(built);
@@ -77,6 +85,7 @@ export function defineRoom<
     user: user as User,
     collections: withoutPrototype<Collections>(collections),
     direct: Object.freeze([...direct]),
+    private: Object.freeze([...privates]),
     presence: presence as Presence,
     events: withoutPrototype(events as Events),
     mutators: withoutPrototype(built as Mutators),

@@ -47,6 +47,15 @@ export function requireDirect(direct: readonly string[], collections: object): v
   }
 }
 
+export function requirePrivate(privates: readonly string[], collections: object, user: unknown): void {
+  for (const name of privates) {
+    if (!Object.hasOwn(collections, name))
+      throw new Error(`private: ${JSON.stringify(name)} is no collection of this room`);
+  }
+  if (privates.length > 0 && user === undefined)
+    throw new Error("private: the room needs a `user`, whose id the ids of private records begin with");
+}
+
 export function requireEvents(events: object): void {
   for (const [name, payload] of Object.entries(events)) {
     requireName(name, "event");

@@ -31,6 +31,8 @@ export interface RoomDefinition<
   readonly collections: Collections;
   /** The collections that `room.transact` and undo may write. */
   readonly direct: readonly Direct[];
+  /** The collections of which each user is shown only their own records. */
+  readonly private: readonly string[];
   readonly presence: Presence;
   readonly events: Events;
   readonly mutators: Mutators;

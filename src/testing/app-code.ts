@@ -41,7 +41,7 @@ export class AppCode<D extends AnyRoomDefinition> {
     this.#listener = listener;
     const { checksMutators = true } = options;
     this.definition = checkedDefinition(definition, { limits }, checksMutators, (run) => this.#ran(run));
-    const { authorize, mutators = {} } = options;
+    const { authorize, visibleTo, mutators = {} } = options;
     // The types pair each name with its payload; at run time they are functions by name.
     const serverMutators = Object.entries(mutators as { readonly [name: string]: unknown }).map(
       ([type, run]) => [type, this.#heardRun(type, run as Run)] as const,
@@ -49,6 +49,7 @@ export class AppCode<D extends AnyRoomDefinition> {
     this.rules = {
       serverMutators: Object.fromEntries(serverMutators),
       ...(authorize && { authorize: this.#heardAuthorize(authorize) }),
+      ...(visibleTo && { visibleTo }),
       onJoin: this.#heardHook("onJoin", options.onJoin),
       onLeave: this.#heardHook("onLeave", options.onLeave),
       onFlush: listener.flushed,

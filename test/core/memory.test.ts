@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeChanges, type Changes } from "../../src/core/changes.ts";
 import { newRoomRow, wake, type Memory } from "../../src/core/memory.ts";
+import { Sections } from "../../src/core/sections.ts";
 import { State } from "../../src/core/state.ts";
 import { SupersededError } from "../../src/core/storage.ts";
 import { deltasOf, factsOf, JournaledRoom, tinyLimits } from "./journaled-room.ts";
@@ -377,7 +378,7 @@ describe("the storage that these tests use", () => {
 
   test("takes no row that the platform would refuse", () => {
     const storage = new MemoryStorage(4);
-    storage.create(newRoomRow("e"));
+    storage.create(newRoomRow("e", new Sections([])));
     const row = {
       n: 1,
       epoch: "e",

@@ -54,6 +54,7 @@ describe.each([
   { page: "docs/guide/presence.md", stages: 1 },
   { page: "docs/guide/connection.md", stages: 1 },
   { page: "docs/guide/offline.md", stages: 1 },
+  { page: "docs/guide/private.md", stages: 1, types: ["node"] },
 ])("the code of $page", ({ page, stages, types }) => {
   const found = stagesOf(page);
 

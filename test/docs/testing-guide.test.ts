@@ -8,9 +8,10 @@ import { stagesOf } from "./code-blocks.ts";
 
 const repo = fileURLToPath(new URL("../../", import.meta.url));
 const [files = new Map<string, string>()] = stagesOf("docs/guide/testing.md");
+const [privateFiles = new Map<string, string>()] = stagesOf("docs/guide/private.md");
 let app: string;
 
-/** A folder with the page's files, in which the package is installed as it would be published. */
+/** A folder with the pages' files, in which the package is installed as it would be published. */
 beforeAll(() => {
   app = mkdtempSync(join(tmpdir(), "deltaroom-testing-"));
   const installed = join(app, "node_modules/deltaroom");
@@ -27,6 +28,8 @@ beforeAll(() => {
     symlinkSync(join(repo, "node_modules", name), join(app, "node_modules", name), "dir");
   writeFileSync(join(app, "package.json"), JSON.stringify({ type: "module" }));
   for (const [name, text] of files) writeFileSync(join(app, name), text);
+  mkdirSync(join(app, "private"));
+  for (const [name, text] of privateFiles) writeFileSync(join(app, "private", name), text);
 }, 60_000);
 afterAll(() => rmSync(app, { recursive: true }));
 
@@ -43,8 +46,8 @@ function run(command: string, ...args: string[]): string {
 
 it("passes with vitest", () => {
   const printed = run(process.execPath, join(repo, "node_modules/vitest/vitest.mjs"), "run", "--root", app);
-  expect(printed).toMatch(/Test Files +4 passed/);
-  expect(printed).toMatch(/Tests +8 passed/);
+  expect(printed).toMatch(/Test Files +5 passed/);
+  expect(printed).toMatch(/Tests +9 passed/);
   expect(printed).not.toContain("deltaroom/testing:");
 });
 

@@ -515,8 +515,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a checkpoint behind a wake does not have what was replayed",
     "src/core/memory.ts",
-    "memory.pages.touch(collection, id, kind);",
-    "void [collection, id, kind];",
+    "memory.pages.touch(collection, id, change.kind);",
+    "void [collection, id, change.kind];",
     "test/core/memory.test.ts",
   ),
   bug(
@@ -787,5 +787,56 @@ export const plantedBugs: readonly PlantedBug[] = [
     '    else if (isOfOtherNames) socket.close(codes.internal.closeCode, "internal");\n',
     "",
     "test/room/compact-push.test.ts",
+  ),
+
+  // ── each is sent what they may see ─────────────────────────────────────────────────────────────────────────
+  bug(
+    "who has seen the first text of a flush is sent it as well",
+    "src/room/news.ts",
+    "      JSON.stringify(sections),",
+    '      "shared",',
+    "test/room/private.test.ts",
+  ),
+  bug(
+    "history tells everything",
+    "src/room/sender.ts",
+    "  return delta && view.delta(delta);",
+    "  return delta;",
+    "test/room/private.test.ts",
+  ),
+  bug(
+    "a page that several share is sent whole",
+    "src/core/view.ts",
+    "      isCut: !isWithin,",
+    "      isCut: false,",
+    "test/room/private.test.ts",
+  ),
+  bug(
+    "a range of a snapshot names the records of others",
+    "src/core/view.ts",
+    "      firstId: firstId > from ? firstId : from,\n",
+    "",
+    "test/room/private.test.ts",
+  ),
+  bug(
+    "another role goes on from what the former was shown",
+    "src/core/view.ts",
+    "    return this.isWhole ? epoch : `${epoch}~${this.#key}`;",
+    "    return epoch;",
+    "test/room/private.test.ts",
+  ),
+  bug(
+    "a direct edit writes what its caller is not shown",
+    "src/core/engine.ts",
+    "        if (type === transactType) this.#assertShown(client, payload as WireChanges);\n",
+    "",
+    "test/room/private.test.ts",
+  ),
+  bug(
+    "a room that is divided anew keeps its history",
+    "src/core/memory.ts",
+    "    if (!memory.isDividedAnew) memory.history.push(loadDelta(row));",
+    "    memory.history.push(loadDelta(row));",
+    "test/core/sections.test.ts",
   ),
 ];

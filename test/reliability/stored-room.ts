@@ -1,6 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { defaultLimits } from "../../src/core/limits.ts";
 import { wake } from "../../src/core/memory.ts";
+import { Views } from "../../src/core/view.ts";
 import { journalSlots } from "../../src/room/journal.ts";
 import { jsonSnapshot } from "../../src/room/json-snapshot.ts";
 import { SqliteStorage } from "../../src/room/sqlite-storage.ts";
@@ -43,12 +44,14 @@ export function assertIntact(database: DatabaseSync): void {
     throw new Error(`the database is damaged: ${String(row?.["integrity_check"])}`);
 }
 
+const everything = new Views(ledger).of({ user: null, role: "" });
+
 /** Wakes the room with the product's own code. Of its marks, those of `actors` are answered; it must have no others. */
 export function wakeRoom(database: DatabaseSync, actors: Iterable<string>): StoredRoom {
   const limits = { ...defaultLimits, ...ledgerLimits };
   const storage = new SqliteStorage(durableObjectStorage(database), journalSlots(limits));
   const memory = wake(storage, limits, () => "never-stored");
-  const json = [...jsonSnapshot(memory, Object.keys(ledger.collections))].join("");
+  const json = [...jsonSnapshot(memory, Object.keys(ledger.collections), everything)].join("");
   const marks = new Map<string, StoredMark>();
   for (const actor of actors) {
     const known = memory.marks.get(actor);

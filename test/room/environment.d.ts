@@ -10,6 +10,7 @@ declare global {
       SMALL_ROOMS: DurableObjectNamespace<TestWorker.SmallRoom>;
       THRIFTY_ROOMS: DurableObjectNamespace<TestWorker.ThriftyRoom>;
       WATCHFUL_ROOMS: DurableObjectNamespace<TestWorker.WatchfulRoom>;
+      CARD_ROOMS: DurableObjectNamespace<TestWorker.CardRoom>;
       SCRATCH: DurableObjectNamespace<TestWorker.Scratch>;
     }
     interface GlobalProps {

@@ -3,10 +3,10 @@ import { env, exports } from "cloudflare:workers";
 import { onTestFinished } from "vitest";
 import type { Hello } from "../../src/protocol/hello.ts";
 import type { Collections } from "./client-copy.ts";
-import type { SmallRoom, TestRoom, ThriftyRoom, WatchfulRoom } from "./test-worker.ts";
+import type { CardRoom, SmallRoom, TestRoom, ThriftyRoom, WatchfulRoom } from "./test-worker.ts";
 import { WireClient, type WireOptions } from "./wire-client.ts";
 
-type AnyTestRoom = TestRoom | SmallRoom | ThriftyRoom | WatchfulRoom;
+type AnyTestRoom = TestRoom | SmallRoom | ThriftyRoom | WatchfulRoom | CardRoom;
 
 interface Row {
   readonly n: number;
@@ -98,6 +98,7 @@ export const newTestRoom = () => new RoomUnderTest("/test-rooms", env.TEST_ROOMS
 export const newPrivateRoom = () => new RoomUnderTest("/private-rooms", env.TEST_ROOMS);
 export const newSmallRoom = () => new RoomUnderTest("/small-rooms", env.SMALL_ROOMS);
 export const newThriftyRoom = () => new RoomUnderTest("/thrifty-rooms", env.THRIFTY_ROOMS);
+export const newCardRoom = () => new RoomUnderTest("/card-rooms", env.CARD_ROOMS);
 export const newWatchfulRoom = () => new RoomUnderTest("/watchful-rooms", env.WATCHFUL_ROOMS);
 
 /** A direct edit of one record. */

@@ -8,6 +8,7 @@ import {
   type Client,
   type Operation,
 } from "../../src/server.ts";
+import { cardGame, cardRules } from "./card-game.ts";
 import { testBoard, type TestBoard } from "./test-board.ts";
 
 export { Board } from "../../src/worker.ts";
@@ -71,6 +72,9 @@ export class WatchfulRoom extends RoomObject(testBoard, {
   limits: { maxSilenceMs: 2_000 },
 }) {}
 
+/** A room that does not show everybody everything. */
+export class CardRoom extends RoomObject(cardGame, cardRules) {}
+
 /** Storage and nothing else. */
 export class Scratch extends DurableObject {}
 
@@ -91,9 +95,10 @@ export default {
       "/thrifty-rooms": env.THRIFTY_ROOMS,
       "/watchful-rooms": env.WATCHFUL_ROOMS,
     };
+    const closed = { "/private-rooms": env.TEST_ROOMS, "/card-rooms": env.CARD_ROOMS };
     return (
       (await routeRooms(request, open)) ??
-      (await routeRooms(request, { "/private-rooms": env.TEST_ROOMS }, { authenticate })) ??
+      (await routeRooms(request, closed, { authenticate })) ??
       new Response("Not found", { status: 404 })
     );
   },

@@ -84,6 +84,6 @@ describe("a room that wakes", () => {
     await (await room.join()).commit(put("shapes", "s", { x: 0, y: 0 }));
     await room.sql("UPDATE room SET layout = 2");
     await room.evict();
-    await expect(room.get()).rejects.toThrow("storage has layout 2, known is 4");
+    await expect(room.get()).rejects.toThrow("storage has layout 2, known is 5");
   });
 });

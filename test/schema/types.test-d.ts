@@ -407,7 +407,11 @@ defineRoom({
 // @ts-expect-error a mutator is made by `mutator`
 defineRoom({ version: 1, collections, mutators: () => ({ bad: () => {} }) });
 // @ts-expect-error no such option
-defineRoom({ version: 1, collections, private: ["notes"] });
+defineRoom({ version: 1, collections, secret: ["notes"] });
+
+defineRoom({ version: 1, collections, user: z.object({ id: z.string() }), private: ["notes"] });
+// @ts-expect-error no such collection
+defineRoom({ version: 1, collections, user: z.object({ id: z.string() }), private: ["nope"] });
 
 // ---- ordered lists
 
