@@ -175,7 +175,8 @@ export class Room {
     }
     this.#sessions.set(actor, session);
     memory.marks.see(actor, this.#ports.now());
-    memory.marks.confirm(actor, hello.confirmed);
+    // What was confirmed of another history may be the id of another call here.
+    if (epoch === null || epoch === session.epoch) memory.marks.confirm(actor, hello.confirmed);
     sendWelcome(session, memory, this.#limits);
     if (!this.#catchUp(session)) return "internal";
     if (session.presence === undefined && this.#definition.presence === undefined) {

@@ -37,4 +37,19 @@ describe("a room with a renewed epoch", () => {
     expect([none, delta?.from]).toEqual([undefined, 21]);
     expect(alice.copy.get("shapes", "s2")).toEqual({ x: 9, y: 0 });
   });
+
+  // A handshake that was on its way while the room was restored, and the client's calls were made anew by another page.
+  it("takes no confirmation of the former history: its ids may be of other calls here", async () => {
+    const room = newSmallRoom();
+    const alice = await room.join();
+    const { epoch } = alice.copy;
+    const call = put("shapes", "s", { x: 1, y: 1 });
+    const [rev] = await alice.commit(call);
+    await room.inside((self) => self.renewEpoch());
+    await alice.closed();
+    const again = room.client({ actor: alice.actor, secret: alice.secret });
+    await again.open({ epoch, confirmed: 1, birth: 0 });
+    await again.caughtUp();
+    expect(again.copy.outcomes.get(1)).toBe(rev);
+  });
 });

@@ -17,15 +17,18 @@ function tally(tx: { readonly tallies: Tallies }, { token, key }: { token: strin
   tx.tallies.put(key, { tokens: before === undefined ? token : `${before.tokens} ${token}` });
 }
 
+const Shape = z.object({ x: z.number(), by: z.string(), label: z.string().optional() });
+
+const options = {
+  version: 1,
+  user: z.object({ id: z.string(), name: z.string() }),
+  collections: { shapes: Shape, notes: Shape, tallies: z.object({ tokens: z.string() }) },
+  direct: ["shapes", "notes"],
+} as const;
+
 /** The room of the simulation. Each call of a mutator that is executed leaves its token in `tallies`, for ever. */
 export const board = defineRoom({
-  version: 1,
-  user: z.object({ name: z.string() }),
-  collections: {
-    shapes: z.object({ x: z.number(), by: z.string(), label: z.string().optional() }),
-    tallies: z.object({ tokens: z.string() }),
-  },
-  direct: ["shapes"],
+  ...options,
   presence: z.object({ at: z.number() }),
   events: { wave: z.object({ token: z.string() }) },
   mutators: (mutator) => ({
@@ -60,6 +63,9 @@ export const board = defineRoom({
   }),
 });
 
+/** The same room, with notes that only their owner is shown. */
+export const closedBoard: typeof board = Object.freeze({ ...board, private: Object.freeze(["notes"]) });
+
 export const serverMutators: { readonly [name: string]: Run } = {
   decide: (tx, payload, ctx) => {
     const { token } = payload as { token: string };
@@ -84,4 +90,12 @@ export function stateOf(readers: { readonly [collection: string]: RecordsReader 
     for (const [id, record] of readers[collection]?.entries() ?? []) state.set(`${collection}/${id}`, record);
   }
   return state;
+}
+
+/** What of a state somebody is shown whose private records begin with `owner`; all of it when that is undefined. */
+export function shownTo(owner: string | undefined, state: PlainState): PlainState {
+  if (owner === undefined) return state;
+  return new Map(
+    [...state].filter(([key]) => !key.startsWith("notes/") || key.startsWith(`notes/${owner}/`)),
+  );
 }

@@ -3,7 +3,7 @@ import type { KeptBase } from "../../client/replica.ts";
 
 /** Somebody, in a browser: the pages of one person find what the others have left. */
 export interface Person {
-  readonly user: { readonly name: string };
+  readonly user: { readonly id: string; readonly name: string };
   readonly role: string;
 }
 

@@ -57,12 +57,16 @@ function makeCall(world: World, page: Page, type: MutatorName, key: string = pag
 function edit(world: World, page: Page): void {
   const { dice } = world.stage;
   const token = world.newToken();
-  const ids = new Set([dice.pick(shapeIds), ...(dice.chance(0.2) ? [dice.pick(shapeIds)] : [])]);
+  // Mostly one's own notes, for those of others may be refused.
+  const owner = dice.chance(0.95) ? page.identity : dice.pick(world.pages).identity;
+  const [collection, prefix] = dice.chance(0.25) ? ["notes", `${owner.user.id}/`] : ["shapes", ""];
+  const pickId = () => prefix + dice.pick(shapeIds);
+  const ids = new Set([pickId(), ...(dice.chance(0.2) ? [pickId()] : [])]);
   const label = dice.chance(0.3) ? { label: "x".repeat(dice.between(1, 80)) } : {};
   world.noteCall(page, token, true);
   page.edit(token, (tx) => {
-    const shapes = tx["shapes"] as CollectionTransaction;
-    for (const id of ids) editShape(dice, shapes, id, { by: token, ...label });
+    const records = tx[collection] as CollectionTransaction;
+    for (const id of ids) editShape(dice, records, id, { by: token, ...label });
   });
 }
 

@@ -1,6 +1,14 @@
 import type { ReadDelta } from "../protocol/frame-reader.ts";
 import { RecordNames, type NamedChanges } from "../protocol/record-names.ts";
 
+/** A delta of a row, in which a private collection has a section for each owner, as somebody has it who is shown all. */
+export function byCollection(delta: ReadDelta): ReadDelta {
+  const sections = delta.sections.map(
+    ([section, entries]) => [section.split("/")[0] as string, entries] as const,
+  );
+  return { ...delta, sections };
+}
+
 /** The handles that rows on disk have given: each to one record for as long as it is there, and to none ever again. */
 export class HandleBook {
   /** Of the records that are there. */
@@ -21,11 +29,14 @@ export class HandleBook {
   take(delta: ReadDelta, ids: readonly string[]): NamedChanges {
     const changes: NamedChanges = {};
     let next = 0;
-    for (const [collection, entries] of delta.sections) {
+    for (const [section, entries] of delta.sections) {
+      const [collection, owner] = section.split("/") as [string, string?];
       for (const entry of entries) {
         const [kind, handle] = entry;
         const id = kind === "put" ? entry[2] : ids[next++];
         if (id === undefined) throw new Error(`${ids.length} ids are too few`);
+        if (owner !== undefined && !id.startsWith(`${owner}/`))
+          throw new Error(`${id} is in the section of ${owner}`);
         this.#judge(`${collection}/${id}`, kind, handle);
         if (kind === "delete") this.#handles.delete(`${collection}/${id}`);
         else this.#handles.set(`${collection}/${id}`, handle);
@@ -36,7 +47,7 @@ export class HandleBook {
       }
     }
     if (next < ids.length) throw new Error(`${ids.length} ids are too many`);
-    this.names.take(delta);
+    this.names.take(byCollection(delta));
     return changes;
   }
 

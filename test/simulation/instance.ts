@@ -4,7 +4,7 @@ import { SupersededError } from "../../src/core/storage.ts";
 import { Rejection } from "../../src/index.ts";
 import { Room, type RoomPorts, type RoomRules } from "../../src/room/room.ts";
 import type { Attachment, Session, Socket } from "../../src/room/session.ts";
-import { board, serverMutators } from "./board.ts";
+import { serverMutators } from "./board.ts";
 import { DiskError, EndedError, type Disk, type Holder } from "./disk.ts";
 import type { Stage } from "./stage.ts";
 import type { Wire } from "./wire.ts";
@@ -51,7 +51,7 @@ export class Instance implements Holder {
   constructor(name: string, at: Surroundings) {
     this.name = name;
     this.#at = at;
-    this.room = new Room(board, at.stage.plan.limits, this.#rules(), this.#ports());
+    this.room = new Room(at.stage.board, at.stage.plan.limits, this.#rules(), this.#ports());
   }
 
   /** Ends it here and now: whatever it was about to do has no effect. */

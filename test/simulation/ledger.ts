@@ -170,7 +170,8 @@ export class Histories {
     this.#ofEpochs.set(this.current.epoch, this.current);
   }
 
+  /** An epoch as somebody knows it who is not shown everything says behind a tilde what they are. */
   of(epoch: string): Ledger | undefined {
-    return this.#ofEpochs.get(epoch);
+    return this.#ofEpochs.get(epoch.split("~")[0] as string);
   }
 }

@@ -1,6 +1,7 @@
 import { answerTo } from "../../src/core/marks.ts";
 import type { Memory } from "../../src/core/memory.ts";
 import type { PlainRecord, PlainState } from "./board.ts";
+import { byCollection } from "./handle-book.ts";
 import type { Ledger } from "./ledger.ts";
 import { readDelta } from "../protocol/frame-reader.ts";
 import { RecordNames } from "../protocol/record-names.ts";
@@ -8,7 +9,7 @@ import { applyPlainly, differenceOf } from "./plain-state.ts";
 
 export type DiskMemory = Memory;
 
-const collections = ["shapes", "tallies"];
+const collections = ["shapes", "notes", "tallies"];
 
 /** Where a memory does not say what the ledger says of everything that was ever written. */
 export function memoryProblems(memory: Memory, ledger: Ledger): string[] {
@@ -53,7 +54,7 @@ function historyProblems(memory: Memory, ledger: Ledger): string[] {
         problems.push(`there is no delta from ${rev}, though no page holds it`);
       continue;
     }
-    const read = readDelta(delta.body);
+    const read = byCollection(readDelta(delta.body));
     const { from, to } = read;
     const reached = new Map(state);
     const lead = () => {

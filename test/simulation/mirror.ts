@@ -1,6 +1,6 @@
 import type { ReadFrame, ReadPart, ReadUpdate } from "../protocol/frame-reader.ts";
 import { RecordNames } from "../protocol/record-names.ts";
-import type { PlainRecord, PlainState } from "./board.ts";
+import { shownTo, type PlainRecord, type PlainState } from "./board.ts";
 import { applyPlainly, differenceOf } from "./plain-state.ts";
 import type { Histories } from "./ledger.ts";
 import type { Stage } from "./stage.ts";
@@ -22,13 +22,16 @@ export class Mirror {
   #names = new RecordNames();
   readonly #stage: Stage;
   readonly #histories: Histories;
+  readonly #owner: string | undefined;
   /** Whose calls the frames are answers to. */
   #actor = "";
   #greetedEpoch: string | null = null;
   #arriving: Arriving | undefined;
   #awaitedTag: number | undefined = 0;
 
-  constructor(stage: Stage, histories: Histories) {
+  /** `owner`: whose notes it is shown, undefined for everybody's. */
+  constructor(stage: Stage, histories: Histories, owner: string | undefined) {
+    this.#owner = owner;
     this.#stage = stage;
     this.#histories = histories;
   }
@@ -44,7 +47,7 @@ export class Mirror {
     const history = this.#histories.of(epoch);
     this.epoch = epoch;
     this.rev = rev;
-    this.state = history?.states.get(rev) ?? new Map();
+    this.state = shownTo(this.#owner, history?.states.get(rev) ?? new Map());
     this.#names = new RecordNames(history?.names.get(rev));
   }
 
@@ -120,7 +123,7 @@ export class Mirror {
     this.state = state;
     const expected = this.#histories.of(this.epoch ?? "")?.states.get(rev);
     if (expected === undefined) return this.#fail(`revision ${rev} is no end of a flush of ${this.epoch}`);
-    const difference = differenceOf(state, expected);
+    const difference = differenceOf(state, shownTo(this.#owner, expected));
     if (difference !== undefined) this.#fail(`at revision ${rev} ${difference}`);
   }
 

@@ -4,7 +4,7 @@ import type { Call } from "../../client/room.ts";
 import { codes } from "../../src/protocol/codes.ts";
 import type { UpFrame } from "../../src/protocol/frames.ts";
 import { readFrame } from "../protocol/frame-reader.ts";
-import { board, stateOf, type MutatorName, type PlainRecord } from "./board.ts";
+import { stateOf, type MutatorName, type PlainRecord } from "./board.ts";
 import { tokenOf, type Person } from "./cabinet.ts";
 import type { Disk } from "./disk.ts";
 import type { Raw } from "./frames-up.ts";
@@ -75,10 +75,10 @@ export class Page implements PageEnd {
     this.identity = options.person;
     this.keeping = options.keeping?.(this);
     this.presence = stage.dice.between(1, 1_000_000);
-    this.#mirror = new Mirror(stage, options.disk.histories);
+    this.#mirror = new Mirror(stage, options.disk.histories, stage.ownerOf(options.person));
     this.client = new ClientRoom({
       url: "ws://room",
-      definition: board,
+      definition: stage.board,
       clientId,
       transport: (_, protocols) => this.#connect(protocols),
       runtime: {

@@ -45,6 +45,8 @@ export interface Plan {
   readonly forgetMs: readonly [low: number, high: number];
   /** The share of pages that find a base. */
   readonly baseShare: number;
+  /** Whether notes are private. */
+  readonly isClosed: boolean;
   /** Whether hooks of the app write, tell and throw. */
   readonly hasHooks: boolean;
   /** Whether the disk is put back at last, and the room is not told. */
@@ -83,6 +85,7 @@ export function drawPlan(dice: Dice, without: readonly FaultName[]): Plan {
     keepMs: [0, 50],
     forgetMs: [0, 2_000],
     baseShare: 0.5,
+    isClosed: dice.chance(0.3),
     hasHooks: dice.chance(0.3),
     endsUntold: dice.chance(0.1),
   };

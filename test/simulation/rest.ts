@@ -1,6 +1,6 @@
 import { readState } from "./deeds.ts";
 import { differenceOf } from "./plain-state.ts";
-import { stateOf } from "./board.ts";
+import { shownTo, stateOf } from "./board.ts";
 import type { Page } from "./page.ts";
 import type { World } from "./world.ts";
 
@@ -48,7 +48,8 @@ function unrestOf(world: World): string | undefined {
     if (client.pending > 0)
       return `${name} waits for ${client.pending} calls: ${JSON.stringify(client.calls)}`;
     if (client.rev !== ledger.rev) return `${name} is at ${client.rev}, disk at ${ledger.rev}`;
-    const difference = differenceOf(stateOf(client.state), ledger.state);
+    const expected = shownTo(world.stage.ownerOf(page.identity), ledger.state);
+    const difference = differenceOf(stateOf(client.state), expected);
     if (difference !== undefined) return `${name}: ${difference}`;
     const others = othersProblem(page, world.pages);
     if (others !== undefined) return `${name} ${others}`;

@@ -1,4 +1,5 @@
 import { wake } from "../../src/core/memory.ts";
+import { Sections } from "../../src/core/sections.ts";
 import { codes, type Code } from "../../src/protocol/codes.ts";
 import { decodeHello } from "../../src/protocol/hello.ts";
 import { journalSlots } from "../../src/room/journal.ts";
@@ -159,7 +160,9 @@ export class Server implements RoomEnd {
   /** What another instance would know, from the same disk. */
   readDisk(): DiskMemory | undefined {
     try {
-      const memory = wake(this.disk.copy(), this.#stage.plan.limits, () => "another epoch");
+      const { board, plan } = this.#stage;
+      const sections = new Sections(board.private);
+      const memory = wake(this.disk.copy(), plan.limits, () => "another epoch", sections);
       for (const problem of memoryProblems(memory, this.disk.ledger)) this.#stage.fail(`on disk ${problem}`);
       return memory;
     } catch (error) {

@@ -1,4 +1,5 @@
 import { Timeline } from "../../src/testing/timeline.ts";
+import { board, closedBoard } from "./board.ts";
 import { Dice } from "./dice.ts";
 import { drawPlan, type FaultName, type Plan } from "./plan.ts";
 
@@ -44,6 +45,16 @@ export class Stage {
     this.dice = new Dice(seed);
     this.plan = { ...drawPlan(this.dice, without), ...plan };
     this.#isTraced = isTraced;
+  }
+
+  /** The room's definition. */
+  get board(): typeof board {
+    return this.plan.isClosed ? closedBoard : board;
+  }
+
+  /** Whose notes somebody is shown; undefined for everybody's. */
+  ownerOf({ user }: { readonly user: { readonly id: string } }): string | undefined {
+    return this.plan.isClosed ? user.id : undefined;
   }
 
   /** Whether an id of this client may name one call here and another there. */

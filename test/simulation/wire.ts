@@ -50,7 +50,10 @@ export interface RoomEnd {
 /** The end of a wire at which a page is. */
 export interface PageEnd {
   readonly name: string;
-  readonly identity: { readonly user: { readonly name: string }; readonly role: string };
+  readonly identity: {
+    readonly user: { readonly id: string; readonly name: string };
+    readonly role: string;
+  };
   /** How much longer its next handshake takes. */
   handshakeDelayMs: number;
   /** Nothing comes through for now. */

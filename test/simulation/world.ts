@@ -52,7 +52,8 @@ export class World {
   }
 
   newPerson(role: string): Person {
-    return { user: { name: `person ${++this.#persons}` }, role };
+    const number = ++this.#persons;
+    return { user: { id: `p${number}`, name: `person ${number}` }, role };
   }
 
   // ── pages ──────────────────────────────────────────────────────────────────────────────────────────────────
