@@ -1,3 +1,4 @@
+import type { Checksums } from "../core/checksum.ts";
 import { decodeDelta, encodeDelta, type EncodedDelta, type Entries } from "../core/delta.ts";
 import type { PagedState } from "../core/paged-state.ts";
 import { collected, type View } from "../core/view.ts";
@@ -58,8 +59,17 @@ export class News {
   }
 
   #tell(delta: Uint8Array | undefined, view: View): Told {
-    const checksums = this.#state && view.checksums(this.#state);
+    const checksums = this.#state && readableChecksums(view, this.#state);
     const shared = encodeShared({ delta, checksums, ...this.#signals });
     return { shared, frame: encodeUpdate({}, shared) };
+  }
+}
+
+/** To add up what is somebody's own may be to read it, and a flush is told whether that can be read or not. */
+function readableChecksums(view: View, state: PagedState): Checksums | undefined {
+  try {
+    return view.checksums(state);
+  } catch {
+    return undefined; // whoever needs the page will meet the error, where it can be answered
   }
 }

@@ -839,4 +839,18 @@ export const plantedBugs: readonly PlantedBug[] = [
     "    memory.history.push(loadDelta(row));",
     "test/core/sections.test.ts",
   ),
+  bug(
+    "a flush is told to nobody while a page cannot be read",
+    "src/room/news.ts",
+    "    return undefined; // whoever",
+    "    throw new Error(); // whoever",
+    "test/room/private.test.ts",
+  ),
+  bug(
+    "a hello confirms calls of a history that is no more",
+    "src/room/room.ts",
+    "    if (epoch === null || epoch === session.epoch) memory",
+    "    memory",
+    "test/room/epoch.test.ts",
+  ),
 ];
