@@ -7,6 +7,7 @@ import type { Room } from "./room.ts";
 import type { Traffic } from "./sync.ts";
 import { webSocketTransport, type Transport } from "./transport.ts";
 
+/** How a room is opened. Everything may be left out. */
 export type ConnectOptions<D extends AnyRoomDefinition> = {
   /**
    * Asked before every attempt to connect; what it answers reaches `authenticate`, never a URL. `isRefused`: the token before was

@@ -3,6 +3,7 @@ export { RejectedError, type RejectedOperation } from "../src/schema/rejected-er
 /** Something went wrong that no call is to blame for: the connection was refused, or the room complained. */
 export class RoomError extends Error {
   override readonly name = "RoomError";
+  /** The code of the refusal (`unauthorized`, `room-full`, `schema-mismatch`, …), or `internal`. */
   readonly code: string;
   /** Whether the client goes on trying by itself. */
   readonly willRetry: boolean;

@@ -35,6 +35,7 @@ export interface Peer<D extends AnyRoomDefinition> {
   readonly actor: string;
   /** As `authenticate` said; null when nobody was named. */
   readonly user: UserOf<D> | null;
+  /** What this client tells of itself, whole. */
   readonly presence: PresenceOf<D>;
 }
 
@@ -43,11 +44,15 @@ export type EventSender<D extends AnyRoomDefinition> = Pick<Peer<D>, "actor" | "
 
 /** One record of the view that has changed; undefined where there was or is none. */
 export interface RecordChange<R> {
+  /** The record's id. */
   readonly id: string;
+  /** As it was; undefined when there was none. */
   readonly before: R | undefined;
+  /** As it is; undefined when it was deleted. */
   readonly after: R | undefined;
 }
 
+/** How a step is undone or redone. */
 export interface UndoOptions {
   /** Also where somebody has changed the record since. */
   readonly force?: boolean;
@@ -55,7 +60,9 @@ export interface UndoOptions {
 
 /** What this client has done and can take back: direct edits, and calls whose mutators have an `undo` in the definition. */
 export interface RoomHistory {
+  /** Whether there is a step to take back. */
   readonly canUndo: boolean;
+  /** Whether there is a step that was undone and can be made again. */
   readonly canRedo: boolean;
   /**
    * Takes the newest step back, by calls like any other. What somebody has changed since stays as it is; a step of
@@ -67,7 +74,9 @@ export interface RoomHistory {
   redo(options?: UndoOptions): boolean;
   /** From now on all that is done is one step, until `resume` or an undo: as for a drag. */
   pause(): void;
+  /** Ends what `pause` began: what was done in between is one step, and what follows is another. */
   resume(): void;
+  /** Forgets every step, undone ones too. The document stays as it is. */
   clear(): void;
 }
 
@@ -75,6 +84,7 @@ export interface RoomHistory {
 export interface RoomEvents {
   /** Whether there is something to undo or to redo has changed. */
   history: (history: Pick<RoomHistory, "canUndo" | "canRedo">) => void;
+  /** `room.status` is another. */
   status: (status: Status) => void;
   /** `room.self` is another: the room has said who this is, or the presence was updated. */
   self: () => void;
@@ -88,6 +98,7 @@ export interface RoomEvents {
   error: (error: RoomError) => void;
 }
 
+/** Ends a subscription. Further calls do nothing. */
 export type Unsubscribe = () => void;
 
 /** A room as one client has it. */
@@ -98,6 +109,7 @@ export interface Room<D extends AnyRoomDefinition> {
   readonly isReady: boolean;
   /** The view: the server's state and this client's own calls on top. */
   readonly state: StateOf<D>;
+  /** How the connection is: for a light in a corner. */
   readonly status: Status;
   /** The code for which `status` is `closed`: of the refusal, or `closed` by `close()`; else undefined. */
   readonly closeReason: string | undefined;
@@ -107,11 +119,14 @@ export interface Room<D extends AnyRoomDefinition> {
   readonly pending: number;
   /** The calls of the definition, by name. They never throw. */
   readonly mutate: { readonly [M in MutatorNamesOf<D>]: (payload: PayloadOf<D, M>) => Call };
+  /** What this client tells the others of itself; what they tell is in `others`. */
   readonly presence: {
     /** Changes the named fields of what the others see of this client. Throws `RejectedError` when that does not fit. */
     update(fields: Partial<PresenceOf<D>>): void;
   };
+  /** Undo and redo of what was done here. */
   readonly history: RoomHistory;
+  /** This client as the others see it. `user` is null until the room has said who this is. */
   readonly self: Peer<D>;
   /** Everybody else. Whoever did not change is the same object as before, and so is every value in a presence that did not. */
   readonly others: readonly Peer<D>[];
@@ -139,16 +154,19 @@ export interface Room<D extends AnyRoomDefinition> {
     collection: C,
     listener: (changes: readonly RecordChange<RecordOf<D, C>>[]) => void,
   ): Unsubscribe;
+  /** Tells when `others` is another list: somebody has come or gone, or has told something of themselves. Not called at once. */
   onOthers(listener: (others: readonly Peer<D>[]) => void): Unsubscribe;
   /**
    * Sends an event to everybody else who is here now. Dropped when offline. Throws `RejectedError` when it does not fit, and
    * `rate-limited` when there are more than the room takes, with `retryAfterMs` in its `data`.
    */
   broadcast<E extends EventNamesOf<D>>(event: E, payload: EventInputOf<D, E>): void;
+  /** Tells of every event of that name that somebody else, or the room, sends while this client is here. */
   onEvent<E extends EventNamesOf<D>>(
     event: E,
     listener: (payload: EventPayloadOf<D, E>, from: EventSender<D>) => void,
   ): Unsubscribe;
+  /** Tells of one of the things that {@link RoomEvents} lists. Not called at once. */
   on<K extends keyof RoomEvents>(kind: K, listener: RoomEvents[K]): Unsubscribe;
   /** Goes offline until `reconnect`; calls wait. */
   disconnect(): void;

@@ -30,13 +30,15 @@ const ackShare = 0.25;
 
 /** One frame, as it went by. */
 export interface Traffic {
+  /** Whether this client sent it or received it. */
   readonly direction: "up" | "down";
   /** The frame's kind: `push`, `update`, …; the update that ends a snapshot is of its kind. */
   readonly kind: string;
   /** Of the frame, without what the WebSocket adds. */
   readonly bytes: number;
-  /** Revisions of the delta that an update carried. */
+  /** Revision that the delta in an update begins at. */
   readonly from?: number;
+  /** Revision that it ends at. */
   readonly to?: number;
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -44,8 +46,9 @@ export interface Traffic {
 
 /** How much of a state that is being loaded is here, in parts of about 64 KB. */
 export interface Progress {
+  /** Parts that are here. */
   readonly received: number;
-  /** As far as the room can tell: it may change while the parts come. */
+  /** Parts in all, as far as the room can tell: it may change while the parts come. */
   readonly total: number;
 }
 

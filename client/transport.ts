@@ -2,8 +2,11 @@ import { openWebSocket } from "./platform.ts";
 
 /** The part of a WebSocket that a connection uses; a browser's, Node's and workerd's all fit. */
 export interface TransportSocket {
+  /** Sends one message. */
   send(frame: string | Uint8Array): void;
+  /** Closes the connection; the `close` event follows. */
   close(code?: number, reason?: string): void;
+  /** Calls `listener` at each event of that type; a message's `data` is a string, an ArrayBuffer or a view of one. */
   addEventListener(
     type: "open" | "message" | "close" | "error",
     listener: (event: TransportEvent) => void,
@@ -14,8 +17,9 @@ export interface TransportSocket {
 export interface TransportEvent {
   /** Of a message: a string, or an ArrayBuffer or view of one. */
   readonly data?: unknown;
-  /** Of a close. */
+  /** Of a close: its code. */
   readonly code?: number;
+  /** Of a close: why, which of the room's own is the name of its code. */
   readonly reason?: string;
 }
 

@@ -1,7 +1,15 @@
-/** What both sides of an app import: `defineRoom`, the types of what it describes, and the keys of ordered lists. */
+/**
+ * What both sides of an app import: `defineRoom`, the types of what it describes, and the keys of ordered lists.
+ *
+ * `D` stands for a definition, as in `Room<typeof board>`; types in `Of` say what is in it: `RecordOf<typeof board, "shapes">`.
+ * Types that begin with `Any` are of a room that is not known, for code that serves every room. `$ZodType`, `$ZodObject`, `input`
+ * and `output` are zod's own (`zod/v4/core`).
+ */
 export { orderBetween, ordersBetween } from "./core/order-between.ts";
-export { defineRoom, type RoomOptions } from "./schema/define-room.ts";
+export { defineRoom, type CheckedSchema, type RoomOptions } from "./schema/define-room.ts";
 export type * from "./schema/definition.ts";
+export type { Code } from "./protocol/codes.ts";
+export type { EachJsonOnly, JsonOnly } from "./schema/json-only.ts";
 export type { DeepReadonly, Json, JsonObject, JsonPrimitive } from "./schema/json.ts";
 export type {
   AnyMutator,
@@ -26,5 +34,9 @@ export type {
   CollectionWriter,
   OptionalFieldOf,
   PatchOf,
+  RecordInputOfSchema,
+  RecordOfSchema,
+  StateOfCollections,
+  TxOfCollections,
 } from "./schema/state.ts";
 export type { AnyUndoRules, UndoCall, UndoCaller, UndoRules } from "./schema/undo.ts";

@@ -52,6 +52,7 @@ export interface RoomContext<D extends AnyRoomDefinition> {
     (): Peer<D>;
     <S>(selector: (self: Peer<D>) => S): S;
   };
+  /** `room.status`: how the connection is. */
   readonly useStatus: () => Status;
   /** How many calls wait for their answer; or, of one record, whether such a call has changed it. */
   readonly usePending: {

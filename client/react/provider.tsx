@@ -14,8 +14,9 @@ import { connect, type ConnectOptions } from "../connect.ts";
 import type { Room } from "../room.ts";
 import { usePhase, useTenancy } from "./tenancy.ts";
 
-/** What a `RoomProvider` takes: the URL of a room and the options of `connect`, or a room that was opened elsewhere. */
+/** What a `RoomProvider` takes: the URL of a room and the options of `connect`, each a prop, or a room that was opened elsewhere. */
 export type RoomProviderProps<D extends AnyRoomDefinition> = {
+  /** What has the room: its components may use the hooks. */
   readonly children?: ReactNode;
   /** Shown until there is a state to show, and on a server. */
   readonly fallback?: ReactNode;

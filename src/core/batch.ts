@@ -13,10 +13,15 @@ import type { Json } from "../schema/json.ts";
 
 /** A committed operation, as hooks see it after the flush. */
 export interface Operation {
+  /** The revision that it made. */
   readonly rev: number;
+  /** The mutator's name, or `transact` for a direct edit. */
   readonly type: string;
+  /** What the mutator was called with; of a direct edit its changes, by collection and id. */
   readonly payload: Json;
+  /** The public id of the client that made the call; `room` for the room itself, `rpc:…` for a backend. */
   readonly actor: string;
+  /** The person, as `authenticate` said; null when nobody was named. */
   readonly user: Json;
 }
 

@@ -10,10 +10,23 @@ import { assertSize, parseWith, Transaction, type Tx, type Writes } from "./tran
 /** The `type` of a direct edit; its payload is the changes themselves. No mutator may have this name. */
 export const transactType = "transact";
 
-/** What an id came to: the revision at which its operation was committed, or why it was not. */
+/** What a call came to: the revision at which its operation was committed, or why it was not. */
 export type Outcome =
-  | { readonly kind: "accepted"; readonly rev: number }
-  | { readonly kind: "rejected"; readonly code: string; readonly message: string; readonly data?: Json };
+  | {
+      /** Whether it was committed. */
+      readonly kind: "accepted";
+      /** The revision that it made. */
+      readonly rev: number;
+    }
+  | {
+      readonly kind: "rejected";
+      /** One of the room's codes or the app's own. */
+      readonly code: string;
+      /** One sentence for people. */
+      readonly message: string;
+      /** Whatever the mutator said beside it. */
+      readonly data?: Json;
+    };
 
 /** What an id came to, with the hash of the call that was made under it, by which another one is told apart. */
 export type Answer = readonly [clientReqId: number, outcome: Outcome, callHash: number];
@@ -27,9 +40,11 @@ export function hashCall(type: string, payload: Json): number {
 
 /** Who makes a call. */
 export interface Caller {
+  /** The public id of the client; `rpc:…` for a backend. */
   readonly actor: string;
-  /** As `authenticate` gave it. */
+  /** The person, as `authenticate` gave it; null when nobody was named. */
   readonly user: Json;
+  /** `writer` or `reader`, as `authenticate` said. */
   readonly role: string;
 }
 

@@ -35,6 +35,7 @@ export interface Call {
 
 /** A caller with the half of its client id that proves it. */
 export interface Client extends Caller {
+  /** That half. The others are never told: log the `actor` instead. */
   readonly secret: string;
 }
 
@@ -53,19 +54,25 @@ export type Submission =
 
 /** What a change does, for `authorize`. */
 export interface ProposedChange {
+  /** The name of the collection. */
   readonly collection: string;
+  /** The record's id. */
   readonly id: string;
   /** Names of the fields that are set, changed or removed; all of them for a record that is new or deleted. */
   readonly fields: readonly string[];
-  /** undefined for a new record. */
+  /** The record as it is; undefined when there is none. */
   readonly before: Fields | undefined;
-  /** undefined for one that is deleted. */
+  /** The record as it would be; undefined when it would be deleted. */
   readonly after: Fields | undefined;
 }
 
+/** An operation that has run and is not committed yet, for `authorize`. */
 export interface ProposedOperation {
+  /** The mutator's name, or `transact` for a direct edit. */
   readonly type: string;
+  /** What the mutator was called with; of a direct edit its changes, by collection and id. */
   readonly payload: Json;
+  /** Every record that it changes, as it was and as it would be. */
   readonly changes: readonly ProposedChange[];
 }
 

@@ -19,8 +19,9 @@ export interface Limits {
   readonly callsPerSecond: number;
   /** Calls that a session may make at once before it is held to the sustained rate. */
   readonly callsBurst: number;
-  /** Presence and event messages of one session, a second and at once: twice the display's rate. */
+  /** Presence and event messages of one session, sustained: twice the display's rate. */
   readonly signalsPerSecond: number;
+  /** Such messages that a session may send at once before it is held to the sustained rate. */
   readonly signalsBurst: number;
   /** Presence is kept in the socket's attachment, which holds 16 KB. */
   readonly maxPresenceBytes: number;
@@ -85,6 +86,7 @@ export interface Limits {
 const KB = 1024;
 const MB = 1024 * KB;
 
+/** What a room keeps to unless `RoomObject` is told otherwise. Frozen. */
 export const defaultLimits: Limits = Object.freeze({
   ...callLimits,
   maxOperationBytes: 1 * MB,

@@ -7,6 +7,7 @@ import type { Json } from "../schema/json.ts";
 
 /** A `DurableObjectNamespace` of a class made by `RoomObject`. */
 export interface RoomNamespace {
+  /** The stub of the object with this name, which is the room's id. */
   getByName(name: string): { fetch(request: Request): Promise<Response> };
 }
 
@@ -23,6 +24,7 @@ export interface Admission {
   readonly role?: "reader" | "writer";
 }
 
+/** Who may come in, and from where. */
 export interface RouteOptions {
   /**
    * Says who is asking, or null for nobody that may come in. Without it the rooms are open to everybody.

@@ -115,4 +115,8 @@ export const codes = {
 } as const satisfies Record<string, CodeRow>;
 /* oxlint-enable unicorn/no-thenable */
 
+/**
+ * The codes of a room, in rejections, refusals and answers over HTTP; mutators add the app's own by `ctx.reject`. The
+ * [table of them](docs/PROTOCOL.md#codes) has what each means, and whether trying again can help.
+ */
 export type Code = keyof typeof codes;

@@ -8,9 +8,11 @@ import { RejectedError } from "../schema/rejected-error.ts";
 
 /** The stub of a room made by `RoomObject`; as text, since types of recursive JSON do not survive Workers RPC. */
 export interface RemoteStub {
+  /** Makes a call, as `remote` writes it, and answers its outcome. */
   remoteCall(request: string): Promise<string>;
 }
 
+/** How a backend's call is made. */
 export interface RemoteOptions<D extends AnyRoomDefinition> {
   /**
    * Names the call, 1 to 128 characters: made again under the same key it is answered the same and not executed;
@@ -41,7 +43,11 @@ interface RemoteRequest {
   readonly user: Json;
 }
 
-/** Calls the mutators of a room from a Worker: `remote(env.ROOMS.getByName("lobby"), board).mutate.addTask({ … })`. */
+/**
+ * Calls the mutators of a room from a Worker: `remote(env.ROOMS.getByName("lobby"), board).mutate.addTask({ … })`. A call rejects
+ * with `RejectedError` when the room refuses it, with a RangeError for a key that is none, and with the platform's error when the
+ * room cannot be reached: make it again with the same key.
+ */
 export function remote<D extends AnyRoomDefinition>(stub: RemoteStub, definition: D): RemoteRoom<D> {
   const mutate = Object.keys(definition.mutators).map((type) => {
     const call = async (

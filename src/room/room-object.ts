@@ -27,7 +27,10 @@ import type { RoomObjectOptions } from "./room-options.ts";
 import type { Attachment, Session, Socket } from "./session.ts";
 import { SqliteStorage } from "./sqlite-storage.ts";
 
-/** A room's Durable Object. Override the hooks; everything else is for calling. */
+/**
+ * A room's Durable Object, extended by the class that an app exports. Override the hooks (`onJoin`, `onLeave`, `onCommit`): what
+ * they throw is logged, and nothing else comes of it. Everything else is for calling.
+ */
 export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> extends DurableObject<Env> {
   readonly #definition: D;
   readonly #room: Room;
@@ -71,17 +74,20 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
   /** An operation is on disk and on its way to everybody. */
   onCommit(_operation: Operation): void {}
 
-  /** The state as it is on disk. */
+  /** The state as it is on disk: `this.state.shapes.get(id)`. */
   get state(): StateOf<D> {
     return Object.fromEntries<unknown>(this.#readers) as StateOf<D>;
   }
 
-  /** Commits an edit of the room's own, any collection included, and answers its revision, which is on disk. */
+  /**
+   * Commits an edit of the room's own, any collection included, and answers its revision, which is on disk. Throws what
+   * `edit` throws, a `Rejection` for a record that does not fit, and an Error when storage fails; then nothing has happened.
+   */
   transact(edit: (tx: TxOf<D>) => void | undefined): { rev: number } {
     return { rev: this.#room.transact(edit as unknown as (tx: Tx) => void) };
   }
 
-  /** Sends an event to everybody in the room. */
+  /** Sends an event to everybody in the room. Throws `Rejection` for a payload that does not fit. */
   broadcast<E extends EventNamesOf<D>>(event: E, payload: EventInputOf<D, E>): void {
     this.#room.broadcast(event, payload);
   }
@@ -181,7 +187,10 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
   }
 }
 
-/** The class of a room's Durable Object: `export class Board extends RoomObject(board, { … }) {}`. */
+/**
+ * The class of a room's Durable Object: `export class Board extends RoomObject(board, { … }) {}`. The options may be left out
+ * where no mutator is the server's alone. `Env` is the Worker's, for `this.env` in hooks.
+ */
 export function RoomObject<const D extends AnyRoomDefinition, Env = unknown>(
   definition: D,
   ...[options]: keyof ServerMutatorsOf<D> extends never ? [RoomObjectOptions<D>?] : [RoomObjectOptions<D>]

@@ -14,5 +14,8 @@ export type RoomObjectOptions<D extends AnyRoomDefinition> = {
   /** Overrides of the defaults, see `Limits`. */
   readonly limits?: Partial<Limits>;
 } & (keyof ServerMutatorsOf<D> extends never
-  ? { readonly mutators?: ServerMutatorsOf<D> }
+  ? {
+      /** The functions of the mutators that were declared without one; all of them, or it does not compile. */
+      readonly mutators?: ServerMutatorsOf<D>;
+    }
   : { readonly mutators: ServerMutatorsOf<D> });

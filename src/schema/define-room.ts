@@ -50,7 +50,8 @@ export interface RoomOptions<
   readonly undo?: UndoRules<Collections, UserOfSchema<User>, NoInfer<Mutators>>;
 }
 
-type CheckedSchema<S> = S extends $ZodType ? JsonOnly<S> : unknown;
+/** `JsonOnly` for a schema that may be left out. */
+export type CheckedSchema<S> = S extends $ZodType ? JsonOnly<S> : unknown;
 
 /**
  * Describes a room for both sides; everything else is inferred from what it returns.

@@ -28,14 +28,19 @@ export interface RoomDefinition<
   readonly version: number;
   /** A person, as `authenticate` says it; undefined when the room asks for none. */
   readonly user: User;
+  /** The schema of a record, by the name of its collection. */
   readonly collections: Collections;
   /** The collections that `room.transact` and undo may write. */
   readonly direct: readonly Direct[];
   /** The collections of which each user is shown only their own records. */
   readonly private: readonly string[];
+  /** The schema of what each client tells of itself; undefined when the room has no presence. */
   readonly presence: Presence;
+  /** The schema of an event's payload, by its name. */
   readonly events: Events;
+  /** Each mutator's payload and function, by its name. */
   readonly mutators: Mutators;
+  /** How calls are taken back, by the mutator's name; empty when none can be. */
   readonly undo: AnyUndoRules;
 }
 
@@ -49,6 +54,7 @@ export type AnyRoomDefinition = RoomDefinition<
   MutatorSchemas
 >;
 
+/** The names of the collections, as a union. */
 export type CollectionNamesOf<D extends AnyRoomDefinition> = keyof D["collections"] & string;
 
 /** A record as it is read, frozen all the way down. */
@@ -83,6 +89,7 @@ export type DirectTxOf<D extends AnyRoomDefinition> = {
 /** A person, as everybody in the room sees it; `never` when the room declares no user, so `UserOf<D> | null` is null. */
 export type UserOf<D extends AnyRoomDefinition> = UserOfSchema<D["user"]>;
 
+/** What a user's schema describes, read; `never` for undefined, when the room declares no user. */
 export type UserOfSchema<User extends $ZodType | undefined> = User extends $ZodType
   ? DeepReadonly<output<User>>
   : never;
@@ -92,6 +99,7 @@ export type PresenceOf<D extends AnyRoomDefinition> = D["presence"] extends $Zod
   ? DeepReadonly<output<D["presence"]>>
   : { readonly [field: string]: never };
 
+/** The names of the events, as a union. */
 export type EventNamesOf<D extends AnyRoomDefinition> = keyof D["events"] & string;
 
 /** An event's payload as a listener is given it. */
@@ -104,6 +112,7 @@ export type EventInputOf<D extends AnyRoomDefinition, E extends keyof D["events"
   input<D["events"][E]>
 >;
 
+/** The names of the mutators, as a union. */
 export type MutatorNamesOf<D extends AnyRoomDefinition> = keyof D["mutators"] & string;
 
 /** A mutator's payload as a caller passes it: fields with a default may be left out. */

@@ -3,6 +3,7 @@ import type { util } from "zod/v4/core";
 /** A value that is the same after `JSON.parse(JSON.stringify(value))`: the only kind that records, payloads, presence and events hold. */
 export type Json = JsonPrimitive | readonly Json[] | JsonObject;
 
+/** A value of JSON that has no parts; numbers are finite. */
 export type JsonPrimitive = null | boolean | number | string;
 
 /** A member that is `undefined` counts as absent, as `JSON.stringify` has it. */

@@ -15,9 +15,11 @@ export interface MutatorContext<User, Events extends EventSchemas = EventSchemas
   readonly actor: string;
   /** The person, as `authenticate` said; null when nobody was named. */
   readonly user: User | null;
+  /** What the caller may do, as `authenticate` said: `writer` when it said nothing, or `reader`, whose calls are refused. */
   readonly role: string;
   /** Milliseconds since the epoch, the same for the whole call. A prediction reads the client's clock, the truth the room's. */
   readonly now: number;
+  /** Where it runs: as a prediction on the client, or as the truth on the server. */
   readonly location: "client" | "server";
   /** Makes the refusal; throw it: `throw ctx.reject("conflict")`. `code` is the app's own, `message` one sentence for people. */
   reject(code: string, message?: string, data?: Json): Rejection;
@@ -42,21 +44,29 @@ export type AnyMutatorRun = (tx: AnyTx, payload: unknown, ctx: AnyMutatorContext
  * declarations of a room with 20 collections and 60 mutators grow twentyfold.
  */
 export interface Mutator<P extends $ZodType> {
+  /** The schema of what it is called with. */
   readonly payload: P;
+  /** The function that both sides run. */
   readonly run: AnyMutatorRun;
 }
 
 /** A mutator that only the server can run: a call waits for the server, and there is no prediction. */
 export interface ServerMutator<P extends $ZodType> {
+  /** The schema of what it is called with. */
   readonly payload: P;
+  /** None here: `RoomObject` is given the function. */
   readonly run: undefined;
 }
 
+/** A mutator of an unknown room. */
 export interface AnyMutator {
+  /** The schema of what it is called with. */
   readonly payload: $ZodType;
+  /** Undefined where only the server has the function. */
   readonly run: AnyMutatorRun | undefined;
 }
 
+/** The mutators of a room, by name. */
 export interface MutatorSchemas {
   readonly [name: string]: AnyMutator;
 }

@@ -18,6 +18,7 @@ export class RejectedError extends Error {
   readonly code: string;
   /** Whatever the mutator said beside it. */
   readonly data: Json | undefined;
+  /** What the call asked for. */
   readonly operation: RejectedOperation;
 
   constructor(code: string, message: string, data: Json | undefined, operation: RejectedOperation) {

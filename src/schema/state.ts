@@ -17,11 +17,17 @@ export interface AnyRecord {
  * of its keys, of the id between two that are equal, and those without a key last. It is the same on both sides.
  */
 export interface CollectionReader<R, Order extends string = never> {
+  /** The record; undefined when there is none. It is the same object until it changes. */
   get(id: string): R | undefined;
+  /** Whether there is such a record. */
   has(id: string): boolean;
+  /** The ids of all records, in order. Lists are frozen, and the same array until something in the collection changes. */
   ids(order?: Order): readonly string[];
+  /** All records, in order. */
   values(order?: Order): readonly R[];
+  /** All records with their ids, in order. */
   entries(order?: Order): readonly (readonly [id: string, record: R])[];
+  /** The number of records. */
   readonly size: number;
 }
 
@@ -43,6 +49,7 @@ export interface CollectionTx<In, R, Order extends string = never> extends Colle
   changedByOthers(id: string): boolean;
 }
 
+/** What `patch` takes: some of the fields. */
 export type PatchOf<In> = { readonly [F in keyof In]?: In[F] | undefined };
 
 /** The fields that a record may be without. */

@@ -11,9 +11,11 @@ import type { CheckedRun, TestPrediction } from "./mutator-check.ts";
 export interface TestCall<D extends AnyRoomDefinition = AnyRoomDefinition> {
   /** Public id of the client; `rpc:…` for one of `server.mutate`. */
   readonly actor: string;
+  /** The person on whose behalf it was made; null when nobody was named. */
   readonly user: Json;
   /** The mutator's name, or `transact` for a direct edit, whose payload is its changes by collection. */
   readonly type: MutatorNamesOf<D> | "transact";
+  /** What it was called with, as it arrived. */
   readonly payload: Json;
   /** How often it has arrived: above 1 when it was sent again. It is executed once all the same. */
   readonly arrivals: number;

@@ -8,9 +8,13 @@ import type { AnyTx } from "../schema/state.ts";
 
 /** A record that two runs of one call have left differently; undefined where one has left none. */
 export interface RecordDifference {
+  /** The name of the collection. */
   readonly collection: string;
+  /** The record's id. */
   readonly id: string;
+  /** The record as the prediction has left it. */
   readonly predicted: { readonly [field: string]: Json } | undefined;
+  /** The record as the room has left it. */
   readonly actual: { readonly [field: string]: Json } | undefined;
 }
 

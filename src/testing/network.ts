@@ -8,6 +8,7 @@ import type { Clock } from "./clock.ts";
 /** What went or goes up or down a socket. */
 type Raw = string | Uint8Array;
 type EventType = "open" | "message" | "close" | "error";
+/** `up`: from the client to the room. `down`: from the room to the client. */
 export type Direction = "up" | "down";
 
 /** The way between one client and the room, for a test to break. */

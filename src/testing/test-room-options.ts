@@ -17,11 +17,13 @@ export type TestRoomOptions<D extends AnyRoomDefinition> = RoomObjectOptions<D> 
   readonly records?: {
     readonly [C in CollectionNamesOf<D>]?: { readonly [id: string]: RecordInputOf<D, C> };
   };
-  /** The hooks of the app's class; `room` stands for its `this`. */
+  /** As the hook of the app's class: somebody has connected. `room` stands for its `this`. */
   readonly onJoin?: (client: Client, room: TestRoom<D>) => void;
+  /** As the hook of the app's class: somebody's only session is gone. */
   readonly onLeave?: (client: Client, room: TestRoom<D>) => void;
+  /** As the hook of the app's class: an operation is on disk. */
   readonly onCommit?: (operation: Operation, room: TestRoom<D>) => void;
-  /** Of every client's network, each way; 0 when left out. */
+  /** Milliseconds that every client's messages take, each way; 0 when left out. */
   readonly latencyMs?: number;
   /**
    * Whether each mutator is tried before it runs in the room, to see whether state, payload and context alone decide what it
@@ -32,6 +34,7 @@ export type TestRoomOptions<D extends AnyRoomDefinition> = RoomObjectOptions<D> 
   readonly onError?: (error: unknown, what: string) => void;
 };
 
+/** Who connects, and how. Everything may be left out. */
 export type TestConnectOptions<D extends AnyRoomDefinition> = {
   /** As `authenticate` would say it; nobody when left out. */
   readonly user?: UserOf<D> | null;
@@ -39,6 +42,7 @@ export type TestConnectOptions<D extends AnyRoomDefinition> = {
   readonly role?: "reader" | "writer";
   /** What the others see of this client first. Left out, they do not see it before `presence.update`. */
   readonly presence?: PresenceOf<D>;
+  /** Milliseconds that this client's messages take, each way; the room's `latencyMs` when left out. */
   readonly latencyMs?: number;
 };
 

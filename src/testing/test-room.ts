@@ -45,7 +45,7 @@ export class TestRoom<D extends AnyRoomDefinition> {
   readonly #guests: Guest[] = [];
   #remoteCalls = 0;
 
-  /** See `createTestRoom`. */
+  /** As `createTestRoom` makes it, which also sees that no mutator of the server is missing. */
   constructor(definition: D, options: TestRoomOptions<D>) {
     this.#definition = definition;
     this.#options = options;
@@ -139,6 +139,7 @@ export class TestRoom<D extends AnyRoomDefinition> {
     return this.#readers as unknown as StateOf<D>; // the one seam, as above
   }
 
+  /** The room's revision: how many operations it has committed. */
   get rev(): number {
     return this.#host.room.read().rev;
   }
