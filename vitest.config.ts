@@ -24,6 +24,7 @@ function source(path: string): string {
 /** What an app imports of the package, for tests that run its code. */
 const ownPackage = [
   { find: /^deltaroom$/, replacement: source("src/index.ts") },
+  { find: "deltaroom/server", replacement: source("src/server.ts") },
   { find: "deltaroom/client", replacement: source("client/index.ts") },
   { find: "deltaroom/react", replacement: source("client/react/index.ts") },
 ];

@@ -55,6 +55,7 @@ describe.each([
   { page: "docs/guide/connection.md", stages: 1 },
   { page: "docs/guide/offline.md", stages: 1 },
   { page: "docs/guide/private.md", stages: 1, types: ["node"] },
+  { page: "docs/guide/changing.md", stages: 1 },
 ])("the code of $page", ({ page, stages, types }) => {
   const found = stagesOf(page);
 
