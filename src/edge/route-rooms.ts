@@ -1,6 +1,7 @@
 import { isRoomId } from "../core/ids.ts";
 import { codes, type Code } from "../protocol/codes.ts";
 import { decodeHello, type Hello } from "../protocol/hello.ts";
+import { closeAtOnce } from "../room/handshake.ts";
 import { subprotocol } from "../protocol/version.ts";
 import { withIdentity } from "../room/identity.ts";
 import type { Json } from "../schema/json.ts";
@@ -96,18 +97,6 @@ async function admit(
   if (authenticate === undefined) return { user: null };
   const bearer = /^Bearer +(\S+)$/i.exec(request.headers.get("Authorization") ?? "")?.[1];
   return await authenticate({ token: hello?.token ?? bearer, roomId, request });
-}
-
-/** A browser cannot read the status of a refused upgrade, so a client is let in and told by the close code. */
-function closeAtOnce(code: Code): Response {
-  const { 0: clientEnd, 1: serverEnd } = new WebSocketPair();
-  serverEnd.accept();
-  serverEnd.close(codes[code].closeCode, code);
-  return new Response(null, {
-    status: 101,
-    webSocket: clientEnd,
-    headers: { "Sec-WebSocket-Protocol": subprotocol },
-  });
 }
 
 function isAllowedOrigin(request: Request, url: URL, origins: RouteOptions["origins"]): boolean {

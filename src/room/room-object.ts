@@ -8,7 +8,7 @@ import type { State } from "../core/state.ts";
 import type { Tx } from "../core/transaction.ts";
 import { codes, type Code } from "../protocol/codes.ts";
 import { decodeHello } from "../protocol/hello.ts";
-import { pingText, pongText, subprotocol } from "../protocol/version.ts";
+import { pingText, pongText } from "../protocol/version.ts";
 import type {
   AnyRoomDefinition,
   EventInputOf,
@@ -18,6 +18,7 @@ import type {
   TxOf,
 } from "../schema/definition.ts";
 import { deflate } from "./deflater.ts";
+import { closeAtOnce, switched } from "./handshake.ts";
 import { readIdentity } from "./identity.ts";
 import { journalSlots } from "./journal.ts";
 import { jsonSnapshot } from "./json-snapshot.ts";
@@ -155,25 +156,24 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
       .split(",")
       .map((name) => name.trim());
     const hello = decodeHello(offered);
+    if (hello === undefined) return closeAtOnce("invalid");
     const { 0: clientEnd, 1: serverEnd } = new WebSocketPair();
-    this.ctx.acceptWebSocket(serverEnd);
+    let isAccepted = false;
+    const accept = () => {
+      this.ctx.acceptWebSocket(serverEnd);
+      isAccepted = true;
+      return this.#socketOf(serverEnd);
+    };
     let joined: Session | Code;
     try {
-      joined =
-        hello === undefined
-          ? "invalid"
-          : this.#room.join(this.#socketOf(serverEnd), hello, readIdentity(request));
+      joined = this.#room.join(accept, hello, readIdentity(request));
     } catch (error) {
-      closeQuietly(serverEnd, codes.internal.closeCode, "internal"); // accepted, it would be held for ever
+      if (isAccepted) closeQuietly(serverEnd, codes.internal.closeCode, "internal"); // it would be held for ever
       throw error;
     }
-    if (typeof joined === "string") closeQuietly(serverEnd, codes[joined].closeCode, joined);
-    else this.#sessions.set(serverEnd, joined);
-    return new Response(null, {
-      status: 101,
-      webSocket: clientEnd,
-      headers: { "Sec-WebSocket-Protocol": subprotocol },
-    });
+    if (typeof joined === "string" && !isAccepted) return closeAtOnce(joined);
+    if (typeof joined !== "string") this.#sessions.set(serverEnd, joined);
+    return switched(clientEnd);
   }
 
   #snapshot(request: Request): Response {

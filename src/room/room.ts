@@ -135,8 +135,8 @@ export class Room {
 
   // ── sessions ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Opens a session and sends its welcome and catch-up, or answers why not. */
-  join(socket: Socket, hello: Hello, identity: Identity): Session | Code {
+  /** Opens a session and sends its welcome and catch-up, or answers why not; then no socket was opened, or it is closed again. */
+  join(openSocket: () => Socket, hello: Hello, identity: Identity): Session | Code {
     this.#asNewest(() => this.#journal.assertNewest());
     const { memory } = this.#journal;
     const user = this.#admit(identity.user);
@@ -154,7 +154,7 @@ export class Room {
     const names = hello.names === this.#names.hash ? this.#names.hash : null;
     const view = this.#views.of(client);
     const session = Session.open(
-      socket,
+      openSocket(),
       {
         client,
         epoch: view.epochOf(memory.epoch),

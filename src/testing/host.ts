@@ -86,7 +86,7 @@ export class Host implements RoomEnd {
     const joined = this.#guard((): Session | Code => {
       const instance = this.#awake;
       if (hello === undefined) return "invalid";
-      return instance.room.join(this.#socketOf(link, instance), hello, network.identity);
+      return instance.room.join(() => this.#socketOf(link, instance), hello, network.identity);
     });
     if (joined === undefined) return link.break(true);
     if (joined instanceof Object) return void this.#awake.sessions.set(link, joined);

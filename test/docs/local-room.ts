@@ -63,7 +63,10 @@ export class LocalRoom {
         save: () => {},
         pingedAt: () => 0,
       };
-      const joined = this.#room.join(socket, decodeHello(protocols) as Hello, { user: null, role: "writer" });
+      const joined = this.#room.join(() => socket, decodeHello(protocols) as Hello, {
+        user: null,
+        role: "writer",
+      });
       if (typeof joined === "string") throw new Error(`${subprotocol}: ${joined}`);
       session = joined;
     });

@@ -94,7 +94,7 @@ export class LoneRoom {
     identity: Identity = { user: null, role: "writer" },
   ): LoneClient {
     const client = new LoneClient(this, actor);
-    const joined = this.room.join(client.socket, client.hello(hello), identity);
+    const joined = this.room.join(() => client.socket, client.hello(hello), identity);
     if (typeof joined === "string") throw new Error(joined);
     client.session = joined;
     this.#clients.push(client);
@@ -107,7 +107,7 @@ export class LoneRoom {
   rejoin(before: LoneClient, hello: Partial<Hello>): LoneClient {
     before.copy.reconnect(true);
     const client = new LoneClient(this, before.actor, before.copy);
-    const joined = this.room.join(client.socket, client.hello(hello), { user: null, role: "writer" });
+    const joined = this.room.join(() => client.socket, client.hello(hello), { user: null, role: "writer" });
     if (typeof joined === "string") throw new Error(joined);
     client.session = joined;
     this.#clients.push(client);

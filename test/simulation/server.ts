@@ -70,7 +70,9 @@ export class Server implements RoomEnd {
     wire.open();
     this.#wires.add(wire);
     this.#owners.set(wire, instance);
-    const joined = instance.join(wire, (socket) => instance.room.join(socket, hello, wire.page.identity));
+    const joined = instance.join(wire, (socket) =>
+      instance.room.join(() => socket, hello, wire.page.identity),
+    );
     this.#stage.note(instance.name, "joined by", wire.name, typeof joined === "string" ? joined : "");
     if (joined === undefined) {
       // The request has failed, if the instance is still there.
