@@ -1,4 +1,4 @@
-import { isRefusal, willPass } from "../src/protocol/closing.ts";
+import { isOfToken, isRefusal, willPass } from "../src/protocol/closing.ts";
 import { pingText, pongText, subprotocol } from "../src/protocol/version.ts";
 import { Backoff } from "./backoff.ts";
 import type { Runtime } from "./platform.ts";
@@ -58,6 +58,8 @@ export class Connection {
   #isResting = false;
   /** The token was good once, so that a refusal may mean no more than that it has expired. */
   #wasOnline = false;
+  /** The token that was used last is no good any more: another one is asked for, until one has been good. */
+  #isTokenSpent = false;
   #refusal: string | undefined;
 
   /** `hiddenMs`: how long a page is hidden before it disconnects. */
@@ -109,6 +111,7 @@ export class Connection {
   markOnline(): void {
     this.#backoff.reset();
     this.#wasOnline = true;
+    this.#isTokenSpent = false;
     this.#become("online");
   }
 
@@ -128,6 +131,12 @@ export class Connection {
     this.#refusal = reason;
     this.#abandon();
     this.#become(status);
+  }
+
+  /** Stays away for good, for what the room has said or is taken to have said. */
+  refuse(refusal: string): void {
+    this.disconnect("closed", refusal);
+    this.#events.refused(refusal, false);
   }
 
   /** Connects, and waits no longer when it was going to. */
@@ -152,7 +161,7 @@ export class Connection {
     this.#stopWaking();
   }
 
-  async #open(isRefused = false): Promise<void> {
+  async #open(): Promise<void> {
     const attempt = ++this.#attempt;
     const isCurrent = () => attempt === this.#attempt;
     const fail = (cause: unknown) => {
@@ -166,7 +175,7 @@ export class Connection {
     if (!isCurrent()) return;
     let hello: string;
     try {
-      hello = await this.#events.hello(isRefused);
+      hello = await this.#events.hello(this.#isTokenSpent);
     } catch (error) {
       return fail(error);
     }
@@ -210,17 +219,17 @@ export class Connection {
   #closed({ code = 1006, reason = "" }: TransportEvent): void {
     this.#socket = undefined;
     if (!isRefusal(code)) return this.restart(false);
-    if (reason === "unauthorized" && this.#wasOnline) {
-      // It may have expired: another one is asked for, once.
-      this.#wasOnline = false;
-      this.#abandon();
-      return void this.#open(true);
-    }
     const refusal = reason || String(code);
-    const willRetry = willPass(code);
-    if (willRetry) this.restart(false);
-    else this.disconnect("closed", refusal);
-    this.#events.refused(refusal, willRetry);
+    const isSpent = isOfToken(code);
+    this.#isTokenSpent ||= isSpent;
+    if (isSpent && this.#wasOnline) {
+      // It has expired: another one is asked for at once, but not again and again.
+      this.#wasOnline = false;
+      return this.restart(true);
+    }
+    if (!willPass(code)) return this.refuse(refusal);
+    this.restart(false);
+    this.#events.refused(refusal, true);
   }
 
   /** There is a network again, or somebody who looks: no reason to wait any longer. */

@@ -12,6 +12,7 @@ import type {
 } from "../src/protocol/frames.ts";
 import { encodeHello } from "../src/protocol/hello-text.ts";
 import type { NameTable } from "../src/protocol/names.ts";
+import type { Json } from "../src/schema/json.ts";
 import type { Backlog } from "./backlog.ts";
 import { Connection, type Status } from "./connection.ts";
 import { RoomError } from "./errors.ts";
@@ -252,6 +253,7 @@ export class Sync {
   #take(frame: DownFrame): void {
     switch (frame.kind) {
       case "welcome":
+        if (this.#isOfAnother(frame)) return this.#connection.refuse("id-conflict");
         this.#welcome = frame;
         this.#queue.welcome(frame.birth);
         return this.#events.welcomed(frame);
@@ -270,6 +272,11 @@ export class Sync {
       default:
         return frame satisfies never;
     }
+  }
+
+  /** Whether calls wait that somebody else has made: nobody is to be taken for their author. */
+  #isOfAnother({ user }: Welcome): boolean {
+    return this.#queue.calls.length > 0 && idOf(user) !== idOf((this.#welcome ?? { user }).user);
   }
 
   #update(update: Update): void {
@@ -411,4 +418,9 @@ export class Sync {
   #fail(code: string, message: string, willRetry = true, cause?: unknown): void {
     this.#events.failed(new RoomError(code, message, willRetry, cause));
   }
+}
+
+/** Names a person by what the room does, see `ownerOf`. */
+function idOf(user: Json): string {
+  return JSON.stringify((user as { id?: Json } | null)?.id ?? user);
 }

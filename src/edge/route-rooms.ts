@@ -23,6 +23,11 @@ export interface Admission {
   readonly user: Json;
   /** `writer` unless said otherwise; a `reader` may look, but changes nothing. */
   readonly role?: "reader" | "writer";
+  /**
+   * Until when this person may stay, in milliseconds since the epoch; left out for ever. Then the session ends with
+   * `token-expired`, and the client comes back with what `token()` says next.
+   */
+  readonly expiresAt?: number;
 }
 
 /** Who may come in, and from where. */
@@ -83,8 +88,9 @@ export async function routeRooms(
     return refuse(400, "invalid", "the hello is missing or cannot be read");
 
   const admission = await admit(request, roomId, hello, options);
-  if (admission === null) return refuse(401, "unauthorized");
-  const identity = { user: admission.user, role: admission.role ?? "writer" };
+  const { user, role = "writer", expiresAt } = admission ?? { user: null, expiresAt: 0 };
+  if ((expiresAt ?? Infinity) <= Date.now()) return refuse(401, "unauthorized");
+  const identity = { user, role, ...(expiresAt !== undefined && { expiresAt }) };
   return await rooms.getByName(roomId).fetch(withIdentity(request, identity));
 }
 

@@ -24,6 +24,12 @@ export const codes = {
     closeCode: 4401,
     sentence: "Nobody is signed in, or the token is not good.",
   },
+  "token-expired": {
+    advice: "retry",
+    status: 401,
+    closeCode: 4440,
+    sentence: "The token has expired; come back with another.",
+  },
   forbidden: {
     advice: "final",
     status: 403,

@@ -1,4 +1,3 @@
-import type { Json } from "../schema/json.ts";
 import type { Identity } from "./room.ts";
 
 /** Carries what `authenticate` said from the Worker to the room. Whatever a client sends under this name is dropped. */
@@ -14,6 +13,6 @@ export function withIdentity(request: Request, identity: Identity): Request {
 export function readIdentity(request: Request): Identity {
   const text = request.headers.get(identityHeader);
   if (text === null) throw new Error("rooms are reached through routeRooms");
-  const { user, role } = JSON.parse(decodeURIComponent(text)) as { user: Json; role: string };
-  return { user, role };
+  const { user, role, expiresAt } = JSON.parse(decodeURIComponent(text)) as Identity; // `routeRooms` wrote it
+  return { user, role, ...(expiresAt !== undefined && { expiresAt }) };
 }

@@ -18,33 +18,26 @@ const certainMs = 90_000;
 export class Liveness {
   readonly #sessions: ReadonlyMap<string, Session>;
   readonly #maxSilenceMs: number;
-  readonly #setAlarm: (at: number) => void;
-  /** When it will look again; unknown after hibernation, though an alarm that was set then will come. */
-  #alarmAt: number | undefined;
+  /** When it wants to look again. Nobody's time can come before that, once it was worked out. */
+  #dueAt = -Infinity;
 
-  constructor(
-    sessions: ReadonlyMap<string, Session>,
-    { maxSilenceMs }: Pick<Limits, "maxSilenceMs">,
-    setAlarm: (at: number) => void,
-  ) {
+  constructor(sessions: ReadonlyMap<string, Session>, { maxSilenceMs }: Pick<Limits, "maxSilenceMs">) {
     this.#sessions = sessions;
     this.#maxSilenceMs = maxSilenceMs;
-    this.#setAlarm = setAlarm;
   }
 
-  /** Sees to it that the alarm comes in time. Nobody's time can come before that of an alarm that is set. */
-  watch(now: number): void {
-    if (this.#alarmAt !== undefined && this.#alarmAt >= now) return;
-    if (!this.#hasOnlookers) return;
-    const alarmAt = Math.min(...[...this.#sessions.values()].map((session) => this.#dueAt(session, now)));
-    if (!Number.isFinite(alarmAt)) return; // the app leaves it to the network
-    this.#alarmAt = Math.max(now, Math.ceil(alarmAt));
-    this.#setAlarm(this.#alarmAt);
+  /** When it wants to look; `Infinity` while nobody could see a ghost, and where the app leaves that to the network. */
+  dueAt(now: number): number {
+    if (this.#dueAt >= now) return this.#dueAt;
+    if (!this.#hasOnlookers) return Infinity;
+    const dueAt = Math.min(...[...this.#sessions.values()].map((session) => this.#dueAtOf(session, now)));
+    this.#dueAt = Math.max(now, dueAt);
+    return this.#dueAt;
   }
 
-  /** The alarm has come: asks those who are silent, and answers those who have not answered. */
+  /** Asks those who are silent, and answers those who have not answered. */
   look(now: number): readonly Session[] {
-    this.#alarmAt = undefined;
+    this.#dueAt = -Infinity;
     const gone: Session[] = [];
     if (!this.#hasOnlookers) return gone;
     for (const session of this.#sessions.values()) {
@@ -75,7 +68,7 @@ export class Liveness {
     session.save();
   }
 
-  #dueAt(session: Session, now: number): number {
+  #dueAtOf(session: Session, now: number): number {
     return Math.min(now, this.#since(session)) + this.#patienceMs(session);
   }
 

@@ -15,8 +15,10 @@ import { nameTable, type NameTable } from "../protocol/names.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
+import { Alarm } from "./alarm.ts";
 import { refusalOf, sendWelcome, splitClientId, userAs } from "./entry.ts";
 import { Deflater } from "./deflater.ts";
+import { Expiry } from "./expiry.ts";
 import { FlushPace } from "./flush-pace.ts";
 import { FlushTimer, type Clock } from "./flush-timer.ts";
 import { handleFrame, refusePush, sendError, type InboxRoom } from "./inbox.ts";
@@ -56,6 +58,8 @@ export interface RoomRules {
 export interface Identity {
   readonly user: Json;
   readonly role: string;
+  /** Until when they may stay, in milliseconds since the epoch; left out for ever. */
+  readonly expiresAt?: number;
 }
 
 /** Of the frames that may be unacknowledged: how many a session may have with all the answers that it provoked. */
@@ -81,6 +85,8 @@ export class Room {
   readonly #sender: Sender;
   readonly #deflater: Deflater;
   readonly #liveness: Liveness;
+  readonly #expiry: Expiry;
+  readonly #alarm: Alarm;
   readonly #inbox: InboxRoom;
   /** Sessions to be caught up behind the next flush. */
   readonly #waiting = new Set<Session>();
@@ -112,7 +118,9 @@ export class Room {
       },
       snapshotSent: () => this.#deflatePages(),
     });
-    this.#liveness = new Liveness(this.#sessions, limits, ports.setAlarm);
+    this.#liveness = new Liveness(this.#sessions, limits);
+    this.#expiry = new Expiry(this.#sessions);
+    this.#alarm = new Alarm(ports.setAlarm);
     this.#inbox = {
       definition,
       limits,
@@ -127,7 +135,7 @@ export class Room {
       },
       settle: () => this.#settle(),
       heard: (now, baseRev) => this.#pace.heard(now, baseRev),
-      shown: () => this.#liveness.watch(ports.now()),
+      shown: () => this.#setAlarm(ports.now()),
       noteDiverged: (collections) => this.#noteDiverged(collections),
       dismiss: (session, code) => this.#dismiss(session, code),
     };
@@ -139,6 +147,8 @@ export class Room {
   join(openSocket: () => Socket, hello: Hello, identity: Identity): Session | Code {
     this.#asNewest(() => this.#journal.assertNewest());
     const { memory } = this.#journal;
+    const { expiresAt } = identity;
+    if (expiresAt !== undefined && expiresAt <= this.#ports.now()) return "token-expired";
     const user = this.#admit(identity.user);
     if (user === undefined) return "unauthorized";
     const [actor, secret] = splitClientId(hello.client);
@@ -157,6 +167,7 @@ export class Room {
       openSocket(),
       {
         client,
+        ...(expiresAt !== undefined && { expiresAt }),
         epoch: view.epochOf(memory.epoch),
         attempt,
         names,
@@ -174,6 +185,7 @@ export class Room {
       former.socket.close(codes.replaced.closeCode, "replaced");
     }
     this.#sessions.set(actor, session);
+    this.#expiry.note(session);
     memory.marks.see(actor, this.#ports.now());
     // What was confirmed of another history may be the id of another call here.
     if (epoch === null || epoch === session.epoch) memory.marks.confirm(actor, hello.confirmed);
@@ -184,7 +196,7 @@ export class Room {
       this.#signals.join(actor, client.user, {});
     }
     session.save();
-    this.#liveness.watch(this.#ports.now());
+    this.#setAlarm(this.#ports.now());
     if (former === undefined) this.#runHook(this.#rules.onJoin, client);
     this.#schedule();
     return session;
@@ -207,6 +219,7 @@ export class Room {
 
   #restored(session: Session): void {
     this.#sessions.set(session.client.actor, session);
+    this.#expiry.note(session);
     if (!session.isDue) return;
     this.#waiting.add(session);
     this.#flushTimer.scheduleSoon(); // others are still to be restored
@@ -215,7 +228,9 @@ export class Room {
   /** Handles one message. It throws for nothing that a client can send. */
   receive(session: Session, data: unknown): void {
     if (this.#sessions.get(session.client.actor) !== session) return; // replaced: its socket is closing
-    session.hear(this.#ports.now());
+    const now = this.#ports.now();
+    if (session.expiresAt <= now) return this.#dismiss(session, "token-expired"); // and its calls are sent again
+    session.hear(now);
     const names = session.isCompact ? this.#names : undefined;
     const decoded = decodeUp(data, this.#limits.maxFrameBytes, names);
     if (decoded.kind === "frame") this.#handle(session, decoded.frame);
@@ -283,8 +298,19 @@ export class Room {
   /** The time that `setAlarm` was told has come. */
   alarm(): void {
     const now = this.#ports.now();
+    this.#alarm.passed();
+    this.#dismissExpired(now);
     for (const session of this.#liveness.look(now)) this.#dismiss(session, "timeout");
-    this.#liveness.watch(now);
+    this.#setAlarm(now);
+  }
+
+  /** There is one alarm, and setting it forgets the time that it was set for: hence for the earliest of all that wait. */
+  #setAlarm(now: number): void {
+    this.#alarm.setFor(Math.min(this.#liveness.dueAt(now), this.#expiry.dueAt), now);
+  }
+
+  #dismissExpired(now: number): void {
+    for (const session of this.#expiry.look(now)) this.#dismiss(session, "token-expired");
   }
 
   /** The session's socket is gone. */
@@ -370,6 +396,7 @@ export class Room {
   /** Writes what was committed and lets it out: the only place where either happens. False when the write failed. */
   flush(): boolean {
     const now = this.#ports.now();
+    this.#dismissExpired(now); // the alarm may be late, and nothing more is for them
     const dueAt = this.#flushTimer.clear();
     const flush = this.#journal.engine.cut(now);
     if (flush !== undefined && !this.#write(flush)) {

@@ -44,6 +44,8 @@ export type Feed =
 /** A session as it survives hibernation, in the socket's attachment of at most 16 KB. */
 export interface Attachment {
   readonly client: Client;
+  /** Until when the session may last, in milliseconds since the epoch; left out for ever. */
+  readonly expiresAt?: number;
   /** As its view names it. */
   readonly epoch: string;
   /** Of the hello: a session with a lower one is an older attempt that has arrived late. */
@@ -71,6 +73,8 @@ const resumeShare = 0.5;
 /** One WebSocket of one client. */
 export class Session {
   readonly client: Client;
+  /** Until when it may last; `Infinity` for ever. */
+  readonly expiresAt: number;
   readonly epoch: string;
   readonly attempt: number;
   readonly names: number | null;
@@ -112,6 +116,7 @@ export class Session {
     this.view = view;
     this.#limits = limits;
     this.client = attachment.client;
+    this.expiresAt = attachment.expiresAt ?? Infinity;
     this.epoch = attachment.epoch;
     this.attempt = attachment.attempt;
     this.names = attachment.names;
@@ -131,7 +136,7 @@ export class Session {
 
   static open(
     socket: Socket,
-    who: Pick<Attachment, "client" | "epoch" | "attempt" | "names" | "inflates" | "feed">,
+    who: Pick<Attachment, "client" | "expiresAt" | "epoch" | "attempt" | "names" | "inflates" | "feed">,
     view: View,
     limits: Limits,
     now: number,
@@ -253,6 +258,7 @@ export class Session {
     const { asked } = this.pulse;
     this.socket.save({
       client: this.client,
+      ...(Number.isFinite(this.expiresAt) && { expiresAt: this.expiresAt }),
       epoch: this.epoch,
       attempt: this.attempt,
       names: this.names,

@@ -136,6 +136,41 @@ describe("a token that was good once", () => {
     expect([server.sockets.length, room.closeReason]).toEqual([4, "unauthorized"]);
   });
 
+  test("is asked for anew until one has been good, whatever comes in between", async () => {
+    const asked: boolean[] = [];
+    const token = (isRefused: boolean) => {
+      asked.push(isRefused);
+      return "a token";
+    };
+    const { room, server, socket } = await joined({}, { token });
+    const told = toldOf({ room });
+    socket.drop(codes["token-expired"].closeCode);
+    await turn();
+    server.newest.fail(); // the network, and then a room that is full
+    await pass(250);
+    server.newest.drop(codes["room-full"].closeCode);
+    await pass(500);
+    server.newest.greetAgain();
+    server.newest.drop();
+    await pass(250);
+    expect(asked).toEqual([false, true, true, true, false]);
+    expect(told.filter((word) => word.includes("final"))).toEqual([]);
+  });
+
+  test("and expires again before it is of use is asked for with pauses, and told", async () => {
+    const { room, server, socket } = await joined({}, { token: () => "brief" });
+    const told = toldOf({ room });
+    socket.drop(codes["token-expired"].closeCode);
+    await turn();
+    server.newest.drop(codes["token-expired"].closeCode);
+    expect(told).toEqual(["connecting", "offline", "token-expired, will retry"]);
+    await turn();
+    expect(server.sockets).toHaveLength(2);
+    await pass(250);
+    server.newest.greetAgain();
+    expect([room.status, server.sockets.length]).toEqual(["online", 3]);
+  });
+
   test("is not when it never was: the refusal is final", async () => {
     const token = vi.fn<() => string>(() => "wrong");
     const { room, server } = scripted({ token });

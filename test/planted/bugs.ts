@@ -748,7 +748,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "an alarm is not set anew once it has come",
     "src/room/room.ts",
-    'this.#dismiss(session, "timeout");\n    this.#liveness.watch(now);',
+    'this.#dismiss(session, "timeout");\n    this.#setAlarm(now);',
     'this.#dismiss(session, "timeout");',
     "test/room/liveness.test.ts",
   ),

@@ -104,10 +104,14 @@ export class LoneRoom {
   }
 
   /** Joins once more as a client that has lost its connection, and has kept what came of a snapshot. */
-  rejoin(before: LoneClient, hello: Partial<Hello>): LoneClient {
+  rejoin(
+    before: LoneClient,
+    hello: Partial<Hello>,
+    identity: Identity = { user: null, role: "writer" },
+  ): LoneClient {
     before.copy.reconnect(true);
     const client = new LoneClient(this, before.actor, before.copy);
-    const joined = this.room.join(() => client.socket, client.hello(hello), { user: null, role: "writer" });
+    const joined = this.room.join(() => client.socket, client.hello(hello), identity);
     if (typeof joined === "string") throw new Error(joined);
     client.session = joined;
     this.#clients.push(client);

@@ -78,12 +78,19 @@ export class CardRoom extends RoomObject(cardGame, cardRules) {}
 /** Storage and nothing else. */
 export class Scratch extends DurableObject {}
 
-/** Tokens of the tests: `user:alice`, `reader:bob`; with any other nobody comes in. The name of `giant` is 20 KB long. */
+/**
+ * Tokens of the tests: `user:alice`, `reader:bob`, and `user:alice@1800000000000`, which is good until then; with any other
+ * nobody comes in. The name of `giant` is 20 KB long.
+ */
 function authenticate({ token }: { token: string | undefined }): Admission | null {
-  const [, role, id] = /^(user|reader):([a-z]+)$/.exec(token ?? "") ?? [];
+  const [, role, id, expiresAt] = /^(user|reader):([a-z]+)(?:@(\d+))?$/.exec(token ?? "") ?? [];
   if (role === undefined || id === undefined) return null;
   const user = { id, name: id.toUpperCase().repeat(id === "giant" ? 4_000 : 1) };
-  return role === "reader" ? { user, role: "reader" } : { user };
+  return {
+    user,
+    ...(role === "reader" && { role: "reader" as const }),
+    ...(expiresAt !== undefined && { expiresAt: Number(expiresAt) }),
+  };
 }
 
 export default {
