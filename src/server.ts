@@ -2,13 +2,8 @@
 export { RoomObject, RoomBase } from "./room/room-object.ts";
 export type { RoomObjectOptions } from "./room/room-options.ts";
 export { remote, type RemoteOptions, type RemoteRoom, type RemoteStub } from "./room/remote.ts";
-export {
-  routeRooms,
-  type Admission,
-  type RoomNamespace,
-  type RoomRoutes,
-  type RouteOptions,
-} from "./edge/route-rooms.ts";
+export { routeRooms, type RoomNamespace, type RoomRoutes, type RouteOptions } from "./edge/route-rooms.ts";
+export type { Admission, AdmissionRequest, Authenticate } from "./edge/admission.ts";
 export { defaultLimits, type Limits } from "./core/limits.ts";
 export type { Fields } from "./core/json.ts";
 export type { Operation } from "./core/batch.ts";

@@ -6,7 +6,7 @@ export class Board extends RoomObject(board) {}
 
 export default {
   async fetch(request, env) {
-    const response = await routeRooms(request, { "/rooms": env.ROOMS });
+    const response = await routeRooms(request, { "/rooms": env.ROOMS }, { openToEverybody: true });
     return response ?? new Response("Not found", { status: 404 });
   },
 } satisfies ExportedHandler<{ ROOMS: DurableObjectNamespace<Board> }>;

@@ -1,10 +1,20 @@
 import { isRoomId } from "../core/ids.ts";
-import { codes, type Code } from "../protocol/codes.ts";
+import type { Code } from "../protocol/codes.ts";
 import { decodeHello, type Hello } from "../protocol/hello.ts";
 import { closeAtOnce } from "../room/handshake.ts";
 import { subprotocol } from "../protocol/version.ts";
 import { withIdentity } from "../room/identity.ts";
-import type { Json } from "../schema/json.ts";
+import { logLine } from "../room/log-line.ts";
+import { admit, type Authenticate, type Refusal } from "./admission.ts";
+import { refuseByStatus, secured } from "./answers.ts";
+import {
+  corsHeaders,
+  isAllowedOrigin,
+  isPreflight,
+  misspelledOrigins,
+  preflightHeaders,
+  type Origins,
+} from "./origin.ts";
 
 /** A `DurableObjectNamespace` of a class made by `RoomObject`. */
 export interface RoomNamespace {
@@ -17,98 +27,130 @@ export interface RoomRoutes {
   readonly [path: string]: RoomNamespace;
 }
 
-/** Somebody who may enter. */
-export interface Admission {
-  /** What everybody in the room sees of this person; fits the definition's `user`. */
-  readonly user: Json;
-  /** `writer` unless said otherwise; a `reader` may look, but changes nothing. */
-  readonly role?: "reader" | "writer";
-  /**
-   * Until when this person may stay, in milliseconds since the epoch; left out for ever. Then the session ends with
-   * `token-expired`, and the client comes back with what `token()` says next.
-   */
-  readonly expiresAt?: number;
-}
-
-/** Who may come in, and from where. */
-export interface RouteOptions {
-  /**
-   * Says who is asking, or null for nobody that may come in. Without it the rooms are open to everybody.
-   * The token is the one of the client's `token()`, or the bearer token of an HTTP request; never part of the URL.
-   */
-  readonly authenticate?: (asked: {
-    readonly token: string | undefined;
-    readonly roomId: string;
-    readonly request: Request;
-  }) => Admission | null | Promise<Admission | null>;
+export type RouteOptions = {
   /**
    * Origins whose pages may connect, exactly as browsers send them (`https://example.com`), or "*" for all.
    * By default only pages of the Worker's own origin. Whoever sends no `Origin` is no browser and is let through.
    */
   readonly origins?: readonly string[] | "*";
-}
+} & (
+  | {
+      /** Says who is asking, and how they may come in. */
+      readonly authenticate: Authenticate;
+      readonly openToEverybody?: undefined;
+    }
+  | {
+      /** Lets in everybody who knows a URL, as writers. Without `authenticate` it has to be said: nobody comes in by default. */
+      readonly openToEverybody: true;
+      readonly authenticate?: undefined;
+    }
+);
+
+/** Members of a query under which others send tokens. */
+const tokenParameters = ["token", "access_token", "auth", "jwt"];
+
+/** As long as that of a hello. */
+const maxTokenLength = 8_192;
 
 /**
  * Sends requests for rooms to their rooms: `GET <path>/<roomId>`, with an upgrade a session and without one the
- * state as JSON. Answers null for what is under none of the paths. Nothing refused here has woken a room.
+ * state as JSON. Answers null for what is under none of the paths. Nothing refused here has woken a room, and each refusal
+ * is a line in the log. It does not throw.
  */
 export async function routeRooms(
   request: Request,
   routes: RoomRoutes,
-  options: RouteOptions = {},
+  options: RouteOptions,
 ): Promise<Response | null> {
   const url = new URL(request.url);
   const route = Object.entries(routes).find(([path]) => url.pathname.startsWith(`${path}/`));
   if (route === undefined) return null;
   const [path, rooms] = route;
   const roomId = url.pathname.slice(path.length + 1);
+  // Also for who comes by JavaScript, where leaving it out compiles.
+  const { authenticate, openToEverybody, origins } = (options ?? {}) as Partial<RouteOptions>;
   const isUpgrade = request.headers.get("Upgrade")?.toLowerCase() === "websocket";
   const offered = isUpgrade ? offeredSubprotocols(request) : [];
-  const hello = decodeHello(offered);
   const isClient = offered.includes(subprotocol);
-  const refuse = (...refusal: Parameters<typeof refuseByStatus>) =>
-    isClient ? closeAtOnce(refusal[1]) : refuseByStatus(...refusal);
+  const isAllowed = isAllowedOrigin(request, url, origins);
+  const cors = isAllowed ? corsHeaders(request, origins) : { Vary: "Origin" };
 
-  if (request.method !== "GET") return refuseByStatus(405, "invalid", "a room answers GET", { Allow: "GET" });
-  if (!isRoomId(roomId))
-    return refuse(400, "invalid", "a room id has 1 to 128 characters of A-Z a-z 0-9 . _ ~ -");
-  if (!isAllowedOrigin(request, url, options.origins)) {
-    return refuse(403, "forbidden", "pages of this origin may not connect; see `origins` of routeRooms");
-  }
-  if (!isUpgrade && wantsUpgrade(request)) {
-    return refuse(426, "invalid", "this needs a WebSocket upgrade", {
-      Upgrade: "websocket",
-      Connection: "Upgrade",
-    });
-  }
-  if (isUpgrade && !isClient) {
-    return refuse(400, "invalid", `the room speaks the subprotocol ${subprotocol}`);
-  }
-  if (isUpgrade && hello === undefined)
-    return refuse(400, "invalid", "the hello is missing or cannot be read");
+  const refuse = (refusal: Refusal): Response => {
+    const room = isRoomId(roomId) ? { room: roomId } : {}; // else it is whatever somebody has sent
+    const { code, status, reason } = refusal;
+    logLine("refused", { code, status, ...(reason && { reason }), path, ...room });
+    const isClosed = isClient && request.method === "GET";
+    return isClosed ? closeAtOnce(code) : refuseByStatus(refusal, cors);
+  };
 
-  const admission = await admit(request, roomId, hello, options);
-  const { user, role = "writer", expiresAt } = admission ?? { user: null, expiresAt: 0 };
-  if ((expiresAt ?? Infinity) <= Date.now()) return refuse(401, "unauthorized");
-  const identity = { user, role, ...(expiresAt !== undefined && { expiresAt }) };
-  return await rooms.getByName(roomId).fetch(withIdentity(request, identity));
+  if (!isAllowed) return refuse(strangerBy(origins));
+  if (isPreflight(request))
+    return new Response(null, { status: 204, headers: { ...cors, ...preflightHeaders } });
+  const hello = decodeHello(offered);
+  const problem = problemOf(request, roomId, { isUpgrade, isClient, hello });
+  if (problem !== undefined) return refuse(problem);
+  if (authenticate === undefined && openToEverybody !== true) return refuse(notSetUp());
+  const token = hello?.token ?? bearerOf(request);
+  if (token !== undefined && token.length > maxTokenLength)
+    return refuse(by("unauthorized", 401, `a token has at most ${maxTokenLength} characters`));
+  const admitted =
+    authenticate === undefined
+      ? { user: null, role: "writer" }
+      : await admit(authenticate, { token, roomId, path, request });
+  if ("code" in admitted) {
+    const isMisplaced =
+      token === undefined && tokenParameters.some((parameter) => url.searchParams.has(parameter));
+    if (!isMisplaced || admitted.code !== "unauthorized") return refuse(admitted);
+    const message = "a token in a URL is not looked at: it goes into the header Authorization, or the hello";
+    return refuse({ ...admitted, message, reason: "token-in-url" });
+  }
+  try {
+    return secured(await rooms.getByName(roomId).fetch(withIdentity(request, admitted)), cors);
+  } catch (error) {
+    // It could not wake, or was reset; the platform says so in its own words.
+    logLine("room-failed", { code: "internal", room: roomId, error: String(error) });
+    return refuse(by("internal", 503, "the room cannot be reached"));
+  }
 }
 
-async function admit(
+/** What is wrong with a request, whoever has sent it. */
+function problemOf(
   request: Request,
   roomId: string,
-  hello: Hello | undefined,
-  { authenticate }: RouteOptions,
-): Promise<Admission | null> {
-  if (authenticate === undefined) return { user: null };
-  const bearer = /^Bearer +(\S+)$/i.exec(request.headers.get("Authorization") ?? "")?.[1];
-  return await authenticate({ token: hello?.token ?? bearer, roomId, request });
+  { isUpgrade, isClient, hello }: { isUpgrade: boolean; isClient: boolean; hello: Hello | undefined },
+): Refusal | undefined {
+  if (request.method !== "GET")
+    return { ...by("invalid", 405, "a room answers GET"), headers: { Allow: "GET" } };
+  if (!isRoomId(roomId))
+    return by("invalid", 400, "a room id has 1 to 128 characters of A-Z a-z 0-9 . _ ~ -");
+  if (!isUpgrade && wantsUpgrade(request)) {
+    const headers = { Upgrade: "websocket", Connection: "Upgrade" };
+    return { ...by("invalid", 426, "this needs a WebSocket upgrade"), headers };
+  }
+  if (isUpgrade && !isClient) return by("invalid", 400, `the room speaks the subprotocol ${subprotocol}`);
+  if (isUpgrade && hello === undefined) return by("invalid", 400, "the hello is missing or cannot be read");
+  return undefined;
 }
 
-function isAllowedOrigin(request: Request, url: URL, origins: RouteOptions["origins"]): boolean {
-  const origin = request.headers.get("Origin");
-  if (origin === null || origins === "*") return true;
-  return origins === undefined ? origin === url.origin : origins.includes(origin);
+function strangerBy(origins: Origins): Refusal {
+  const misspelled = misspelledOrigins(origins);
+  if (misspelled.length > 0) logLine("origins-misspelled", { code: "forbidden", origins: misspelled });
+  const message = "pages of this origin may not connect; see `origins` of routeRooms";
+  return { ...by("forbidden", 403, message), reason: "origin" };
+}
+
+function notSetUp(): Refusal {
+  const remedy = "routeRooms wants `authenticate`, or `openToEverybody: true` to let in everybody";
+  logLine("rooms-closed", { code: "forbidden", remedy });
+  return { ...by("forbidden", 503, `nobody may come in: ${remedy}`), reason: "not-set-up" };
+}
+
+function by(code: Code, status: number, message: string): Refusal {
+  return { code, status, message };
+}
+
+function bearerOf(request: Request): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(request.headers.get("Authorization") ?? "")?.[1];
 }
 
 /** A WebSocket handshake that lost its Upgrade header, or an upgrade to something else. */
@@ -118,13 +160,4 @@ function wantsUpgrade(request: Request): boolean {
 
 function offeredSubprotocols(request: Request): string[] {
   return (request.headers.get("Sec-WebSocket-Protocol") ?? "").split(",").map((name) => name.trim());
-}
-
-function refuseByStatus(
-  status: number,
-  code: Code,
-  message: string = codes[code].sentence,
-  headers: HeadersInit = {},
-): Response {
-  return Response.json({ error: { code, message } }, { status, headers });
 }

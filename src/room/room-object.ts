@@ -21,6 +21,7 @@ import { deflate } from "./deflater.ts";
 import { closeAtOnce, switched } from "./handshake.ts";
 import { readIdentity } from "./identity.ts";
 import { journalSlots } from "./journal.ts";
+import { logLine } from "./log-line.ts";
 import { jsonSnapshot } from "./json-snapshot.ts";
 import { answerRemote } from "./remote.ts";
 import { Room, type RoomPorts } from "./room.ts";
@@ -57,7 +58,8 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
       },
       onCommit: (operation: Operation) => this.onCommit(operation),
     };
-    this.#room = new Room(definition, limits, rules, platformPorts(ctx, limits));
+    const ports = platformPorts(ctx, limits, (error, event) => this.onError(error, event));
+    this.#room = new Room(definition, limits, rules, ports);
     const source = (): State => this.#room.read().state;
     this.#readers = Object.keys(definition.collections).map((name) => [
       name,
@@ -74,6 +76,12 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
 
   /** An operation is on disk and on its way to everybody. */
   onCommit(_operation: Operation): void {}
+
+  /**
+   * Something of the app's own has thrown: a mutator or `authorize` (`mutator-failed`), a hook (`hook-failed`), a schema (`frame-failed`,
+   * `user-refused`). The log line says no more than what kind of error it was, since its message may quote what people wrote.
+   */
+  onError(_error: unknown, _event: string): void {}
 
   /** The state as it is on disk: `this.state.shapes.get(id)`. */
   get state(): StateOf<D> {
@@ -180,7 +188,7 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
     const view = this.#room.viewOf(readIdentity(request));
     const memory = this.#room.read();
     const etag = `"${view.epochOf(memory.epoch)}.${memory.rev}"`;
-    const headers = { ETag: etag, "Cache-Control": "no-cache", "Content-Type": "application/json" };
+    const headers = { ETag: etag, "Content-Type": "application/json" };
     if (isKnown(etag, request)) return new Response(null, { status: 304, headers });
     const names = Object.keys(this.#definition.collections);
     return new Response(streamOf(jsonSnapshot(memory, names, view)), { headers });
@@ -202,7 +210,11 @@ export function RoomObject<const D extends AnyRoomDefinition, Env = unknown>(
   };
 }
 
-function platformPorts(ctx: DurableObjectState, limits: Limits): RoomPorts {
+function platformPorts(
+  ctx: DurableObjectState,
+  limits: Limits,
+  onError: (error: unknown, event: string) => void,
+): RoomPorts {
   return {
     storage: new SqliteStorage(ctx.storage, journalSlots(limits)),
     now: () => Date.now(),
@@ -214,8 +226,20 @@ function platformPorts(ctx: DurableObjectState, limits: Limits): RoomPorts {
     setAlarm: (at) => void ctx.storage.setAlarm(at),
     newEpoch: () => crypto.randomUUID().replaceAll("-", "").slice(0, 16),
     abort: (reason) => ctx.abort(reason),
-    log: (event, facts) =>
-      console.warn(JSON.stringify({ event, room: ctx.id.name ?? ctx.id.toString(), ...facts })),
+    log: (event, facts, thrown) => {
+      const error = thrown instanceof Error ? thrown.name : typeof thrown;
+      logLine(event, {
+        room: ctx.id.name ?? ctx.id.toString(),
+        ...facts,
+        ...(thrown !== undefined && { error }),
+      });
+      if (thrown === undefined) return;
+      try {
+        onError(thrown, event);
+      } catch {
+        // Told of an error it has made one, of which there is nobody left to tell.
+      }
+    },
   };
 }
 

@@ -38,8 +38,8 @@ export interface RoomPorts extends Clock {
   readonly setAlarm: (at: number) => void;
   /** Ends this instance at once, memory and sockets with it. */
   readonly abort: (reason: string) => void;
-  /** Notes what an operator should know; never a payload, a token or a stack. */
-  readonly log: (event: string, facts: { readonly [name: string]: unknown }) => void;
+  /** Notes what an operator should know; never a payload or a token. `thrown` is the app's own, and may quote either. */
+  readonly log: (event: string, facts: { readonly [name: string]: unknown }, thrown?: unknown) => void;
 }
 
 /** What the app adds: rules that only the server has, and hooks that are told what has happened, after its flush. */
@@ -103,7 +103,7 @@ export class Room {
     this.#names = nameTable(definition);
     this.#views = new Views(definition, rules.visibleTo);
     const onFailure = (error: unknown, type: string) =>
-      ports.log("mutator-failed", { type, error: nameOf(error) });
+      ports.log("mutator-failed", { type, error: nameOf(error) }, error);
     const engineOptions = { definition, limits, onFailure, views: this.#views, ...rules };
     this.#journal = new Journal(ports.storage, engineOptions, ports.newEpoch);
     this.#pace = new FlushPace(limits.flushIntervalMs);
@@ -262,7 +262,7 @@ export class Room {
       return sendError(session, { code, message, ...wait });
     }
     if (kind !== "presence" && kind !== "event") throw error;
-    this.#ports.log("frame-failed", { error: nameOf(error) }); // such as by the app's schema, which throws
+    this.#ports.log("frame-failed", { error: nameOf(error) }, error); // such as by the app's schema, which throws
     sendError(session, { code: "internal", message: codes.internal.sentence });
   }
 
@@ -542,7 +542,7 @@ export class Room {
     try {
       return userAs(this.#definition, user, this.#limits.maxUserBytes);
     } catch (error) {
-      this.#ports.log("user-refused", { error: nameOf(error) });
+      this.#ports.log("user-refused", { error: nameOf(error) }, error);
       return undefined;
     }
   }
@@ -552,7 +552,7 @@ export class Room {
     try {
       hook(...given);
     } catch (error) {
-      this.#ports.log("hook-failed", { error: nameOf(error) });
+      this.#ports.log("hook-failed", { error: nameOf(error) }, error);
     }
   }
 }

@@ -38,8 +38,8 @@ export type TestRoomOptions<D extends AnyRoomDefinition> = RoomObjectOptions<D> 
 export type TestConnectOptions<D extends AnyRoomDefinition> = {
   /** As `authenticate` would say it; nobody when left out. */
   readonly user?: UserOf<D> | null;
-  /** `writer` when left out. */
-  readonly role?: "reader" | "writer";
+  /** `writer` when left out; `reader`, or a role of the app's own. */
+  readonly role?: string;
   /** What the others see of this client first. Left out, they do not see it before `presence.update`. */
   readonly presence?: PresenceOf<D>;
   /** Milliseconds that this client's messages take, each way; the room's `latencyMs` when left out. */

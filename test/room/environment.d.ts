@@ -1,11 +1,10 @@
-import type { Board } from "../../src/worker.ts";
 import type * as TestWorker from "./test-worker.ts";
 
 declare global {
   namespace Cloudflare {
     /** What test/wrangler.toml binds. */
     interface Env {
-      ROOMS: DurableObjectNamespace<Board>;
+      ROOMS: DurableObjectNamespace<TestWorker.Board>;
       TEST_ROOMS: DurableObjectNamespace<TestWorker.TestRoom>;
       SMALL_ROOMS: DurableObjectNamespace<TestWorker.SmallRoom>;
       THRIFTY_ROOMS: DurableObjectNamespace<TestWorker.ThriftyRoom>;

@@ -9,9 +9,11 @@ import {
   type Operation,
 } from "../../src/server.ts";
 import { cardGame, cardRules } from "./card-game.ts";
+import { board } from "../../demo/board.ts";
 import { testBoard, type TestBoard } from "./test-board.ts";
 
-export { Board } from "../../src/worker.ts";
+/** The demo's, of which the Worker says who may come in as it starts. */
+export class Board extends RoomObject(board) {}
 
 export const serverMutators: ServerMutatorsOf<TestBoard> = {
   roll(tx, _payload, ctx) {
@@ -88,7 +90,7 @@ function authenticate({ token }: { token: string | undefined }): Admission | nul
   const user = { id, name: id.toUpperCase().repeat(id === "giant" ? 4_000 : 1) };
   return {
     user,
-    ...(role === "reader" && { role: "reader" as const }),
+    ...(role === "reader" && { role }),
     ...(expiresAt !== undefined && { expiresAt: Number(expiresAt) }),
   };
 }
@@ -104,7 +106,7 @@ export default {
     };
     const closed = { "/private-rooms": env.TEST_ROOMS, "/card-rooms": env.CARD_ROOMS };
     return (
-      (await routeRooms(request, open)) ??
+      (await routeRooms(request, open, { openToEverybody: true })) ??
       (await routeRooms(request, closed, { authenticate })) ??
       new Response("Not found", { status: 404 })
     );

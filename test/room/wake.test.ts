@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Collections } from "./client-copy.ts";
+import { linesLogged } from "./lines-logged.ts";
 import { newSmallRoom, newTestRoom, patch, put, remove } from "./rooms.ts";
 
 const commits = async (room: Pick<ReturnType<typeof newSmallRoom>, "join">, count: number) => {
@@ -75,8 +76,16 @@ describe("a room that wakes", () => {
     await commits(room, 5);
     await room.sql("DELETE FROM journal WHERE n = 3");
     await room.evict();
-    await expect(room.get()).rejects.toThrow("journal gap: have flush 2 at 2, got 4 from 3");
-    await expect(room.join()).rejects.toThrow("journal gap");
+    const lines = linesLogged();
+    expect((await room.get()).status).toBe(503);
+    expect(lines[0]).toMatchObject({
+      event: "room-failed",
+      error: expect.stringContaining("journal gap: have flush 2 at 2, got 4 from 3"),
+    });
+    const client = room.client();
+    await client.open();
+    expect(await client.closed()).toEqual({ closeCode: 4500, reason: "internal" });
+    expect(client.raws).toEqual([]);
   });
 
   it("refuses storage that another version has written", async () => {
@@ -84,6 +93,11 @@ describe("a room that wakes", () => {
     await (await room.join()).commit(put("shapes", "s", { x: 0, y: 0 }));
     await room.sql("UPDATE room SET layout = 2");
     await room.evict();
-    await expect(room.get()).rejects.toThrow("storage has layout 2, known is 5");
+    const lines = linesLogged();
+    expect((await room.get()).status).toBe(503);
+    expect(lines[0]).toMatchObject({
+      event: "room-failed",
+      error: expect.stringContaining("storage has layout 2, known is 5"),
+    });
   });
 });

@@ -1,12 +1,28 @@
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
-import { routeRooms, type RouteOptions } from "../../src/server.ts";
+import { describe, expect, it, vi } from "vitest";
+import { Rejection } from "../../src/index.ts";
+import { routeRooms, type Authenticate, type RouteOptions } from "../../src/server.ts";
 import { newPrivateRoom, newTestRoom, put } from "../room/rooms.ts";
+import { linesLogged } from "../room/lines-logged.ts";
 
 const edit = put("shapes", "s", { x: 1, y: 1 });
 const bearer = (token: string, more: Record<string, string> = {}) => ({
   headers: { Authorization: `Bearer ${token}`, ...more },
 });
+
+const routes = { "/test-rooms": env.TEST_ROOMS };
+
+/** How `GET` of the lobby is answered. */
+async function answerTo(
+  options: RouteOptions,
+  init: RequestInit = {},
+  query = "",
+): Promise<{ status: number; code?: string; message?: string }> {
+  const request = new Request(`https://rooms.test/test-rooms/lobby${query}`, init);
+  const response = (await routeRooms(request, routes, options)) as Response;
+  const { error } = await response.json<{ error?: { code: string; message: string } }>();
+  return { status: response.status, ...error };
+}
 
 describe("authenticate", () => {
   it.each([
@@ -41,16 +57,16 @@ describe("authenticate", () => {
   it("is told the room, the token and the request, and may take its time", async () => {
     const asked: unknown[] = [];
     const options: RouteOptions = {
-      authenticate: async ({ token, roomId, request }) => {
+      authenticate: async ({ token, roomId, path, request }) => {
         await Promise.resolve();
-        asked.push([token, roomId, request.headers.get("CF-IPCountry")]);
+        asked.push([token, roomId, path, request.headers.get("CF-IPCountry")]);
         return { user: { id: "x", name: "X" } };
       },
     };
     const request = new Request("https://rooms.test/r/lobby-1", bearer("t0ken", { "CF-IPCountry": "DE" }));
     const response = await routeRooms(request, { "/r": env.TEST_ROOMS }, options);
     expect(response?.status).toBe(200);
-    expect(asked).toEqual([["t0ken", "lobby-1", "DE"]]);
+    expect(asked).toEqual([["t0ken", "lobby-1", "/r", "DE"]]);
   });
 
   it("says who somebody is to the room, and after hibernation still", async () => {
@@ -94,5 +110,164 @@ describe("authenticate", () => {
     const response = await routeRooms(client.request(), { "/private-rooms": env.TEST_ROOMS }, options);
     await client.take(response as Response);
     expect(await client.next("welcome")).toMatchObject({ user: { id: "ł", name: "Żółć 🌍 \u0000" } });
+  });
+
+  it("may name any role: what is not `reader` may write, and the app decides", async () => {
+    const room = newTestRoom();
+    const editor = room.client();
+    const options: RouteOptions = { authenticate: () => ({ user: null, role: "editor" }) };
+    await editor.take((await routeRooms(editor.request(), routes, options)) as Response);
+    expect(await editor.next("welcome")).toMatchObject({ role: "editor" });
+    await editor.caughtUp();
+    expect(await editor.commit(edit)).toEqual([1]);
+  });
+
+  it("that says a time which is over lets nobody in", async () => {
+    const options = { authenticate: () => ({ user: null, expiresAt: Date.now() }) };
+    expect(await answerTo(options)).toMatchObject({ status: 401, code: "unauthorized" });
+  });
+});
+
+describe("a mistake of authenticate's own", () => {
+  it.each<[what: string, answer: unknown, problem: string]>([
+    ["nothing", undefined, "it answered undefined, which is neither null nor { user, role, expiresAt }"],
+    ["a mere yes", true, "it answered boolean, which is neither null nor { user, role, expiresAt }"],
+    ["a list", [], "it answered a list, which is neither null nor { user, role, expiresAt }"],
+    ["no user", { role: "writer" }, "it answered no user; null is nobody in particular"],
+    ["a user that is not JSON", { user: { at: new Date() } }, "the user is not JSON"],
+    ["a user with a forbidden key", { user: JSON.parse('{"__proto__":1}') }, "the user is not JSON"],
+    [
+      "a role that is no text",
+      { user: null, role: 1 },
+      "the role is number, and not a text of 1 to 64 characters",
+    ],
+    ["an empty role", { user: null, role: "" }, "the role is string, and not a text of 1 to 64 characters"],
+    [
+      "a time that is null",
+      { user: null, expiresAt: null },
+      "expiresAt is null, and not milliseconds since the epoch",
+    ],
+    [
+      "a time that is none",
+      { user: null, expiresAt: NaN },
+      "expiresAt is number, and not milliseconds since the epoch",
+    ],
+    [
+      "a time after all times",
+      { user: null, expiresAt: 1e16 },
+      "expiresAt is number, and not milliseconds since the epoch",
+    ],
+    [
+      "a time in seconds",
+      { user: null, expiresAt: 1_800_000_000 },
+      "expiresAt is in seconds, it seems: it is to be milliseconds since the epoch",
+    ],
+    [
+      "a member that is misspelled",
+      { user: null, expires: 1 },
+      "it answered something besides user, role and expiresAt",
+    ],
+  ])(
+    "which answers %s, is told to the operator; nobody comes in, and may try again",
+    async (_, answer, problem) => {
+      const lines = linesLogged();
+      const options = { authenticate: () => answer as never };
+      expect(await answerTo(options)).toEqual({
+        status: 503,
+        code: "internal",
+        message: "The room failed; nothing was changed.",
+      });
+      expect(lines[0]).toEqual({ event: "authenticate-failed", code: "internal", room: "lobby", problem });
+      const client = newTestRoom().client();
+      await client.take((await routeRooms(client.request(), routes, options)) as Response);
+      expect(await client.closed()).toEqual({ closeCode: 4500, reason: "internal" });
+    },
+  );
+
+  it.each<[what: string, thrown: unknown, error: string]>([
+    ["an error", new TypeError("the token t0ken-secret is odd"), "TypeError"],
+    ["a text", "t0ken-secret", "string"],
+    ["a code that nobody knows", new Rejection("t0ken-secret"), "Rejection"],
+  ])("which throws %s, is told by the name of the error alone", async (_, thrown, error) => {
+    const lines = linesLogged();
+    const authenticate = async () => {
+      await Promise.resolve();
+      throw thrown;
+    };
+    expect(await answerTo({ authenticate })).toMatchObject({ status: 503, code: "internal" });
+    expect(lines[0]).toEqual({ event: "authenticate-failed", code: "internal", room: "lobby", error });
+    expect(JSON.stringify(lines)).not.toContain("t0ken");
+  });
+});
+
+describe("a refusal in words of authenticate's own", () => {
+  it.each<[code: string, status: number, closeCode: number]>([
+    ["forbidden", 403, 4403],
+    ["unauthorized", 401, 4401],
+    ["rate-limited", 429, 4429],
+    ["internal", 503, 4500],
+  ])("%s is what the client is told", async (code, status, closeCode) => {
+    const lines = linesLogged();
+    const authenticate = () => {
+      throw new Rejection(code, "not you", { reason: "not-a-friend" });
+    };
+    expect(await answerTo({ authenticate })).toEqual({ status, code, message: "not you" });
+    expect(lines).toEqual([
+      { event: "refused", code, status, reason: "not-a-friend", path: "/test-rooms", room: "lobby" },
+    ]);
+    const client = newTestRoom().client();
+    await client.take((await routeRooms(client.request(), routes, { authenticate })) as Response);
+    expect(await client.closed()).toEqual({ closeCode, reason: code });
+  });
+});
+
+describe("a token", () => {
+  it("in the URL is not looked at, and whoever has no other is told where it goes", async () => {
+    const asked: unknown[] = [];
+    const authenticate: Authenticate = ({ token }) => {
+      asked.push(token);
+      return token === "t0ken" ? { user: null } : null;
+    };
+    for (const query of ["?token=t0ken", "?access_token=t0ken", "?x=1&jwt=t0ken"]) {
+      const { status, message } = await answerTo({ authenticate }, {}, query);
+      expect([status, message]).toEqual([
+        401,
+        "a token in a URL is not looked at: it goes into the header Authorization, or the hello",
+      ]);
+    }
+    expect(asked).toEqual([undefined, undefined, undefined]);
+    const request = new Request("https://rooms.test/test-rooms/lobby?token=wrong", bearer("t0ken"));
+    expect((await routeRooms(request, routes, { authenticate }))?.status).toBe(200);
+  });
+
+  it("longer than 8,192 characters is refused before anybody is asked", async () => {
+    const authenticate = vi.fn<Authenticate>(() => ({ user: null }));
+    expect(await answerTo({ authenticate }, bearer("t".repeat(8_193)))).toMatchObject({ status: 401 });
+    expect(authenticate).not.toHaveBeenCalled();
+    expect((await answerTo({ authenticate }, bearer("t".repeat(8_192)))).status).toBe(200);
+  });
+
+  it("that is missing or no good is answered with how to sign in", async () => {
+    const response = await newPrivateRoom().get();
+    expect(response.headers.get("WWW-Authenticate")).toBe("Bearer");
+  });
+});
+
+describe("a room that cannot be reached", () => {
+  it("is answered as what will pass, without a word of what it threw", async () => {
+    const lines = linesLogged();
+    const failing = { getByName: () => ({ fetch: () => Promise.reject(new Error("cannot wake")) }) };
+    const open = { openToEverybody: true } as const;
+    const response = await routeRooms(new Request("https://rooms.test/r/lobby"), { "/r": failing }, open);
+    expect([response?.status, response?.headers.get("Retry-After")]).toEqual([503, "2"]);
+    expect(await response?.json()).toEqual({
+      error: { code: "internal", message: "the room cannot be reached" },
+    });
+    expect(lines[0]).toEqual({
+      event: "room-failed",
+      code: "internal",
+      room: "lobby",
+      error: "Error: cannot wake",
+    });
   });
 });

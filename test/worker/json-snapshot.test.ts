@@ -14,7 +14,7 @@ describe("GET of a room", () => {
     await alice.commit(put("shapes", "s1", { x: 1, y: 2 }), ["addTask", { id: "t", title: "T" }]);
     const response = await room.get();
     expect(response.headers.get("Content-Type")).toBe("application/json");
-    expect(response.headers.get("Cache-Control")).toBe("no-cache");
+    expect(response.headers.get("Cache-Control")).toBe("no-store");
     expect(await response.json()).toEqual({
       epoch: alice.copy.epoch,
       rev: 2,

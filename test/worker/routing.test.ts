@@ -92,7 +92,8 @@ describe("the URL of a room", () => {
     "/TEST-ROOMS/a",
   ])("is not %s", async (path) => {
     expect((await ask(path)).status).toBe(404);
-    expect(await routeRooms(new Request(origin + path), { "/test-rooms": env.TEST_ROOMS })).toBeNull();
+    const routes = { "/test-rooms": env.TEST_ROOMS };
+    expect(await routeRooms(new Request(origin + path), routes, { openToEverybody: true })).toBeNull();
   });
 
   it("names one room, whatever is in its query", async () => {
@@ -181,8 +182,9 @@ describe("an upgrade", () => {
 });
 
 describe("a page's origin", () => {
-  const listed: RouteOptions = { origins: ["https://app.example", "http://localhost:5173"] };
-  it.each<[what: string, given: string | undefined, options: RouteOptions, status: number]>([
+  type Listed = Pick<RouteOptions, "origins">;
+  const listed: Listed = { origins: ["https://app.example", "http://localhost:5173"] };
+  it.each<[what: string, given: string | undefined, options: Listed, status: number]>([
     ["absent, as of whoever is no browser", undefined, {}, 200],
     ["the Worker's own", origin, {}, 200],
     ["another host", "https://evil.example", {}, 403],
@@ -202,7 +204,8 @@ describe("a page's origin", () => {
     const answer = async (init: { headers: Record<string, string> }) => {
       const headers = { ...init.headers, ...(given !== undefined && { Origin: given }) };
       const request = new Request(origin + path, { headers });
-      return (await routeRooms(request, { "/test-rooms": env.TEST_ROOMS }, options)) as Response;
+      const routes = { "/test-rooms": env.TEST_ROOMS };
+      return (await routeRooms(request, routes, { openToEverybody: true, ...options })) as Response;
     };
     expect((await answer({ headers: {} })).status).toBe(status);
     const upgraded = await answer(goodUpgrade);

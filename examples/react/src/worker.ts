@@ -5,6 +5,7 @@ export class List extends RoomObject(list) {}
 
 export default {
   async fetch(request, env) {
-    return (await routeRooms(request, { "/lists": env.LISTS })) ?? new Response("Not found", { status: 404 });
+    const response = await routeRooms(request, { "/lists": env.LISTS }, { openToEverybody: true });
+    return response ?? new Response("Not found", { status: 404 });
   },
 } satisfies ExportedHandler<{ LISTS: DurableObjectNamespace<List> }>;

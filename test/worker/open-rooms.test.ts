@@ -1,0 +1,58 @@
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import { routeRooms, type RouteOptions } from "../../src/server.ts";
+import { newTestRoom } from "../room/rooms.ts";
+import { linesLogged } from "../room/lines-logged.ts";
+
+const routes = { "/test-rooms": env.TEST_ROOMS };
+
+/** As JavaScript may call it. */
+const unsaid = (options?: object) => options as RouteOptions;
+
+describe("a Worker that does not say who may come in", () => {
+  it.each([
+    ["says nothing", undefined],
+    ["says no more than origins", { origins: "*" }],
+    ["says that rooms are open, but not that it means it", { openToEverybody: "false" }],
+  ])("and %s lets nobody in, wherever it runs, and tells its operator what to do", async (_, options) => {
+    const lines = linesLogged();
+    for (const host of ["https://app.example", "http://localhost:8787", "http://127.0.0.1"]) {
+      const request = new Request(`${host}/test-rooms/lobby`);
+      const response = await routeRooms(request, routes, unsaid(options));
+      expect(response?.status).toBe(503);
+      expect(await response?.json()).toEqual({
+        error: { code: "forbidden", message: expect.stringContaining("openToEverybody: true") },
+      });
+    }
+    expect(lines[0]).toEqual({
+      event: "rooms-closed",
+      code: "forbidden",
+      remedy: "routeRooms wants `authenticate`, or `openToEverybody: true` to let in everybody",
+    });
+  });
+
+  it("closes a client for good, and wakes no room", async () => {
+    linesLogged();
+    const room = newTestRoom();
+    const client = room.client();
+    await client.take((await routeRooms(client.request(), routes, unsaid({}))) as Response);
+    expect(await client.closed()).toEqual({ closeCode: 4403, reason: "forbidden" });
+    expect(await room.sql("SELECT name FROM sqlite_master WHERE name = 'room'")).toEqual([]);
+  });
+});
+
+describe("a Worker that is open by name", () => {
+  it("lets in everybody, as a writer and nobody in particular", async () => {
+    const client = newTestRoom().client({ token: "anything" });
+    const answer = await routeRooms(client.request(), routes, { openToEverybody: true });
+    await client.take(answer as Response);
+    expect(await client.next("welcome")).toMatchObject({ user: null, role: "writer" });
+  });
+
+  it("is closed again by `authenticate`", async () => {
+    linesLogged();
+    const options = unsaid({ openToEverybody: true, authenticate: () => null });
+    const request = new Request("https://app.example/test-rooms/lobby");
+    expect((await routeRooms(request, routes, options))?.status).toBe(401);
+  });
+});
