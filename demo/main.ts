@@ -18,6 +18,7 @@ import { createPins } from "./pins.ts";
 import { openRoom } from "./room.ts";
 import { createSelection } from "./selection.ts";
 import { shapeIdAt, showShapes } from "./shapes.ts";
+import { askForToken } from "./sign-in.ts";
 import { createToasts } from "./toasts.ts";
 import { createToolbar } from "./toolbar.ts";
 import { showWaiting } from "./waiting.ts";
@@ -55,7 +56,10 @@ room.on("error", (error) => toasts.show(error.message, error.code));
 enableInvitation(roomName, toasts);
 enableWireToggle();
 // A room that refuses this client says why through `on("error")`.
-room.ready.then(showBoard, () => sayInHint("This room cannot be opened."));
+room.ready.then(showBoard, () => {
+  sayInHint("This room cannot be opened.");
+  askForToken(room.closeReason);
+});
 
 /** Everything that needs a state to show. */
 function showBoard(): void {

@@ -1,9 +1,15 @@
 import { connect, type Traffic } from "../client/index.ts";
 import { board, type Presence } from "./board.ts";
+import { keptToken } from "./sign-in.ts";
 
 /** Everybody at the same `name` shares one board. */
 export function openRoom(name: string, presence: Presence, onTraffic: (traffic: Traffic) => void) {
-  return connect(`/rooms/${encodeURIComponent(name)}`, board, { presence, onTraffic });
+  const token = keptToken();
+  return connect(`/rooms/${encodeURIComponent(name)}`, board, {
+    presence,
+    onTraffic,
+    ...(token !== undefined && { token: () => token }),
+  });
 }
 
 export type BoardRoom = ReturnType<typeof openRoom>;

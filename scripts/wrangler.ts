@@ -7,7 +7,11 @@
 import { spawn } from "node:child_process";
 import { wranglerBin, wranglerEnv } from "./wrangler-process.ts";
 
-const wrangler = spawn(process.execPath, [wranglerBin, ...process.argv.slice(2)], {
+const args = process.argv.slice(2);
+// A server for trying things out. What is deployed has to be told so by name, see `src/worker.ts`.
+if (args[0] === "dev") args.push("--var", "DELTAROOM_OPEN_TO_EVERYBODY:true");
+
+const wrangler = spawn(process.execPath, [wranglerBin, ...args], {
   stdio: "inherit",
   env: wranglerEnv,
 });

@@ -1,12 +1,49 @@
+import { env as settings } from "cloudflare:workers";
 import { board } from "../demo/board.ts";
-import { RoomObject, routeRooms } from "./server.ts";
+import { jwtAuthenticator } from "./jwt.ts";
+import { Rejection } from "./schema/rejection.ts";
+import { RoomObject, routeRooms, type RouteOptions } from "./server.ts";
+
+/** What the demo's Worker may be told from outside: by `.dev.vars`, `wrangler secret put` or `--var`. */
+interface Settings {
+  /** Closes the rooms: whoever comes needs a token signed with it, see docs/guide/authentication.md. */
+  readonly DELTAROOM_JWT_SECRET?: string;
+  /** `true` opens them to everybody, as `npm start` does. */
+  readonly DELTAROOM_OPEN_TO_EVERYBODY?: string;
+}
 
 /** A board of the demo: each name in the URL is one Durable Object of this class. */
 export class Board extends RoomObject(board) {}
 
+const access = accessBy(settings as Settings); // the global type of `env` is each project's own
+
+/** Who may come in: with neither setting nobody, and the secret counts for more. Says so once, as the Worker starts. */
+function accessBy({
+  DELTAROOM_JWT_SECRET: secret,
+  DELTAROOM_OPEN_TO_EVERYBODY: isOpen,
+}: Settings): RouteOptions {
+  if (secret !== undefined) {
+    console.log("deltaroom: rooms are open to who has a token signed with DELTAROOM_JWT_SECRET");
+    return { authenticate: jwtAuthenticator({ secret }) };
+  }
+  if (isOpen === "true") {
+    console.log(
+      "deltaroom: rooms are open to everybody who can reach this address. DELTAROOM_JWT_SECRET closes them: docs/guide/authentication.md",
+    );
+    return { openToEverybody: true };
+  }
+  const remedy = "set DELTAROOM_JWT_SECRET, or DELTAROOM_OPEN_TO_EVERYBODY=true";
+  console.log(`deltaroom: rooms are closed to everybody: ${remedy}`);
+  return {
+    authenticate() {
+      throw new Rejection("forbidden", remedy, { reason: "not-set-up" });
+    },
+  };
+}
+
 export default {
   async fetch(request, env) {
-    const response = await routeRooms(request, { "/rooms": env.ROOMS }, { openToEverybody: true });
+    const response = await routeRooms(request, { "/rooms": env.ROOMS }, access);
     return response ?? new Response("Not found", { status: 404 });
   },
 } satisfies ExportedHandler<{ ROOMS: DurableObjectNamespace<Board> }>;

@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
+import { enter } from "virtual:guide/authentication/client.ts";
 import { bannerOf } from "virtual:guide/connection/banner.ts";
 import { Cable, openWebSocket } from "virtual:guide/connection/cable.ts";
 import { openThrifty } from "virtual:guide/connection/hidden.ts";
@@ -149,6 +150,36 @@ describe("docs/guide/connection.md", () => {
         expect(server.newest.url).toBe("ws://room.test/x");
         opened.close();
       }
+    } finally {
+      vi.unstubAllGlobals();
+    }
+  });
+});
+
+describe("docs/guide/authentication.md", () => {
+  test("keeps a token until it is about to expire, or was refused", async () => {
+    const server = new ScriptedRoom();
+    // What a constructor returns is what `new` gives.
+    vi.stubGlobal("WebSocket", function open(url: string, protocols: string[]) {
+      return server.transport(url, protocols);
+    });
+    try {
+      let issued = 0;
+      const issue = () => Promise.resolve({ token: `token ${++issued}`, expiresAt: Date.now() + 60_000 });
+      const room = enter("http://room.test/rooms/lobby", issue);
+      (await server.attempt(1)).greet();
+      server.newest.drop(codes["token-expired"].closeCode);
+      (await server.attempt(2)).greetAgain();
+      server.newest.drop();
+      await pass(250);
+      (await server.attempt(3)).greetAgain();
+      vi.setSystemTime(Date.now() + 56_000);
+      server.newest.drop();
+      await pass(250);
+      await server.attempt(4);
+      const tokens = ["token 1", "token 2", "token 2", "token 3"];
+      expect(server.sockets.map(({ hello }) => hello.token)).toEqual(tokens);
+      room.close();
     } finally {
       vi.unstubAllGlobals();
     }

@@ -30,6 +30,7 @@ function compile(name: string, files: Files, types: readonly string[] = []): str
     paths: {
       deltaroom: [join(repo, "src/index.ts")],
       "deltaroom/server": [join(repo, "src/server.ts")],
+      "deltaroom/jwt": [join(repo, "src/jwt.ts")],
       "deltaroom/client": [join(repo, "client/index.ts")],
       "deltaroom/react": [join(repo, "client/react/index.ts")],
       "deltaroom/testing": [join(repo, "src/testing/index.ts")],
@@ -56,6 +57,7 @@ describe.each([
   { page: "docs/guide/offline.md", stages: 1 },
   { page: "docs/guide/private.md", stages: 1, types: ["node"] },
   { page: "docs/guide/changing.md", stages: 1 },
+  { page: "docs/guide/authentication.md", stages: 1 },
 ])("the code of $page", ({ page, stages, types }) => {
   const found = stagesOf(page);
 

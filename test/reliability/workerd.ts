@@ -25,7 +25,11 @@ export interface WorkerdOptions {
   readonly script?: string;
   /** A command to run workerd under, `["strace", "-D", …]`; it has to become workerd, so that `pid` is the runtime's. */
   readonly under?: readonly string[];
+  /** What the Worker is told from outside; left out, its rooms are open to everybody, as `npm start` has them. */
+  readonly settings?: { readonly [name: string]: string };
 }
+
+const openToEverybody = { DELTAROOM_OPEN_TO_EVERYBODY: "true" };
 
 /** Bundles a Worker as `wrangler deploy` would, and answers its one module. The entry is named from the repository's root. */
 export async function bundle(entry = "src/worker.ts"): Promise<string> {
@@ -55,13 +59,17 @@ export class Workerd {
   }
 
   /** Makes a server with no rooms; it does not run yet, so that its data may be laid down first. */
-  static async create({ script, under = [] }: WorkerdOptions = {}): Promise<Workerd> {
+  static async create({
+    script,
+    under = [],
+    settings = openToEverybody,
+  }: WorkerdOptions = {}): Promise<Workerd> {
     const worker = script ?? (await bundle());
     const folder = await mkdtemp(join(tmpdir(), "deltaroom-workerd-"));
     const port = await freePort();
     await mkdir(join(folder, "data", uniqueKey), { recursive: true });
     await writeFile(join(folder, "worker.js"), worker);
-    await writeFile(join(folder, "config.capnp"), await configuration(port));
+    await writeFile(join(folder, "config.capnp"), await configuration(port, settings));
     return new Workerd(`http://127.0.0.1:${port}`, folder, under);
   }
 
@@ -138,13 +146,16 @@ export class Workerd {
   }
 }
 
-/** The Worker with the date, the flags and the binding that wrangler.toml gives it. */
-async function configuration(port: number): Promise<string> {
+/** The Worker with the date, the flags and the binding that wrangler.toml gives it, and these settings. */
+async function configuration(port: number, settings: { readonly [name: string]: string }): Promise<string> {
   const toml = await readFile(join(repository, "wrangler.toml"), "utf8");
   const [, date] = /^compatibility_date = (".*")$/m.exec(toml) ?? [];
   const [, flags] = /^compatibility_flags = (\[.*\])$/m.exec(toml) ?? [];
   const [, binding] = /^name = (".*")\nclass_name = "Board"$/m.exec(toml) ?? [];
   if (!date || !flags || !binding) throw new Error("wrangler.toml does not look as it did");
+  const texts = Object.entries(settings).map(
+    ([name, text]) => `(name = ${JSON.stringify(name)}, text = ${JSON.stringify(text)}),`,
+  );
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
@@ -157,7 +168,10 @@ const worker :Workerd.Worker = (
   modules = [(name = "worker.js", esModule = embed "worker.js")],
   compatibilityDate = ${date},
   compatibilityFlags = ${flags},
-  bindings = [(name = ${binding}, durableObjectNamespace = "Board")],
+  bindings = [
+    (name = ${binding}, durableObjectNamespace = "Board"),
+    ${texts.join("\n    ")}
+  ],
   durableObjectNamespaces = [(className = "Board", uniqueKey = "${uniqueKey}", enableSql = true)],
   durableObjectStorage = (localDisk = "data"),
 );
