@@ -16,6 +16,7 @@ const entryNames = [
   "deltaroom",
   "deltaroom/client",
   "deltaroom/server",
+  "deltaroom/jwt",
   "deltaroom/react",
   "deltaroom/testing",
 ];

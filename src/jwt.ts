@@ -1,3 +1,3 @@
 /** Signing people in by JSON Web Tokens: an `authenticate` for `routeRooms`. Nobody else's Worker carries what that takes. */
 export { jwtAuthenticator, type JwtClaims, type JwtOptions } from "./jwt/authenticator.ts";
-export type { JwtKeys } from "./jwt/keys.ts";
+export type { JwtKeys, KnownSigner } from "./jwt/keys.ts";

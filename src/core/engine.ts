@@ -265,10 +265,14 @@ export class Engine {
     });
   }
 
-  #judge(authorize: Authorize, proposed: ProposedOperation, caller: Caller): Rejection | undefined {
+  #judge(
+    authorize: Authorize,
+    proposed: ProposedOperation,
+    { actor, user, role }: Caller,
+  ): Rejection | undefined {
     const { type } = proposed;
     try {
-      const answer: unknown = authorize(proposed, caller);
+      const answer: unknown = authorize(proposed, { actor, user, role });
       // A promise counts as true: a rule that is asynchronous, unseen by a compiler, must not let everything through.
       return answer === true ? undefined : new Rejection("forbidden", `you may not ${type} this`);
     } catch (error) {

@@ -25,9 +25,11 @@ export interface Admission {
 export interface AdmissionRequest {
   /** Of the client's `token()`, or the bearer token of an HTTP request; undefined for none. Never part of the URL. */
   readonly token: string | undefined;
+  /** The room's id, from the URL. */
   readonly roomId: string;
   /** Of the routes, the one that the room is under. A room of another path is another room, whatever its id. */
   readonly path: string;
+  /** The request itself, with its headers. */
   readonly request: Request;
 }
 

@@ -27,24 +27,21 @@ export interface RoomRoutes {
   readonly [path: string]: RoomNamespace;
 }
 
-export type RouteOptions = {
+/**
+ * Who may come in, and from where. Without `authenticate` and `openToEverybody` only requests for this very machine are let in
+ * (`localhost`, `127.0.0.1`, `[::1]`), as `wrangler dev` serves them; none for a deployed Worker is.
+ */
+export interface RouteOptions {
+  /** Says who is asking, and how they may come in. */
+  readonly authenticate?: Authenticate;
+  /** Lets in everybody who knows a URL, as writers. To be said by name; `authenticate` counts for more. */
+  readonly openToEverybody?: boolean;
   /**
    * Origins whose pages may connect, exactly as browsers send them (`https://example.com`), or "*" for all.
    * By default only pages of the Worker's own origin. Whoever sends no `Origin` is no browser and is let through.
    */
   readonly origins?: readonly string[] | "*";
-} & (
-  | {
-      /** Says who is asking, and how they may come in. */
-      readonly authenticate: Authenticate;
-      readonly openToEverybody?: undefined;
-    }
-  | {
-      /** Lets in everybody who knows a URL, as writers. Without `authenticate` it has to be said: nobody comes in by default. */
-      readonly openToEverybody: true;
-      readonly authenticate?: undefined;
-    }
-);
+}
 
 /** Members of a query under which others send tokens. */
 const tokenParameters = ["token", "access_token", "auth", "jwt"];
@@ -60,15 +57,14 @@ const maxTokenLength = 8_192;
 export async function routeRooms(
   request: Request,
   routes: RoomRoutes,
-  options: RouteOptions,
+  options: RouteOptions = {},
 ): Promise<Response | null> {
   const url = new URL(request.url);
   const route = Object.entries(routes).find(([path]) => url.pathname.startsWith(`${path}/`));
   if (route === undefined) return null;
   const [path, rooms] = route;
   const roomId = url.pathname.slice(path.length + 1);
-  // Also for who comes by JavaScript, where leaving it out compiles.
-  const { authenticate, openToEverybody, origins } = (options ?? {}) as Partial<RouteOptions>;
+  const { authenticate, openToEverybody, origins } = options;
   const isUpgrade = request.headers.get("Upgrade")?.toLowerCase() === "websocket";
   const offered = isUpgrade ? offeredSubprotocols(request) : [];
   const isClient = offered.includes(subprotocol);
@@ -89,7 +85,8 @@ export async function routeRooms(
   const hello = decodeHello(offered);
   const problem = problemOf(request, roomId, { isUpgrade, isClient, hello });
   if (problem !== undefined) return refuse(problem);
-  if (authenticate === undefined && openToEverybody !== true) return refuse(notSetUp());
+  const isOpen = openToEverybody === true || isThisMachine(url.hostname);
+  if (authenticate === undefined && !isOpen) return refuse(notSetUp());
   const token = hello?.token ?? bearerOf(request);
   if (token !== undefined && token.length > maxTokenLength)
     return refuse(by("unauthorized", 401, `a token has at most ${maxTokenLength} characters`));
@@ -137,6 +134,14 @@ function strangerBy(origins: Origins): Refusal {
   if (misspelled.length > 0) logLine("origins-misspelled", { code: "forbidden", origins: misspelled });
   const message = "pages of this origin may not connect; see `origins` of routeRooms";
   return { ...by("forbidden", 403, message), reason: "origin" };
+}
+
+/**
+ * Whether a URL's host is the machine that it is sent from. No request for another has such a host when it comes through
+ * Cloudflare, which finds the Worker by it.
+ */
+function isThisMachine(hostname: string): boolean {
+  return ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
 }
 
 function notSetUp(): Refusal {

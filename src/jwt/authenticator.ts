@@ -13,6 +13,7 @@ import { verifierOf, type JwtKeys, type Verifier } from "./keys.ts";
 /** What a token says, once its signature and times were found good. */
 export type JwtClaims = JWTPayload;
 
+/** What tokens are signed with, and what is read from one that is good. */
 export type JwtOptions = JwtKeys & {
   /** The person as the definition's `user` has it; `{ id: sub, name: name ?? sub }` when left out. */
   readonly user?: (claims: JwtClaims) => Json;

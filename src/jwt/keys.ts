@@ -12,9 +12,9 @@ export type JwtKeys =
       readonly jwksUrl?: undefined;
       readonly keySet?: undefined;
       /** Who may have signed (`iss`), one of them. Left out or null, it is not looked at. */
-      readonly issuer?: Names | null;
+      readonly issuer?: string | readonly string[] | null;
       /** What the token has to be made for (`aud`), one of them. Left out or null, it is not looked at. */
-      readonly audience?: Names | null;
+      readonly audience?: string | readonly string[] | null;
     }
   | (KnownSigner & {
       /** Where the signer publishes its public keys; `https:`, or `http:` on this machine. */
@@ -29,14 +29,12 @@ export type JwtKeys =
       readonly jwksUrl?: undefined;
     });
 
-type Names = string | readonly string[];
-
 /** Whoever has a key pair signs for many: what these tokens have in common has to be said. */
-interface KnownSigner {
+export interface KnownSigner {
   /** Who may have signed (`iss`), one of them; null for whoever has the key. */
-  readonly issuer: Names | null;
+  readonly issuer: string | readonly string[] | null;
   /** What the token has to be made for (`aud`), one of them; null for tokens that do not say so. Then what was made for another app is good here. */
-  readonly audience: Names | null;
+  readonly audience: string | readonly string[] | null;
 }
 
 /** How a signature is checked. */

@@ -1,7 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Run } from "../core/call.ts";
+import type { Caller, Run } from "../core/call.ts";
 import type { Operation } from "../core/batch.ts";
-import type { Client } from "../core/engine.ts";
 import { defaultLimits, type Limits } from "../core/limits.ts";
 import { RecordsReader } from "../core/reader.ts";
 import type { State } from "../core/state.ts";
@@ -25,7 +24,7 @@ import { logLine } from "./log-line.ts";
 import { jsonSnapshot } from "./json-snapshot.ts";
 import { answerRemote } from "./remote.ts";
 import { Room, type RoomPorts } from "./room.ts";
-import type { RoomObjectOptions } from "./room-options.ts";
+import { clientOf, type Client, type RoomObjectOptions } from "./room-options.ts";
 import type { Attachment, Session, Socket } from "./session.ts";
 import { SqliteStorage } from "./sqlite-storage.ts";
 
@@ -51,8 +50,8 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
       },
       ...(options.authorize && { authorize: options.authorize }),
       ...(options.visibleTo && { visibleTo: options.visibleTo }),
-      onJoin: (client: Client) => this.onJoin(client),
-      onLeave: (client: Client) => this.onLeave(client),
+      onJoin: (client: Caller) => this.onJoin(clientOf<D>(client)),
+      onLeave: (client: Caller) => this.onLeave(clientOf<D>(client)),
       onFlush: () => {
         for (const [, reader] of this.#readers) reader.forget(new Map());
       },
@@ -69,10 +68,10 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
   }
 
   /** Somebody has connected who was not here. */
-  onJoin(_client: Client): void {}
+  onJoin(_client: Client<D>): void {}
 
   /** Somebody's only session is gone. */
-  onLeave(_client: Client): void {}
+  onLeave(_client: Client<D>): void {}
 
   /** An operation is on disk and on its way to everybody. */
   onCommit(_operation: Operation): void {}

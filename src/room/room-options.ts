@@ -1,6 +1,22 @@
 import type { Authorize } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
-import type { AnyRoomDefinition, CollectionNamesOf, ServerMutatorsOf } from "../schema/definition.ts";
+import type { Caller } from "../core/call.ts";
+import type { AnyRoomDefinition, CollectionNamesOf, ServerMutatorsOf, UserOf } from "../schema/definition.ts";
+
+/** Somebody who is here, or was, as the room's hooks are told. */
+export interface Client<D extends AnyRoomDefinition = AnyRoomDefinition> {
+  /** The public half of the client id: one page load. */
+  readonly actor: string;
+  /** As `authenticate` said it, read by the definition's schema; null for nobody in particular. */
+  readonly user: UserOf<D> | null;
+  /** As `authenticate` said it; `writer` when it did not. */
+  readonly role: string;
+}
+
+/** The client without what proves it: that is between the room and it. */
+export function clientOf<D extends AnyRoomDefinition>({ actor, user, role }: Caller): Client<D> {
+  return { actor, user: user as UserOf<D> | null, role }; // the definition's schema has read it
+}
 
 /** What only the server knows of a room. */
 export type RoomObjectOptions<D extends AnyRoomDefinition> = {

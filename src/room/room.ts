@@ -1,4 +1,4 @@
-import { parseEvent, type Outcome, type Run } from "../core/call.ts";
+import { parseEvent, type Caller, type Outcome, type Run } from "../core/call.ts";
 import type { Flush, Operation } from "../core/batch.ts";
 import type { Authorize, Client } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
@@ -47,8 +47,8 @@ export interface RoomRules {
   readonly serverMutators: { readonly [name: string]: Run };
   readonly authorize?: Authorize;
   readonly visibleTo?: VisibleTo;
-  readonly onJoin: (client: Client) => void;
-  readonly onLeave: (client: Client) => void;
+  readonly onJoin: (client: Caller) => void;
+  readonly onLeave: (client: Caller) => void;
   /** The state is another now; before `onCommit` of each operation that made it so. */
   readonly onFlush: () => void;
   readonly onCommit: (operation: Operation) => void;

@@ -1,6 +1,7 @@
 import type { Run } from "../core/call.ts";
 import type { Authorize } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
+import { clientOf } from "../room/room-options.ts";
 import type { RoomRules } from "../room/room.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import { Rejection } from "../schema/rejection.ts";
@@ -46,12 +47,14 @@ export class AppCode<D extends AnyRoomDefinition> {
     const serverMutators = Object.entries(mutators as { readonly [name: string]: unknown }).map(
       ([type, run]) => [type, this.#heardRun(type, run as Run)] as const,
     );
+    const onJoin = this.#heardHook("onJoin", options.onJoin);
+    const onLeave = this.#heardHook("onLeave", options.onLeave);
     this.rules = {
       serverMutators: Object.fromEntries(serverMutators),
       ...(authorize && { authorize: this.#heardAuthorize(authorize) }),
       ...(visibleTo && { visibleTo }),
-      onJoin: this.#heardHook("onJoin", options.onJoin),
-      onLeave: this.#heardHook("onLeave", options.onLeave),
+      onJoin: (client) => onJoin(clientOf<D>(client)),
+      onLeave: (client) => onLeave(clientOf<D>(client)),
       onFlush: listener.flushed,
       onCommit: this.#heardHook("onCommit", options.onCommit),
     };

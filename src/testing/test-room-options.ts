@@ -1,6 +1,5 @@
 import type { Operation } from "../core/batch.ts";
-import type { Client } from "../core/engine.ts";
-import type { RoomObjectOptions } from "../room/room-options.ts";
+import type { Client, RoomObjectOptions } from "../room/room-options.ts";
 import type {
   AnyRoomDefinition,
   CollectionNamesOf,
@@ -18,9 +17,9 @@ export type TestRoomOptions<D extends AnyRoomDefinition> = RoomObjectOptions<D> 
     readonly [C in CollectionNamesOf<D>]?: { readonly [id: string]: RecordInputOf<D, C> };
   };
   /** As the hook of the app's class: somebody has connected. `room` stands for its `this`. */
-  readonly onJoin?: (client: Client, room: TestRoom<D>) => void;
+  readonly onJoin?: (client: Client<D>, room: TestRoom<D>) => void;
   /** As the hook of the app's class: somebody's only session is gone. */
-  readonly onLeave?: (client: Client, room: TestRoom<D>) => void;
+  readonly onLeave?: (client: Client<D>, room: TestRoom<D>) => void;
   /** As the hook of the app's class: an operation is on disk. */
   readonly onCommit?: (operation: Operation, room: TestRoom<D>) => void;
   /** Milliseconds that every client's messages take, each way; 0 when left out. */

@@ -942,7 +942,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "rooms are open to who has no token where nothing is said",
     "src/edge/route-rooms.ts",
-    "authenticate === undefined && openToEverybody !== true",
+    "authenticate === undefined && !isOpen",
     "false",
     "test/worker/open-rooms.test.ts",
   ),

@@ -14,9 +14,14 @@ describe("a Worker that does not say who may come in", () => {
     ["says nothing", undefined],
     ["says no more than origins", { origins: "*" }],
     ["says that rooms are open, but not that it means it", { openToEverybody: "false" }],
-  ])("and %s lets nobody in, wherever it runs, and tells its operator what to do", async (_, options) => {
+  ])("and %s lets nobody in, and tells its operator what to do", async (_, options) => {
     const lines = linesLogged();
-    for (const host of ["https://app.example", "http://localhost:8787", "http://127.0.0.1"]) {
+    for (const host of [
+      "https://app.example",
+      "http://localhost.example",
+      "http://127.0.0.2",
+      "http://10.0.0.1:8787",
+    ]) {
       const request = new Request(`${host}/test-rooms/lobby`);
       const response = await routeRooms(request, routes, unsaid(options));
       expect(response?.status).toBe(503);
@@ -30,6 +35,14 @@ describe("a Worker that does not say who may come in", () => {
       remedy: "routeRooms wants `authenticate`, or `openToEverybody: true` to let in everybody",
     });
   });
+
+  it.each(["http://localhost:8787", "http://127.0.0.1", "http://[::1]:8787"])(
+    "lets in who asks for the very machine: %s",
+    async (host) => {
+      const request = new Request(`${host}/test-rooms/${crypto.randomUUID()}`);
+      expect((await routeRooms(request, routes))?.status).toBe(200);
+    },
+  );
 
   it("closes a client for good, and wakes no room", async () => {
     linesLogged();
