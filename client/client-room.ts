@@ -185,7 +185,7 @@ export class ClientRoom {
     }
     const payload = encodeChanges(changesOf(writes));
     try {
-      checkPayload(transactType, payload, callLimits.maxPayloadBytes); // sent all the same, it would only come back
+      checkPayload(transactType, payload, callLimits); // sent all the same, it would only come back
     } catch (error) {
       this.#reject(settle, asRejected(error, transactType, payload) as RejectedError);
       return call;

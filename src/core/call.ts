@@ -3,6 +3,7 @@ import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
 import type { WireChange, WireChanges } from "./changes.ts";
 import { hashJson, hashText } from "./checksum.ts";
+import type { FormLimits } from "./json.ts";
 import type { Limits } from "./limits.ts";
 import type { Source } from "./state.ts";
 import { assertSize, parseWith, Transaction, type Tx, type Writes } from "./transaction.ts";
@@ -57,12 +58,16 @@ export interface Broadcast {
 /** A mutator as it is at run time; the schema package types it. */
 export type Run = (tx: Tx, payload: Json, ctx: object) => unknown;
 
+/** What one call may carry and write, and on the server what its JSON may be like. */
+export type CallLimits = Pick<Limits, "maxRecordBytes" | "maxPayloadBytes" | "maxIdLength"> &
+  Partial<FormLimits>;
+
 export interface CallOptions {
   readonly definition: AnyRoomDefinition;
-  readonly limits: Pick<Limits, "maxRecordBytes" | "maxPayloadBytes">;
+  readonly limits: CallLimits;
   readonly location: "client" | "server";
   /** Throws {@link Rejection} for a payload that no call may carry, and that the rest could not be given. */
-  readonly checkPayload: (type: string, payload: Json, maxBytes: number) => void;
+  readonly checkPayload: (type: string, payload: Json, limits: CallLimits) => void;
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly caller: Caller;
@@ -86,7 +91,7 @@ export function runCall(source: Source, type: string, payload: Json, options: Ca
   const transaction = new Transaction(source, options, direct ? options.definition.direct : undefined);
   const broadcasts: Broadcast[] = [];
   try {
-    options.checkPayload(type, payload, options.limits.maxPayloadBytes);
+    options.checkPayload(type, payload, options.limits);
     if (direct) applyDirectEdit(transaction, payload as WireChanges);
     else runMutator(transaction.tx, type, payload, options, broadcasts);
     return { kind: "done", writes: transaction.writes, broadcasts };
@@ -98,8 +103,8 @@ export function runCall(source: Source, type: string, payload: Json, options: Ca
 }
 
 /** Throws {@link Rejection} for a payload that is too large: all that can be wrong with one that a client has made itself. */
-export function checkPayload(type: string, payload: Json, maxBytes: number): void {
-  assertSize(`the payload of ${type}`, payload, maxBytes);
+export function checkPayload(type: string, payload: Json, { maxPayloadBytes }: CallLimits): void {
+  assertSize(`the payload of ${type}`, payload, maxPayloadBytes);
 }
 
 function applyDirectEdit(transaction: Transaction, edit: WireChanges): void {

@@ -1,10 +1,7 @@
 import { FORBIDDEN_KEYS } from "../schema/names.ts";
 
-/** Of the id of a record. */
-export const maxIdLength = 128;
-
 /** Why `id` cannot name a record, or undefined when it can. */
-export function recordIdProblem(id: unknown): string | undefined {
+export function recordIdProblem(id: unknown, maxIdLength: number): string | undefined {
   if (typeof id !== "string") return "is not a string";
   if (id.length < 1 || id.length > maxIdLength)
     return `has ${id.length} characters, allowed are 1 to ${maxIdLength}`;

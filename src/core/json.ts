@@ -1,10 +1,11 @@
 import type { Json } from "../schema/json.ts";
 import { FORBIDDEN_KEYS } from "../schema/names.ts";
+import type { Limits } from "./limits.ts";
 
 /** A record as the state holds it: field name → value. Frozen, like everything below it. */
 export type Fields = { readonly [field: string]: Json };
 
-/** Nesting that JSON from outside may have. Deeper input would break recursion, here and in every client. */
+/** Nesting that any JSON may have: deeper input would break recursion, here and in every client. From outside, see `Limits.maxDepth`. */
 export const maxJsonDepth = 32;
 
 /** What a value was that is not plain JSON, and where. */
@@ -57,11 +58,19 @@ export function copyJson(value: unknown, depth: number = maxJsonDepth, path = ""
   return Object.freeze(copy);
 }
 
+/** What JSON from outside may be like. */
+export type FormLimits = Pick<Limits, "maxDepth" | "maxKeys" | "maxKeyLength">;
+
 /**
  * Checks what `JSON.parse` answered for text from outside, without copying it, and answers a number of bytes that no
- * JSON text of it exceeds. Throws {@link NotJsonError} as {@link copyJson} does.
+ * JSON text of it exceeds. Throws {@link NotJsonError} as {@link copyJson} does, and for keys that are over `limits`.
  */
-export function checkParsedJson(value: Json, depth: number, path = ""): number {
+export function checkParsedJson(
+  value: Json,
+  depth: number,
+  path = "",
+  limits: Partial<FormLimits> = {},
+): number {
   if (typeof value === "string") {
     if (!value.isWellFormed()) throw new NotJsonError(path, "is not well-formed Unicode");
     return mostTextBytes(value);
@@ -75,12 +84,17 @@ export function checkParsedJson(value: Json, depth: number, path = ""): number {
   if (depth === 0) throw new NotJsonError(path, "is nested too deeply");
   let bytes = 2;
   if (Array.isArray(value)) {
-    for (const item of value as readonly Json[]) bytes += checkParsedJson(item, depth - 1, path) + 1;
+    for (const item of value as readonly Json[]) bytes += checkParsedJson(item, depth - 1, path, limits) + 1;
     return bytes;
   }
-  for (const key of Object.keys(value)) {
+  const keys = Object.keys(value);
+  const { maxKeys = Infinity, maxKeyLength = Infinity } = limits;
+  if (keys.length > maxKeys) throw new NotJsonError(path, `has ${keys.length} keys, allowed are ${maxKeys}`);
+  for (const key of keys) {
     checkKey(key, path);
-    bytes += mostTextBytes(key) + checkParsedJson((value as Fields)[key] as Json, depth - 1, key) + 2;
+    if (key.length > maxKeyLength)
+      throw new NotJsonError(path, `has a key of ${key.length} characters, allowed are ${maxKeyLength}`);
+    bytes += mostTextBytes(key) + checkParsedJson((value as Fields)[key] as Json, depth - 1, key, limits) + 2;
   }
   return bytes;
 }

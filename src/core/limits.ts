@@ -9,20 +9,69 @@ export interface Limits {
   readonly maxRecordBytes: number;
   /** The arguments of one call: room for a pasted document, not for a film. */
   readonly maxPayloadBytes: number;
+  /** Characters of a record's id; clients predict by the default, so it can be lowered only. */
+  readonly maxIdLength: number;
+  /** Levels of JSON from outside: what is deeper would break recursion. Clients predict by the default, so it can be lowered only. */
+  readonly maxDepth: number;
+  /** Characters of a key in JSON from outside: a key is a name, and what is long belongs into a value. */
+  readonly maxKeyLength: number;
+  /** Keys of one object in JSON from outside: in memory each costs far more than its bytes. */
+  readonly maxKeys: number;
   /** What one operation may change: it is one piece of a journal row, and a row ends at 2 MB. */
   readonly maxOperationBytes: number;
   /** One message from a client; more is refused before it is parsed. */
   readonly maxFrameBytes: number;
   /** Calls in one frame: a frame is handled in one turn, during which nobody else is. */
   readonly maxCallsPerFrame: number;
+  /**
+   * Messages of one session of whatever kind, a second and at once, pings left out: more than a client sends that keeps to the
+   * limits of calls and of signals, so that what is beyond is noise, and is not read.
+   */
+  readonly framesPerSecond: number;
+  readonly framesBurst: number;
+  /** Bytes of those messages: to read JSON takes time, of which a room has one thread for all. The burst is a long offline queue twice. */
+  readonly frameBytesPerSecond: number;
+  readonly frameBytesBurst: number;
+  /**
+   * Messages of one session that were refused, a second and at once. Honest clients pace themselves and are hardly ever refused;
+   * who goes on beyond it is closed, and has to stay away for ten seconds.
+   */
+  readonly refusalsPerSecond: number;
+  readonly refusalsBurst: number;
   /** Sustained calls of one session: the bucket's refill. */
   readonly callsPerSecond: number;
   /** Calls that a session may make at once before it is held to the sustained rate. */
   readonly callsBurst: number;
-  /** Presence and event messages of one session, sustained: twice the display's rate. */
+  /**
+   * Presence and event messages of one session together, a second and at once: twice the display's rate. They share a bucket since
+   * they cost the same: a place in everybody's next frame.
+   */
   readonly signalsPerSecond: number;
   /** Such messages that a session may send at once before it is held to the sustained rate. */
   readonly signalsBurst: number;
+  /** Catch-ups that one session asks for: a client needs one when a frame did not fit, which should never happen. */
+  readonly resyncsPerSecond: number;
+  readonly resyncsBurst: number;
+  /**
+   * Bytes of the snapshots, deltas and rosters that one client is sent because it came or asked, over all its connections: a few
+   * bytes of hello can ask for all of the room. The burst is the largest room twice.
+   */
+  readonly catchUpBytesPerSecond: number;
+  readonly catchUpBytesBurst: number;
+  /** Connections of one client, or of one user's clients one after the other: each tells everybody, and is told of everybody. */
+  readonly rejoinsPerSecond: number;
+  readonly rejoinsBurst: number;
+  /**
+   * First connections of people without a user, of all of them together, since nothing tells them apart: a full room's worth and
+   * again as many at once. Who has a user, or was here already, is not held up.
+   */
+  readonly joinsPerSecond: number;
+  readonly joinsBurst: number;
+  /** `GET`s of the state by one user, and by all without a user together: each may be all of the room. */
+  readonly readsPerSecond: number;
+  readonly readsBurst: number;
+  /** Clients that have left of which is remembered what they had used up, so that coming back gives nothing; until the room sleeps. */
+  readonly maxLeavers: number;
   /** Presence is kept in the socket's attachment, which holds 16 KB. */
   readonly maxPresenceBytes: number;
   /** What `authenticate` says of a person is kept beside the presence, and sent to everybody. */
@@ -33,6 +82,8 @@ export interface Limits {
   readonly maxStateBytes: number;
   /** Sockets of one room: each costs a frame at every flush. */
   readonly maxSessions: number;
+  /** Of them, those of one user: tabs and devices, of which nobody may take all places. */
+  readonly maxSessionsPerUser: number;
   /**
    * Time between two flushes while commits keep coming; twice that behind a flush of few. With 0 a flush follows as soon
    * as the messages that have come are executed.
@@ -57,10 +108,22 @@ export interface Limits {
    * leaves that to the network, which may never say so.
    */
   readonly maxSilenceMs: number;
+  /**
+   * A session that owes acknowledgements for too much, and has sent none for so long, is closed: what was sent to it waits in memory, and
+   * keeps the room awake. A bad phone line acknowledges a quarter of what it may owe within half a minute.
+   */
+  readonly maxStallMs: number;
+  /**
+   * A session that made no call, showed no presence and sent no event for so long is closed for good. Infinity, since a session at rest
+   * costs nothing: pings are answered without waking the room. Set it where places are few.
+   */
+  readonly maxIdleMs: number;
   /** Bytes sent to one session and not yet acknowledged: a stalled reader's share of memory. */
   readonly maxUnacknowledgedBytes: number;
   /** Frames sent to one session and not yet acknowledged, a second's worth: whoever is later needs one squashed delta. */
   readonly maxUnacknowledgedFrames: number;
+  /** Bytes sent to all sessions and not yet acknowledged: a quarter of an isolate. From two thirds of it on, who owes most is held back. */
+  readonly maxAllUnacknowledgedBytes: number;
   /** Clients whose marks are remembered; beyond it the longest unseen is forgotten. */
   readonly maxMarks: number;
   /** Of them, those of one signed-in user, who must not push out others by opening pages. */
@@ -91,16 +154,37 @@ export const defaultLimits: Limits = Object.freeze({
   ...callLimits,
   maxOperationBytes: 1 * MB,
   maxFrameBytes: 1 * MB,
+  maxDepth: 32,
+  maxKeyLength: 256,
+  maxKeys: 10_000,
   maxCallsPerFrame: 256,
+  framesPerSecond: 500,
+  framesBurst: 2_000,
+  frameBytesPerSecond: 4 * MB,
+  frameBytesBurst: 32 * MB,
+  refusalsPerSecond: 2,
+  refusalsBurst: 100,
   callsPerSecond: 200,
   callsBurst: 1_000,
   signalsPerSecond: 120,
   signalsBurst: 240,
+  resyncsPerSecond: 1,
+  resyncsBurst: 30,
+  catchUpBytesPerSecond: 1 * MB,
+  catchUpBytesBurst: 64 * MB,
+  rejoinsPerSecond: 1,
+  rejoinsBurst: 60,
+  joinsPerSecond: 100,
+  joinsBurst: 2_000,
+  readsPerSecond: 20,
+  readsBurst: 200,
+  maxLeavers: 4_096,
   maxPresenceBytes: 4 * KB,
   maxUserBytes: 4 * KB,
   maxEventBytes: 16 * KB,
   maxStateBytes: 32 * MB,
   maxSessions: 1_000,
+  maxSessionsPerUser: 50,
   flushIntervalMs: 16,
   maxRowBytes: 1_900_000,
   maxRingFlushes: 1_024,
@@ -110,8 +194,11 @@ export const defaultLimits: Limits = Object.freeze({
   checksumIntervalMs: 5_000,
   quietCheckpointMs: 3_000,
   maxSilenceMs: 25_000,
+  maxStallMs: 60_000,
+  maxIdleMs: Infinity,
   maxUnacknowledgedBytes: 1 * MB,
   maxUnacknowledgedFrames: 64,
+  maxAllUnacknowledgedBytes: 32 * MB,
   maxMarks: 10_000,
   maxMarksPerUser: 1_000,
   maxRemoteMarks: 10_000,

@@ -1,6 +1,6 @@
 import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
-import { transactType } from "./call.ts";
+import { transactType, type CallLimits } from "./call.ts";
 import { areWireChanges, type WireChange } from "./changes.ts";
 import { checkParsedJson, jsonBytes, maxJsonDepth, NotJsonError } from "./json.ts";
 
@@ -11,10 +11,11 @@ const editDepth = 3;
  * Throws {@link Rejection} for a payload that no call may carry. It may come straight from `JSON.parse`: its depth is
  * checked before anything recurses into it.
  */
-export function checkReceivedPayload(type: string, payload: Json, maxBytes: number): void {
+export function checkReceivedPayload(type: string, payload: Json, limits: CallLimits): void {
+  const { maxPayloadBytes: maxBytes, maxDepth = maxJsonDepth } = limits;
   let mostBytes: number;
   try {
-    mostBytes = checkParsedJson(payload, maxJsonDepth + editDepth);
+    mostBytes = checkParsedJson(payload, maxDepth + editDepth, "", limits);
   } catch (error) {
     if (error instanceof NotJsonError)
       throw new Rejection("invalid", `the payload of ${type}: ${error.message}`);

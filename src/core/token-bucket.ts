@@ -23,12 +23,15 @@ export class TokenBucket {
     return { tokens: this.#tokens, at: this.#at };
   }
 
-  /** Uses one token. Answers 0, or the milliseconds until there will be `wanted` of them (or as many as ever wait). */
-  take(now: number, wanted = 1): number {
+  /**
+   * Uses `cost` tokens, the last of them on credit. Answers 0, or, with less than one left, uses none and answers the milliseconds until
+   * there will be `wanted` of them (or as many as ever wait). With `wanted` 0 they are used in any case.
+   */
+  take(now: number, wanted = 1, cost = 1): number {
     this.#tokens = this.#refilled(this.#tokens, this.#at, now);
     this.#at = now;
-    if (this.#tokens >= 1) {
-      this.#tokens -= 1;
+    if (this.#tokens >= 1 || wanted === 0) {
+      this.#tokens -= cost;
       return 0;
     }
     const missing = Math.min(wanted, this.#burst) - this.#tokens;

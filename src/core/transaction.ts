@@ -19,7 +19,7 @@ import { mergeIds, type Source } from "./state.ts";
 
 export interface TransactionOptions {
   readonly definition: AnyRoomDefinition;
-  readonly limits: Pick<Limits, "maxRecordBytes">;
+  readonly limits: Pick<Limits, "maxRecordBytes" | "maxIdLength">;
   /** Answers `tx.<collection>.changedByOthers`; a prediction has nobody else in it. */
   readonly changedByOthers?: (collection: string, id: string) => boolean;
 }
@@ -243,7 +243,7 @@ export class CollectionTransaction {
     if (writable !== undefined && !writable.includes(this.#name)) {
       throw new Rejection("forbidden", `${this.#name} is not direct: change it through a mutator`);
     }
-    const problem = recordIdProblem(id);
+    const problem = recordIdProblem(id, this.#transaction.options.limits.maxIdLength);
     if (problem !== undefined) throw new Rejection("invalid", `record id ${problem}`);
   }
 

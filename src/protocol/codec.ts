@@ -1,5 +1,5 @@
 import { FormatError } from "../core/bytes.ts";
-import { checkParsedJson, maxJsonDepth, NotJsonError, utf8Bytes } from "../core/json.ts";
+import { checkParsedJson, maxJsonDepth, NotJsonError, utf8Bytes, type FormLimits } from "../core/json.ts";
 import type { DownFrame, TextFrame } from "./frames.ts";
 import { UpFrame } from "./frames-up.ts";
 import type { NameTable } from "./names.ts";
@@ -24,11 +24,16 @@ export type Decoded =
 /**
  * Reads a client's message. It trusts nothing: size, encoding, form, and then depth, keys and values.
  * The payloads of calls are left to `runCall`, since a call that can be read has to be answered by its id.
- * `names` are what bytes may mean; undefined for a client that has others.
+ * `names` are what bytes may mean; undefined for a client that has others. Without `limits` only the depth is limited.
  */
-export function decodeUp(data: unknown, maxFrameBytes: number, names: NameTable | undefined): Decoded {
+export function decodeUp(
+  data: unknown,
+  maxFrameBytes: number,
+  names: NameTable | undefined,
+  limits?: FormLimits,
+): Decoded {
   try {
-    if (typeof data === "string") return readText(data, maxFrameBytes);
+    if (typeof data === "string") return readText(data, maxFrameBytes, limits);
     const bytes = bytesOf(data);
     if (bytes === undefined) return refuse("invalid", "a frame is text or bytes");
     return readBytes(bytes, maxFrameBytes, names);
@@ -46,7 +51,7 @@ function readBytes(data: Uint8Array, maxFrameBytes: number, names: NameTable | u
   return { kind: "frame", frame: decodePush(data, names) };
 }
 
-function readText(data: string, maxFrameBytes: number): Decoded {
+function readText(data: string, maxFrameBytes: number, limits?: FormLimits): Decoded {
   if (data.length > maxFrameBytes || utf8Bytes(data) > maxFrameBytes) return tooLarge(maxFrameBytes);
   const parsed = UpFrame.safeParse(JSON.parse(data));
   if (!parsed.success) {
@@ -54,7 +59,8 @@ function readText(data: string, maxFrameBytes: number): Decoded {
     return refuse("invalid", `the frame does not fit the protocol at ${path}`);
   }
   const frame = parsed.data;
-  if (frame.kind !== "push") checkParsedJson(frame, maxJsonDepth + frameDepth);
+  const { maxDepth = maxJsonDepth } = limits ?? {};
+  if (frame.kind !== "push") checkParsedJson(frame, maxDepth + frameDepth, "", limits);
   return { kind: "frame", frame };
 }
 

@@ -67,6 +67,12 @@ export const codes = {
     closeCode: 4408,
     sentence: "Nothing was heard of this client for too long.",
   },
+  idle: {
+    advice: "final",
+    status: 408,
+    closeCode: 4428,
+    sentence: "Nothing was done for too long.",
+  },
   "too-large": {
     advice: "final",
     status: 413,

@@ -69,7 +69,7 @@ export function sendWelcome(session: Session, { n }: Memory, limits: Limits): vo
       callsBurst: limits.callsBurst,
       maxCallsPerFrame: limits.maxCallsPerFrame,
       maxFrameBytes: limits.maxFrameBytes,
-      maxUnacknowledgedBytes: limits.maxUnacknowledgedBytes,
+      maxUnacknowledgedBytes: session.creditBytes,
       maxUnacknowledgedFrames: limits.maxUnacknowledgedFrames,
       signalsPerSecond: limits.signalsPerSecond,
       signalsBurst: limits.signalsBurst,

@@ -27,15 +27,18 @@ export interface InboxRoom {
   readonly heard: (now: number, baseRev: number) => void;
   /** Goes on with a session that was waiting for an acknowledgement. */
   readonly resume: (session: Session) => void;
-  /** Flushes, and makes sure that this instance may answer. */
-  readonly settle: () => void;
   /** Somebody is to be seen by the others from now on. */
   readonly shown: () => void;
   /** A client's copy of these collections was not what the room has. */
   readonly noteDiverged: (collections: readonly string[]) => void;
   /** Closes a session for good. */
-  readonly dismiss: (session: Session, code: Code) => void;
+  readonly dismiss: (session: Session, code: Code, retryAfterMs?: number) => void;
+  /** Somebody has acknowledged something: whoever waits for that goes on. */
+  readonly relieve: () => void;
 }
+
+/** Outcomes are confirmed by the next push or hello, and a client that has them can do so at once. */
+const unconfirmedRetryMs = 100;
 
 type PushFrame = Extract<UpFrame, { kind: "push" }>;
 type ResyncFrame = Extract<UpFrame, { kind: "resync" }>;
@@ -58,7 +61,13 @@ export function handleFrame(room: InboxRoom, session: Session, frame: UpFrame): 
   }
 }
 
-/** Answers a message that was refused. */
+/** Answers a message that was refused, as it should never have come. */
+export function refuse(session: Session, now: number, error: Omit<ErrorFrame, "kind">): void {
+  session.isUnruly ||= !session.meter.noteRefusal(now);
+  sendError(session, error);
+}
+
+/** Answers a message that was not carried out. */
 export function sendError(session: Session, error: Omit<ErrorFrame, "kind">): void {
   session.send(encodeText({ kind: "error", ...error }));
 }
@@ -71,7 +80,7 @@ function push(room: InboxRoom, session: Session, { first, calls, confirmed, rece
   session.expected = undefined;
   if (calls.length > room.limits.maxCallsPerFrame) {
     const message = `a frame carries at most ${room.limits.maxCallsPerFrame} calls`;
-    return refusePush(session, { code: "too-large", message, clientReqId: first });
+    return refusePush(session, room.now(), { code: "too-large", message, clientReqId: first });
   }
   const now = room.now();
   room.heard(now, (calls.at(-1) as WireCall)[0]);
@@ -79,9 +88,9 @@ function push(room: InboxRoom, session: Session, { first, calls, confirmed, rece
   for (const [index, [baseRev, type, payload]] of calls.entries()) {
     const clientReqId = first + index;
     // To refuse what was executed before would be to say that it was not.
-    const retryAfterMs = clientReqId <= mark ? 0 : session.calls.take(now, calls.length - index);
+    const retryAfterMs = clientReqId <= mark ? 0 : session.meter.calls.take(now, calls.length - index);
     if (retryAfterMs > 0) {
-      return refusePush(session, {
+      return refusePush(session, now, {
         code: "rate-limited",
         message: "too many calls",
         clientReqId,
@@ -110,7 +119,12 @@ function answer(room: InboxRoom, session: Session, clientReqId: number, submissi
       session.expect(submission.expected);
       return false;
     case "unconfirmed":
-      refusePush(session, { code: "rate-limited", message: "outcomes wait to be confirmed", clientReqId });
+      refusePush(session, room.now(), {
+        code: "rate-limited",
+        message: "outcomes wait to be confirmed",
+        clientReqId,
+        retryAfterMs: unconfirmedRetryMs,
+      });
       return false;
     case "full":
       throw new Error(`call ${clientReqId} does not fit an empty batch`);
@@ -119,13 +133,15 @@ function answer(room: InboxRoom, session: Session, clientReqId: number, submissi
   }
 }
 
-/** Answers a push of which nothing from `clientReqId` on was executed. */
+/** Answers a push of which nothing from `clientReqId` on was executed; `now` when that is the client's own doing. */
 export function refusePush(
   session: Session,
+  now: number | undefined,
   error: Omit<ErrorFrame, "kind"> & { readonly clientReqId: number },
 ): void {
   session.expected = error.clientReqId;
-  sendError(session, error);
+  if (now === undefined) sendError(session, error);
+  else refuse(session, now, error);
 }
 
 function setPresence(room: InboxRoom, session: Session, given: Json): void {
@@ -151,23 +167,24 @@ function sendEvent(room: InboxRoom, session: Session, event: string, given: Json
 function resync(room: InboxRoom, session: Session, frame: ResyncFrame): void {
   const { tag, epoch, rev, confirmed, diverged } = frame;
   // Refused, its tag would be waited for without end; to connect again is to be caught up.
-  if (session.signals.take(room.now()) > 0) {
-    return room.dismiss(session, "rate-limited");
-  }
+  const retryAfterMs = session.meter.takeResync(room.now());
+  if (retryAfterMs > 0) return room.dismiss(session, "rate-limited", retryAfterMs);
   room.journal.memory.marks.confirm(session.client.actor, confirmed);
-  room.settle();
   if (diverged !== undefined)
     room.noteDiverged(diverged.filter((name) => Object.hasOwn(room.definition.collections, name)));
-  room.sender.catchUp(room.journal.memory, session, { epoch, rev }, tag);
+  session.feed = { kind: "joining", position: { epoch, rev }, arrived: undefined, tag };
+  // Who owes too much is caught up when it acknowledges, lest it fill the memory by asking.
+  if (session.isWaiting) room.resume(session);
 }
 
 function acknowledge(room: InboxRoom, session: Session, bytes: number): void {
   session.acknowledge(bytes);
   if (session.isWaiting) room.resume(session);
+  room.relieve();
 }
 
-/** Presence, events and catch-ups cost everybody else something, so each session has so many of them. */
+/** Presence and events cost everybody else something, so each session has so many of them. */
 function takeSignal(room: InboxRoom, session: Session): void {
-  const retryAfterMs = session.signals.take(room.now());
+  const retryAfterMs = session.meter.signals.take(room.now());
   if (retryAfterMs > 0) throw new Rejection("rate-limited", "too many messages", { retryAfterMs });
 }

@@ -1,4 +1,5 @@
 import type { Limits } from "../core/limits.ts";
+import type { Code } from "../protocol/codes.ts";
 import { pingText } from "../protocol/version.ts";
 import type { Session } from "./session.ts";
 
@@ -11,49 +12,68 @@ const askShare = 0.8;
 /** Longer than the slowest timers of a tab take: whoever was silent for so long need not be asked. */
 const certainMs = 90_000;
 
+type LivenessLimits = Pick<Limits, "maxSilenceMs" | "maxStallMs" | "maxIdleMs">;
+
 /**
  * Finds the sessions whose other end has gone without a word, as when a lid was shut: no close ever comes of them. It looks only
  * while somebody could see a ghost, by the object's alarm, since a timer would keep the room from hibernating.
  */
 export class Liveness {
   readonly #sessions: ReadonlyMap<string, Session>;
-  readonly #maxSilenceMs: number;
-  /** When it wants to look again. Nobody's time can come before that, once it was worked out. */
+  readonly #limits: LivenessLimits;
+  /** When it wants to look again. Nobody's time can come before that, once it was worked out, unless it begins to owe. */
   #dueAt = -Infinity;
+  /** Whether that was worked out for silence too. */
+  #hadOnlookers = false;
 
-  constructor(sessions: ReadonlyMap<string, Session>, { maxSilenceMs }: Pick<Limits, "maxSilenceMs">) {
+  constructor(sessions: ReadonlyMap<string, Session>, limits: LivenessLimits) {
     this.#sessions = sessions;
-    this.#maxSilenceMs = maxSilenceMs;
+    this.#limits = limits;
   }
 
-  /** When it wants to look; `Infinity` while nobody could see a ghost, and where the app leaves that to the network. */
+  /** When it wants to look; `Infinity` while there is nobody to look for, and where the app leaves that to the network. */
   dueAt(now: number): number {
-    if (this.#dueAt >= now) return this.#dueAt;
-    if (!this.#hasOnlookers) return Infinity;
-    const dueAt = Math.min(...[...this.#sessions.values()].map((session) => this.#dueAtOf(session, now)));
+    const hasOnlookers = this.#hasOnlookers;
+    if (this.#dueAt >= now && (this.#hadOnlookers || !hasOnlookers)) return this.#dueAt;
+    let dueAt = Infinity;
+    for (const session of this.#sessions.values()) {
+      if (hasOnlookers) dueAt = Math.min(dueAt, this.#silenceDueAt(session, now));
+      dueAt = Math.min(dueAt, this.#debtDueAt(session, now), this.#idleDueAt(session, now));
+    }
+    if (!Number.isFinite(dueAt)) return Infinity; // worked out anew next time: then there may be somebody
+    this.#hadOnlookers = hasOnlookers;
     this.#dueAt = Math.max(now, dueAt);
     return this.#dueAt;
   }
 
-  /** Asks those who are silent, and answers those who have not answered. */
-  look(now: number): readonly Session[] {
-    this.#dueAt = -Infinity;
-    const gone: Session[] = [];
-    if (!this.#hasOnlookers) return gone;
-    for (const session of this.#sessions.values()) {
-      if (Math.abs(now - this.#since(session)) < this.#patienceMs(session)) continue;
-      if (session.pulse.asked !== undefined) gone.push(session);
-      else this.#ask(session, now);
-    }
-    return gone;
+  /** A session should acknowledge something: it has so much time. */
+  owes(session: Session, now: number): void {
+    if (this.#dueAt >= now) this.#dueAt = Math.min(this.#dueAt, this.#debtDueAt(session, now));
   }
 
-  /** Who was alone, was watched by nobody, and is certainly gone: whoever comes now shall not meet a ghost. */
-  lostAlone(now: number): Session | undefined {
-    const [session, ...others] = this.#sessions.values();
-    if (session === undefined || others.length > 0) return undefined;
-    const silentMs = Math.abs(now - session.pulse.heardAt);
-    return silentMs > Math.max(certainMs, this.#maxSilenceMs) ? session : undefined;
+  /** Asks those who are silent, and answers those whose time is over, each with the code that says why. */
+  look(now: number): readonly (readonly [Session, Code])[] {
+    this.#dueAt = -Infinity;
+    const hasOnlookers = this.#hasOnlookers;
+    const over: [Session, Code][] = [];
+    for (const session of this.#sessions.values()) {
+      if (this.#debtDueAt(session, now) <= now) over.push([session, "timeout"]);
+      else if (this.#idleDueAt(session, now) <= now) over.push([session, "idle"]);
+      else if (!hasOnlookers || Math.abs(now - this.#since(session)) < this.#patienceMs(session)) continue;
+      else if (session.pulse.asked !== undefined) over.push([session, "timeout"]);
+      else this.#ask(session, now);
+    }
+    return over;
+  }
+
+  /**
+   * Who is certainly gone, and was watched by nobody: whoever comes now shall neither meet a ghost, where one was alone, nor find its
+   * place taken, where the room is full.
+   */
+  lost(now: number, isFull: boolean): readonly Session[] {
+    if (this.#sessions.size !== 1 && !isFull) return [];
+    const certainlyMs = Math.max(certainMs, this.#limits.maxSilenceMs);
+    return [...this.#sessions.values()].filter(({ pulse }) => Math.abs(now - pulse.heardAt) > certainlyMs);
   }
 
   /** Whether anybody could see a ghost. */
@@ -68,8 +88,17 @@ export class Liveness {
     session.save();
   }
 
-  #dueAtOf(session: Session, now: number): number {
+  #silenceDueAt(session: Session, now: number): number {
     return Math.min(now, this.#since(session)) + this.#patienceMs(session);
+  }
+
+  /** When a session will have owed an acknowledgement for too long. */
+  #debtDueAt({ overdueSince = Infinity }: Session, now: number): number {
+    return overdueSince === Infinity ? Infinity : Math.min(now, overdueSince) + this.#limits.maxStallMs;
+  }
+
+  #idleDueAt({ meter }: Session, now: number): number {
+    return Math.min(now, meter.activeAt) + this.#limits.maxIdleMs;
   }
 
   #since({ pulse }: Session): number {
@@ -77,6 +106,6 @@ export class Liveness {
   }
 
   #patienceMs({ pulse }: Session): number {
-    return this.#maxSilenceMs * (pulse.asked === undefined ? askShare : 1 - askShare);
+    return this.#limits.maxSilenceMs * (pulse.asked === undefined ? askShare : 1 - askShare);
   }
 }

@@ -5,7 +5,7 @@ import { defaultLimits, type Limits } from "../core/limits.ts";
 import { RecordsReader } from "../core/reader.ts";
 import type { State } from "../core/state.ts";
 import type { Tx } from "../core/transaction.ts";
-import { codes, type Code } from "../protocol/codes.ts";
+import { codes } from "../protocol/codes.ts";
 import { decodeHello } from "../protocol/hello.ts";
 import { pingText, pongText } from "../protocol/version.ts";
 import type {
@@ -23,9 +23,9 @@ import { journalSlots } from "./journal.ts";
 import { logLine } from "./log-line.ts";
 import { jsonSnapshot } from "./json-snapshot.ts";
 import { answerRemote } from "./remote.ts";
-import { Room, type RoomPorts } from "./room.ts";
+import { Room, type RoomPorts, type TurnedAway } from "./room.ts";
 import { clientOf, type Client, type RoomObjectOptions } from "./room-options.ts";
-import type { Attachment, Session, Socket } from "./session.ts";
+import { Session, type Attachment, type Socket } from "./session.ts";
 import { SqliteStorage } from "./sqlite-storage.ts";
 
 /**
@@ -171,20 +171,22 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
       isAccepted = true;
       return this.#socketOf(serverEnd);
     };
-    let joined: Session | Code;
+    let joined: Session | TurnedAway;
     try {
       joined = this.#room.join(accept, hello, readIdentity(request));
     } catch (error) {
       if (isAccepted) closeQuietly(serverEnd, codes.internal.closeCode, "internal"); // it would be held for ever
       throw error;
     }
-    if (typeof joined === "string" && !isAccepted) return closeAtOnce(joined);
-    if (typeof joined !== "string") this.#sessions.set(serverEnd, joined);
+    if (joined instanceof Session) this.#sessions.set(serverEnd, joined);
+    else if (!isAccepted) return closeAtOnce(joined.code, joined.retryAfterMs);
     return switched(clientEnd);
   }
 
   #snapshot(request: Request): Response {
     const view = this.#room.viewOf(readIdentity(request));
+    const waitMs = this.#room.takeRead(readIdentity(request).user);
+    if (waitMs > 0) return tooManyReads(waitMs);
     const memory = this.#room.read();
     const etag = `"${view.epochOf(memory.epoch)}.${memory.rev}"`;
     const headers = { ETag: etag, "Content-Type": "application/json" };
@@ -240,6 +242,12 @@ function platformPorts(
       }
     },
   };
+}
+
+function tooManyReads(retryAfterMs: number): Response {
+  const { status, sentence: message } = codes["rate-limited"];
+  const headers = { "Retry-After": String(Math.ceil(retryAfterMs / 1_000)), "Cache-Control": "no-store" };
+  return Response.json({ error: { code: "rate-limited", message, retryAfterMs } }, { status, headers });
 }
 
 /** Whether the asker has this very state. A proxy that compresses has made its ETag weak. */

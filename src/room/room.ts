@@ -17,15 +17,17 @@ import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
 import { Alarm } from "./alarm.ts";
 import { refusalOf, sendWelcome, splitClientId, userAs } from "./entry.ts";
+import { Credit } from "./credit.ts";
 import { Deflater } from "./deflater.ts";
 import { Expiry } from "./expiry.ts";
 import { FlushPace } from "./flush-pace.ts";
 import { FlushTimer, type Clock } from "./flush-timer.ts";
-import { handleFrame, refusePush, sendError, type InboxRoom } from "./inbox.ts";
+import { handleFrame, refuse, refusePush, sendError, type InboxRoom } from "./inbox.ts";
 import { Journal } from "./journal.ts";
 import { Liveness } from "./liveness.ts";
+import { Quotas } from "./quotas.ts";
 import { Sender } from "./sender.ts";
-import { Session, type Attachment, type Socket } from "./session.ts";
+import { Session, type Attachment, type SessionRoom, type Socket } from "./session.ts";
 import { Signals } from "./signals.ts";
 
 /** The platform as a room needs it, all of it given, so that the same room runs in workerd and in a simulation. */
@@ -62,8 +64,16 @@ export interface Identity {
   readonly expiresAt?: number;
 }
 
+/** Why a client does not come in, and when it may try again where that is known. */
+export interface TurnedAway {
+  readonly code: Code;
+  readonly retryAfterMs?: number;
+}
+
 /** Of the frames that may be unacknowledged: how many a session may have with all the answers that it provoked. */
 const maxAnswersShare = 4;
+
+const tooMuch = { code: "rate-limited", message: codes["rate-limited"].sentence } as const;
 
 /** What a push is answered that storage did not take. The pause keeps all from coming again at once, while it fails. */
 const storageFailed = { code: "internal", message: codes.internal.sentence, retryAfterMs: 1_000 } as const;
@@ -88,6 +98,9 @@ export class Room {
   readonly #expiry: Expiry;
   readonly #alarm: Alarm;
   readonly #inbox: InboxRoom;
+  readonly #credit: Credit;
+  readonly #quotas: Quotas;
+  readonly #sessionRoom: SessionRoom;
   /** Sessions to be caught up behind the next flush. */
   readonly #waiting = new Set<Session>();
   #lastWriteAt = 0;
@@ -121,6 +134,17 @@ export class Room {
     this.#liveness = new Liveness(this.#sessions, limits);
     this.#expiry = new Expiry(this.#sessions);
     this.#alarm = new Alarm(ports.setAlarm);
+    this.#credit = new Credit(limits);
+    this.#quotas = new Quotas(limits);
+    this.#sessionRoom = {
+      limits,
+      credit: this.#credit,
+      now: ports.now,
+      overdue: (session) => {
+        this.#liveness.owes(session, ports.now());
+        this.#setAlarm(ports.now());
+      },
+    };
     this.#inbox = {
       definition,
       limits,
@@ -131,35 +155,40 @@ export class Room {
       flush: () => this.flush(),
       resume: (session) => {
         this.#journal.assertNewest();
-        this.#catchUp(session);
+        this.#resume(session);
       },
-      settle: () => this.#settle(),
       heard: (now, baseRev) => this.#pace.heard(now, baseRev),
       shown: () => this.#setAlarm(ports.now()),
       noteDiverged: (collections) => this.#noteDiverged(collections),
-      dismiss: (session, code) => this.#dismiss(session, code),
+      dismiss: (session, code, retryAfterMs) => this.#dismiss(session, code, retryAfterMs),
+      relieve: () => this.#relieve(),
     };
   }
 
   // ── sessions ───────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Opens a session and sends its welcome and catch-up, or answers why not; then no socket was opened, or it is closed again. */
-  join(openSocket: () => Socket, hello: Hello, identity: Identity): Session | Code {
+  join(openSocket: () => Socket, hello: Hello, identity: Identity): Session | TurnedAway {
     this.#asNewest(() => this.#journal.assertNewest());
     const { memory } = this.#journal;
     const { expiresAt } = identity;
-    if (expiresAt !== undefined && expiresAt <= this.#ports.now()) return "token-expired";
+    if (expiresAt !== undefined && expiresAt <= this.#ports.now()) return { code: "token-expired" };
     const user = this.#admit(identity.user);
-    if (user === undefined) return "unauthorized";
+    if (user === undefined) return { code: "unauthorized" };
     const [actor, secret] = splitClientId(hello.client);
     const client: Client = { actor, secret, user, role: identity.role };
-    if (hello.schema !== this.#definition.version) return "schema-mismatch";
-    const lost = this.#liveness.lostAlone(this.#ports.now());
-    if (lost !== undefined && lost.client.actor !== actor) this.#dismiss(lost, "timeout");
-    const refusal = refusalOf(client, hello, memory, this.#sessions, this.#limits.maxSessions);
-    if (refusal !== undefined) return refusal;
-    this.#asNewest(() => this.#journal.create());
+    if (hello.schema !== this.#definition.version) return { code: "schema-mismatch" };
+    const now = this.#ports.now();
     const former = this.#sessions.get(actor);
+    const isCrowded = former === undefined && this.#quotas.isCrowded(client);
+    const isFull = isCrowded || this.#sessions.size >= this.#limits.maxSessions;
+    for (const lost of this.#liveness.lost(now, isFull)) if (lost !== former) this.#dismiss(lost, "timeout");
+    const refusal = refusalOf(client, hello, memory, this.#sessions, this.#limits.maxSessions);
+    if (refusal !== undefined) return { code: refusal };
+    if (isCrowded && this.#quotas.isCrowded(client)) return { code: "room-full" };
+    const meter = this.#quotas.admit(client, former, memory.marks.get(actor) !== undefined, now);
+    if (typeof meter === "number") return { code: "rate-limited", retryAfterMs: meter };
+    this.#asNewest(() => this.#journal.create());
     const { attempt = 0, epoch, rev, arrived } = hello;
     const names = hello.names === this.#names.hash ? this.#names.hash : null;
     const view = this.#views.of(client);
@@ -173,14 +202,18 @@ export class Room {
         names,
         inflates: hello.inflates ?? false,
         feed: { kind: "joining", position: { epoch, rev }, arrived },
+        meter: meter.state,
+        creditBytes: this.#credit.bytesFor(this.#sessions.size + 1),
       },
       view,
-      this.#limits,
-      this.#ports.now(),
+      this.#sessionRoom,
     );
-    if (former !== undefined) {
+    if (former === undefined) {
+      this.#quotas.entered(session);
+    } else {
       // The same person, still here: others need not hear of it.
       this.#waiting.delete(former);
+      former.end();
       session.presence = former.presence;
       former.socket.close(codes.replaced.closeCode, "replaced");
     }
@@ -190,7 +223,7 @@ export class Room {
     // What was confirmed of another history may be the id of another call here.
     if (epoch === null || epoch === session.epoch) memory.marks.confirm(actor, hello.confirmed);
     sendWelcome(session, memory, this.#limits);
-    if (!this.#catchUp(session)) return "internal";
+    if (!this.#catchUp(session)) return { code: "internal" };
     if (session.presence === undefined && this.#definition.presence === undefined) {
       session.presence = {};
       this.#signals.join(actor, client.user, {});
@@ -206,7 +239,7 @@ export class Room {
   restore(socket: Socket, attachment: Attachment): Session {
     const { memory } = this.#journal;
     const view = this.#views.of(attachment.client);
-    const session = Session.restore(socket, attachment, view, this.#limits, memory.rev);
+    const session = Session.restore(socket, attachment, view, this.#sessionRoom, memory.rev);
     const { actor } = session.client;
     const isOfOtherNames = session.isCompact && session.names !== this.#names.hash;
     if (attachment.epoch !== view.epochOf(memory.epoch))
@@ -220,6 +253,7 @@ export class Room {
   #restored(session: Session): void {
     this.#sessions.set(session.client.actor, session);
     this.#expiry.note(session);
+    this.#quotas.entered(session);
     if (!session.isDue) return;
     this.#waiting.add(session);
     this.#flushTimer.scheduleSoon(); // others are still to be restored
@@ -231,18 +265,27 @@ export class Room {
     const now = this.#ports.now();
     if (session.expiresAt <= now) return this.#dismiss(session, "token-expired"); // and its calls are sent again
     session.hear(now);
-    const names = session.isCompact ? this.#names : undefined;
-    const decoded = decodeUp(data, this.#limits.maxFrameBytes, names);
-    if (decoded.kind === "frame") this.#handle(session, decoded.frame);
-    else sendError(session, { code: decoded.code, message: decoded.message });
+    const retryAfterMs = session.meter.takeFrame(now, sizeOf(data));
+    if (retryAfterMs > 0) refuse(session, now, { ...tooMuch, retryAfterMs });
+    else this.#read(session, data, now);
     // Errors are answered whatever is unacknowledged, so who provokes them and reads nothing would fill the memory.
     if (session.unacknowledgedFrames > maxAnswersShare * this.#limits.maxUnacknowledgedFrames) {
-      return this.#dismiss(session, "rate-limited");
+      session.meter.punish(now);
+      session.isUnruly = true;
     }
+    if (session.isUnruly)
+      return this.#dismiss(session, "rate-limited", session.meter.refusals.take(now, 1, 0));
     // An acknowledgement may have changed what the session is sent, and perhaps no flush follows to save that. One that was
     // sent away must not be saved: it would come back from hibernation.
     if (this.#sessions.get(session.client.actor) === session) session.save();
     this.#schedule();
+  }
+
+  #read(session: Session, data: unknown, now: number): void {
+    const names = session.isCompact ? this.#names : undefined;
+    const decoded = decodeUp(data, this.#limits.maxFrameBytes, names, this.#limits);
+    if (decoded.kind === "frame") this.#handle(session, decoded.frame);
+    else refuse(session, now, { code: decoded.code, message: decoded.message });
   }
 
   #handle(session: Session, frame: UpFrame): void {
@@ -259,7 +302,7 @@ export class Room {
       const { code, message, data } = error;
       // Any other data is by field of the app's own schema, and has no place in the frame.
       const wait = code === "rate-limited" ? (data as { retryAfterMs: number }) : undefined;
-      return sendError(session, { code, message, ...wait });
+      return refuse(session, this.#ports.now(), { code, message, ...wait });
     }
     if (kind !== "presence" && kind !== "event") throw error;
     this.#ports.log("frame-failed", { error: nameOf(error) }, error); // such as by the app's schema, which throws
@@ -289,8 +332,13 @@ export class Room {
     this.#ports.log("client-diverged", { collections, rev, count: this.#divergences });
   }
 
-  /** Closes a session for good. Its socket may never answer, so it is gone from this moment on. */
-  #dismiss(session: Session, code: Code): void {
+  /**
+   * Closes a session for good. Its socket may never answer, so it is gone from this moment on. Who asked for too much is told when
+   * to come back.
+   */
+  #dismiss(session: Session, code: Code, retryAfterMs?: number): void {
+    if (this.#sessions.get(session.client.actor) !== session) return;
+    if (retryAfterMs !== undefined) sendError(session, { ...tooMuch, retryAfterMs });
     session.socket.close(codes[code].closeCode, code);
     this.leave(session);
   }
@@ -300,7 +348,7 @@ export class Room {
     const now = this.#ports.now();
     this.#alarm.passed();
     this.#dismissExpired(now);
-    for (const session of this.#liveness.look(now)) this.#dismiss(session, "timeout");
+    for (const [session, code] of this.#liveness.look(now)) this.#dismiss(session, code);
     this.#setAlarm(now);
   }
 
@@ -319,6 +367,9 @@ export class Room {
     if (this.#sessions.get(actor) !== session) return;
     this.#sessions.delete(actor);
     this.#waiting.delete(session);
+    this.#quotas.left(session);
+    session.end();
+    this.#relieve();
     this.#journal.memory.marks.see(actor, this.#ports.now());
     if (session.presence !== undefined) this.#signals.leave(actor);
     this.#runHook(this.#rules.onLeave, session.client);
@@ -331,6 +382,11 @@ export class Room {
   }
 
   // ── the app's own ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Whether somebody may read the state as a whole, as a snapshot: 0, or the milliseconds to wait. */
+  takeRead(user: Json): number {
+    return this.#quotas.takeRead(user, this.#ports.now());
+  }
 
   /** What is on disk. Throws when this instance may not tell it any more. */
   read(): Memory {
@@ -386,6 +442,7 @@ export class Room {
       this.#recover(error);
       throw error;
     }
+    this.#credit.waiting.clear();
     for (const session of this.#sessions.values()) {
       this.#dismiss(session, "epoch-changed");
     }
@@ -419,11 +476,34 @@ export class Room {
    * for each who comes would be a frame for everybody each time. False when it failed.
    */
   #catchUp(session: Session): boolean {
+    if (!this.#credit.bears(0)) {
+      session.isDue = true;
+      this.#credit.waiting.add(session);
+      return true;
+    }
     if (this.#isSettled)
       return this.#serve(session, () => this.#sender.resume(this.#journal.memory, session));
     session.isDue = true;
     this.#waiting.add(session);
     return true;
+  }
+
+  /** Goes on with a session that was held back. */
+  #resume(session: Session): void {
+    this.#credit.waiting.delete(session);
+    session.isDue = false;
+    this.#catchUp(session);
+  }
+
+  /** Goes on with those who were held back because others owed too much, as far as that is so no more. */
+  #relieve(): void {
+    if (this.#credit.waiting.size === 0) return;
+    this.#asNewest(() => this.#journal.assertNewest());
+    for (const session of this.#credit.waiting) {
+      if (this.#credit.isTight) return;
+      this.#resume(session);
+      session.save();
+    }
   }
 
   #serveWaiting(): void {
@@ -473,7 +553,8 @@ export class Room {
       const { actor } = session.client;
       const mark = this.#journal.memory.marks.get(actor)?.mark ?? 0;
       session.dropReplies(mark);
-      if (lost?.answers.has(actor)) refusePush(session, { ...storageFailed, clientReqId: mark + 1 });
+      if (lost?.answers.has(actor))
+        refusePush(session, undefined, { ...storageFailed, clientReqId: mark + 1 });
     }
     this.#schedule(); // presence and events are still to be told
   }
@@ -555,6 +636,11 @@ export class Room {
       this.#ports.log("hook-failed", { error: nameOf(error) }, error);
     }
   }
+}
+
+/** Near enough to the bytes of a message, and known without reading it. */
+function sizeOf(data: unknown): number {
+  return typeof data === "string" ? data.length : ((data as { byteLength?: number }).byteLength ?? 0);
 }
 
 function nameOf(error: unknown): string {

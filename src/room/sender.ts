@@ -88,18 +88,17 @@ export class Sender {
       }
       const outcomes = this.#takeOutcomes(session, flush);
       if (outcomes.length === 0 && news.isEmpty) continue;
-      if (session.owesMoreThan(1)) {
-        // Nothing more until it acknowledges. The catch-up that follows then brings the outcomes as well.
-        session.feed = { kind: "behind", rev: session.lastSentRev };
-        session.save();
+      const told = news.of(session.view);
+      if (session.owesMoreThan(1) || !session.bears(told.frame.byteLength)) {
+        session.holdBack(); // the catch-up that follows then brings the outcomes as well
         continue;
       }
       session.lastSentRev = memory.rev;
       frames += 1;
       if (outcomes.length > 0) {
         const { mark } = memory.marks.get(session.client.actor) ?? {};
-        session.send(encodeUpdate({ mark, outcomes, omitsHashes: true }, news.of(session.view).shared));
-      } else session.send(news.of(session.view).frame);
+        session.send(encodeUpdate({ mark, outcomes, omitsHashes: true }, told.shared));
+      } else session.send(told.frame);
     }
     return { frames: frames + stale.length, stale };
   }
@@ -145,7 +144,7 @@ export class Sender {
     const { feed } = session;
     switch (feed.kind) {
       case "joining":
-        return this.catchUp(memory, session, feed.position, 0, feed.arrived);
+        return this.catchUp(memory, session, feed.position, feed.tag ?? 0, feed.arrived);
       case "behind":
         return this.catchUp(memory, session, { epoch: session.epoch, rev: feed.rev }, undefined);
       case "snapshot":

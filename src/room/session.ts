@@ -6,7 +6,8 @@ import { encodeText, frameBytes } from "../protocol/codec.ts";
 import type { WireOutcome } from "../protocol/frames.ts";
 import type { Arrived } from "../protocol/hello.ts";
 import type { Json } from "../schema/json.ts";
-import { TokenBucket, type BucketState } from "../core/token-bucket.ts";
+import { overdueShare, type Credit } from "./credit.ts";
+import { Meter, type MeterState } from "./meter.ts";
 import { Pulse, type Asked } from "./pulse.ts";
 
 /** The little that a room needs of a socket. */
@@ -36,7 +37,13 @@ export interface SnapshotProgress {
  * `behind`: nothing until it acknowledges, then a catch-up. `snapshot`: parts, as fast as it acknowledges them.
  */
 export type Feed =
-  | { readonly kind: "joining"; readonly position: Position; readonly arrived: Arrived | undefined }
+  | {
+      readonly kind: "joining";
+      readonly position: Position;
+      readonly arrived: Arrived | undefined;
+      /** Of the resync that asked for it; 0 for the hello when left out. */
+      readonly tag?: number;
+    }
   | { readonly kind: "live" }
   | { readonly kind: "behind"; readonly rev: number }
   | { readonly kind: "snapshot"; readonly progress: SnapshotProgress };
@@ -56,8 +63,11 @@ export interface Attachment {
   readonly inflates: boolean;
   /** Left out when this session has announced none. */
   readonly presence?: Json;
-  readonly calls: BucketState;
-  readonly signals: BucketState;
+  readonly meter: MeterState;
+  /** What it was told that it may owe. */
+  readonly creditBytes: number;
+  /** Left out unless it should have acknowledged something since then. */
+  readonly overdueSince?: number;
   readonly feed: Feed;
   /** Whether it may be sent what it lacks, and waits for the next flush only. */
   readonly isDue: boolean;
@@ -65,10 +75,21 @@ export interface Attachment {
   readonly asked?: Asked;
 }
 
+/** What a session needs of its room. */
+export interface SessionRoom {
+  readonly limits: Limits;
+  readonly credit: Credit;
+  readonly now: () => number;
+  /** Told when a session should have acknowledged something. */
+  readonly overdue: (session: Session) => void;
+}
+
 export const live: Feed = { kind: "live" };
 
 /** Of what may be unacknowledged: below it a session that was held back goes on. */
 const resumeShare = 0.5;
+/** Of `maxIdleMs`: by so much a session that is saved may be older than it is. */
+const unsavedIdleShare = 0.1;
 
 /** One WebSocket of one client. */
 export class Session {
@@ -82,14 +103,17 @@ export class Session {
   readonly socket: Socket;
   /** What of the room it is shown. */
   readonly view: View;
-  readonly calls: TokenBucket;
-  readonly signals: TokenBucket;
+  readonly meter: Meter;
   readonly pulse: Pulse;
-  readonly #limits: Limits;
+  /** What it was told that it may owe: it acknowledges at a quarter of that. */
+  readonly creditBytes: number;
+  readonly #room: SessionRoom;
   /** Outcomes of calls that were executed before and sent again; they leave with the next flush. */
   readonly replies = new Map<number, WireOutcome>();
   /** The client was told to send again from this call on; whatever is on its way above it needs no other answer. */
   expected: number | undefined;
+  /** It goes on in spite of refusals, and is to be closed. */
+  isUnruly = false;
   /** Revision up to which this session was sent everything. */
   lastSentRev: number;
   #presence: Json | undefined;
@@ -100,55 +124,60 @@ export class Session {
   #unacknowledgedBytes = 0;
   /** Acknowledged of a frame that was not acknowledged whole. */
   #surplusBytes = 0;
+  /** Since when it should have acknowledged something, by its last acknowledgement; undefined when it owes little. */
+  #overdueSince: number | undefined;
   #changed: boolean;
-  /** Tokens as they were last saved. */
-  #saved: { readonly calls: BucketState; readonly signals: BucketState };
+  /** The meter as it was last saved. */
+  #saved: MeterState;
 
   private constructor(
     socket: Socket,
     attachment: Attachment,
     view: View,
-    limits: Limits,
+    room: SessionRoom,
     lastSentRev: number,
     changed: boolean,
   ) {
     this.socket = socket;
     this.view = view;
-    this.#limits = limits;
+    this.#room = room;
     this.client = attachment.client;
     this.expiresAt = attachment.expiresAt ?? Infinity;
     this.epoch = attachment.epoch;
     this.attempt = attachment.attempt;
     this.names = attachment.names;
     this.inflates = attachment.inflates;
-    this.calls = new TokenBucket(limits.callsPerSecond, limits.callsBurst, attachment.calls);
-    this.signals = new TokenBucket(limits.signalsPerSecond, limits.signalsBurst, attachment.signals);
+    this.meter = new Meter(room.limits, attachment.meter);
+    this.creditBytes = attachment.creditBytes;
+    this.#overdueSince = attachment.overdueSince;
     // Tokens are counted when a message comes, so then it was heard.
-    const heardAt = Math.max(attachment.calls.at, attachment.signals.at);
-    this.pulse = new Pulse(() => socket.pingedAt(), heardAt, attachment.asked);
+    this.pulse = new Pulse(() => socket.pingedAt(), this.meter.heardAt, attachment.asked);
     this.#presence = attachment.presence;
     this.#feed = attachment.feed;
     this.#isDue = attachment.isDue;
     this.lastSentRev = lastSentRev;
     this.#changed = changed;
-    this.#saved = { calls: attachment.calls, signals: attachment.signals };
+    this.#saved = attachment.meter;
   }
 
   static open(
     socket: Socket,
-    who: Pick<Attachment, "client" | "expiresAt" | "epoch" | "attempt" | "names" | "inflates" | "feed">,
+    who: Omit<Attachment, "presence" | "isDue" | "asked" | "overdueSince">,
     view: View,
-    limits: Limits,
-    now: number,
+    room: SessionRoom,
   ): Session {
-    const calls = { tokens: limits.callsBurst, at: now };
-    const signals = { tokens: limits.signalsBurst, at: now };
-    return new Session(socket, { ...who, calls, signals, isDue: false }, view, limits, 0, true);
+    return new Session(socket, { ...who, isDue: false }, view, room, 0, true);
   }
 
   /** After hibernation: a session that was live has been sent everything up to `rev`. */
-  static restore(socket: Socket, attachment: Attachment, view: View, limits: Limits, rev: number): Session {
-    return new Session(socket, attachment, view, limits, rev, false);
+  static restore(
+    socket: Socket,
+    attachment: Attachment,
+    view: View,
+    room: SessionRoom,
+    rev: number,
+  ): Session {
+    return new Session(socket, attachment, view, room, rev, false);
   }
 
   /** Whether its pushes may be bytes. */
@@ -210,11 +239,45 @@ export class Session {
     return this.#unacknowledged.length;
   }
 
-  /** Whether more was sent than `share` of what may be unacknowledged, in bytes or in frames. */
+  /** Since when it should have acknowledged something; undefined for one that owes little, or waits for others. */
+  get overdueSince(): number | undefined {
+    return this.#isDue ? undefined : this.#overdueSince;
+  }
+
+  /**
+   * Whether more was sent than `share` of what may be unacknowledged, in bytes or in frames. While all sessions together owe much, that
+   * is what should have been acknowledged.
+   */
   owesMoreThan(share: number): boolean {
-    const { maxUnacknowledgedBytes, maxUnacknowledgedFrames } = this.#limits;
-    if (this.#unacknowledgedBytes > share * maxUnacknowledgedBytes) return true;
-    return this.#unacknowledged.length > share * maxUnacknowledgedFrames;
+    const { limits, credit } = this.#room;
+    if (this.#unacknowledgedBytes > share * limits.maxUnacknowledgedBytes) return true;
+    if (this.#unacknowledged.length > share * limits.maxUnacknowledgedFrames) return true;
+    return credit.isTight && this.#unacknowledgedBytes > (share < 1 ? 0.25 : overdueShare) * this.creditBytes;
+  }
+
+  /** Whether a frame of so many bytes may be sent, of those that go to all at once. */
+  bears(bytes: number): boolean {
+    return (
+      this.#room.credit.bears(bytes) || this.#unacknowledgedBytes + bytes <= overdueShare * this.creditBytes
+    );
+  }
+
+  /** Sends no more updates until it has acknowledged something; or until others have, when it is not the one who owes too much. */
+  holdBack(): void {
+    this.feed = { kind: "behind", rev: this.lastSentRev };
+    if (!this.owesMoreThan(1)) {
+      this.isDue = true;
+      this.#room.credit.waiting.add(this);
+    }
+    this.save();
+  }
+
+  /** What it owes is of no interest any more. */
+  end(): void {
+    this.#room.credit.settle(this.#unacknowledgedBytes);
+    this.#room.credit.waiting.delete(this);
+    this.#unacknowledgedBytes = 0;
+    this.#unacknowledged.length = 0;
   }
 
   /** Tells the client that nothing from `clientReqId` on has been executed. */
@@ -232,13 +295,22 @@ export class Session {
     const bytes = frameBytes(frame);
     this.#unacknowledged.push(bytes);
     this.#unacknowledgedBytes += bytes;
+    this.#room.credit.lend(bytes);
+    // What it came for or has asked for. What it lags behind is not its choice.
+    if (this.#feed.kind === "joining" || this.#feed.kind === "snapshot")
+      this.meter.catchUpBytes.take(this.#room.now(), 0, bytes);
     this.socket.send(frame);
+    if (this.#overdueSince === undefined && this.#isOverdue) {
+      this.#overdueSince = this.#room.now();
+      this.#room.overdue(this);
+    }
   }
 
   /** The client says that it has received `bytes` more. What was sent before hibernation is not counted any more. */
   acknowledge(bytes: number): void {
     let acknowledged = this.#surplusBytes + bytes;
     let frames = 0;
+    const owedBytes = this.#unacknowledgedBytes;
     for (const size of this.#unacknowledged) {
       if (size > acknowledged) break;
       acknowledged -= size;
@@ -246,15 +318,19 @@ export class Session {
       frames += 1;
     }
     this.#unacknowledged.splice(0, frames);
+    this.#room.credit.settle(owedBytes - this.#unacknowledgedBytes);
+    if (this.#overdueSince !== undefined && (frames > 0 || this.#unacknowledged.length === 0)) {
+      this.#overdueSince = this.#isOverdue ? this.#room.now() : undefined;
+      this.#changed ||= !this.isLive;
+    }
     this.#surplusBytes = this.#unacknowledged.length === 0 ? 0 : acknowledged;
   }
 
   /** Saves what has changed since the last time. */
   save(): void {
-    const hasSpent = this.calls.isLessThan(this.#saved.calls) || this.signals.isLessThan(this.#saved.signals);
-    if (!this.#changed && !hasSpent) return;
+    if (!this.#changed && !this.meter.isLessThan(this.#saved) && !this.#isLongUnsaved) return;
     this.#changed = false;
-    this.#saved = { calls: this.calls.state, signals: this.signals.state };
+    this.#saved = this.meter.state;
     const { asked } = this.pulse;
     this.socket.save({
       client: this.client,
@@ -264,10 +340,27 @@ export class Session {
       names: this.names,
       inflates: this.inflates,
       ...(this.#presence !== undefined && { presence: this.#presence }),
-      ...this.#saved,
+      meter: this.#saved,
+      creditBytes: this.creditBytes,
+      ...(this.#overdueSince !== undefined && { overdueSince: this.#overdueSince }),
       feed: this.#feed,
       isDue: this.#isDue,
       ...(asked && { asked }),
     });
+  }
+
+  /** Whether more is unacknowledged than a client lets there be that reads. */
+  get #isOverdue(): boolean {
+    return (
+      this.#unacknowledgedBytes > overdueShare * this.creditBytes ||
+      this.#unacknowledged.length > overdueShare * this.#room.limits.maxUnacknowledgedFrames
+    );
+  }
+
+  /** Whether the room would take it for idle too early after hibernation. */
+  get #isLongUnsaved(): boolean {
+    const { maxIdleMs } = this.#room.limits;
+    const { calls, signals = calls } = this.#saved;
+    return this.meter.activeAt - Math.max(calls.at, signals.at) > unsavedIdleShare * maxIdleMs;
   }
 }

@@ -4,7 +4,7 @@ import type { JournalRow } from "../core/storage.ts";
 import { codes, type Code } from "../protocol/codes.ts";
 import { decodeHello } from "../protocol/hello.ts";
 import { journalSlots } from "../room/journal.ts";
-import { Room, type RoomPorts, type RoomRules } from "../room/room.ts";
+import { Room, type RoomPorts, type RoomRules, type TurnedAway } from "../room/room.ts";
 import type { Attachment, Session, Socket } from "../room/session.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Clock } from "./clock.ts";
@@ -83,16 +83,16 @@ export class Host implements RoomEnd {
     const hello = decodeHello(link.protocols);
     link.open();
     this.#links.add(link);
-    const joined = this.#guard((): Session | Code => {
+    const joined = this.#guard((): Session | TurnedAway => {
       const instance = this.#awake;
-      if (hello === undefined) return "invalid";
+      if (hello === undefined) return { code: "invalid" };
       return instance.room.join(() => this.#socketOf(link, instance), hello, network.identity);
     });
     if (joined === undefined) return link.break(true);
-    if (joined instanceof Object) return void this.#awake.sessions.set(link, joined);
-    network.refusedWith = joined;
+    if (!("code" in joined)) return void this.#awake.sessions.set(link, joined);
+    network.refusedWith = joined.code;
     this.#links.delete(link);
-    link.closeByRoom(joined);
+    link.closeByRoom(joined.code);
   }
 
   message(link: Link, raw: string | Uint8Array): void {

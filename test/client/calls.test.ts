@@ -1,6 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
 import { connect, RejectedError } from "../../client/index.ts";
+import { callLimits } from "../../src/core/call-limits.ts";
 import { checkReceivedPayload } from "../../src/core/received-payload.ts";
 import { defineRoom, type Json } from "../../src/index.ts";
 import { newPrivateRoom, newTestRoom } from "../room/rooms.ts";
@@ -391,7 +392,7 @@ describe("transact", () => {
     await turn();
     expect(socket.calls).toHaveLength(4);
     for (const { type, payload } of socket.calls) {
-      expect(() => checkReceivedPayload(type, payload as Json, 1_000_000)).not.toThrow(); // the room's own judgement
+      expect(() => checkReceivedPayload(type, payload as Json, callLimits)).not.toThrow(); // the room's own judgement
     }
   });
 

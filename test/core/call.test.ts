@@ -12,7 +12,7 @@ import { sheet, sheetServerMutators, writer } from "./sheet.ts";
 
 const options: CallOptions = {
   definition: sheet,
-  limits: { maxRecordBytes: 1_000, maxPayloadBytes: 1_000 },
+  limits: { maxRecordBytes: 1_000, maxPayloadBytes: 1_000, maxIdLength: 128 },
   location: "server",
   checkPayload: checkReceivedPayload,
   now: 1_700_000_000_000,
@@ -211,7 +211,8 @@ describe("a mutator", () => {
   });
 
   test("is not run with a payload over the limit, in bytes", () => {
-    const limits = { maxRecordBytes: 1_000, maxPayloadBytes: JSON.stringify({ id: "é", by: 1 }).length + 1 };
+    const maxPayloadBytes = JSON.stringify({ id: "é", by: 1 }).length + 1;
+    const limits = { maxRecordBytes: 1_000, maxPayloadBytes, maxIdLength: 128 };
     expect(fateOf(call("add", { id: "é", by: 1 }, { limits }))).toBe("done");
     expect(fateOf(call("add", { id: "éa", by: 1 }, { limits }))).toBe("too-large");
   });
@@ -229,7 +230,7 @@ describe("a payload that no call may carry", () => {
     const run: Run = () => {
       throw new Error("it was run");
     };
-    const limits = { maxRecordBytes: 1_000, maxPayloadBytes: 1e6 };
+    const limits = { maxRecordBytes: 1_000, maxPayloadBytes: 1e6, maxIdLength: 128 };
     const payload: unknown = JSON.parse(text);
     expect(fateOf(call("run", payload, { ...withMutator(run), limits }))).toBe("invalid");
     expect(fateOf(call("transact", payload, { limits }))).toBe("invalid");

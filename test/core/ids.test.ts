@@ -1,11 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { isRoomId, maxIdLength, recordIdProblem } from "../../src/core/ids.ts";
+import { isRoomId, recordIdProblem } from "../../src/core/ids.ts";
+import { callLimits } from "../../src/core/call-limits.ts";
+
+const { maxIdLength } = callLimits;
 
 describe("a record id", () => {
   test.each(["a", "0", " ", "a/b", "é", "𝄞", "a".repeat(maxIdLength), "toString", "constructors"])(
     "may be %j",
     (id) => {
-      expect(recordIdProblem(id)).toBeUndefined();
+      expect(recordIdProblem(id, maxIdLength)).toBeUndefined();
     },
   );
 
@@ -22,7 +25,7 @@ describe("a record id", () => {
     [undefined, "is not a string"],
     [{ toString: () => "a" }, "is not a string"],
   ])("may not be %j", (id, problem) => {
-    expect(recordIdProblem(id)).toContain(problem);
+    expect(recordIdProblem(id, maxIdLength)).toContain(problem);
   });
 });
 

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { clientLimits } from "../../client/limits.ts";
 import { defaultLimits } from "../../src/core/limits.ts";
 
 test("the default limits fit into each other", () => {
@@ -10,5 +11,13 @@ test("the default limits fit into each other", () => {
   expect(limits.maxRowBytes).toBeLessThan(platformRowBytes);
   expect(limits.maxRowBytes).toBeLessThan(limits.maxRingBytes);
   expect(limits.maxPresenceBytes).toBeLessThan(12 * 1024);
+  // A client that keeps to the limits of calls and of signals meets no other.
+  expect(limits.framesPerSecond).toBeGreaterThan(limits.callsPerSecond + limits.signalsPerSecond);
+  expect(limits.framesBurst).toBeGreaterThan(limits.callsBurst + limits.signalsBurst);
+  expect(limits.frameBytesBurst).toBeGreaterThanOrEqual(2 * clientLimits.maxPendingBytes);
+  expect(limits.catchUpBytesBurst).toBeGreaterThanOrEqual(2 * limits.maxStateBytes);
+  expect(limits.maxSessionsPerUser).toBeLessThan(limits.rejoinsBurst);
+  expect(limits.maxSessions).toBeLessThanOrEqual(limits.joinsBurst / 2);
+  expect(limits.maxUnacknowledgedBytes).toBeLessThan(limits.maxAllUnacknowledgedBytes);
   expect(Object.isFrozen(limits)).toBe(true);
 });

@@ -26,7 +26,11 @@ function twoNotes(): State {
 
 function begin(state = twoNotes(), options: { writable?: string[]; maxRecordBytes?: number } = {}) {
   const { maxRecordBytes = 1_000, writable } = options;
-  const transaction = new Transaction(state, { definition: sheet, limits: { maxRecordBytes } }, writable);
+  const transaction = new Transaction(
+    state,
+    { definition: sheet, limits: { maxRecordBytes, maxIdLength: 128 } },
+    writable,
+  );
   const { notes } = transaction.tx as { notes: CollectionTransaction };
   return { transaction, notes, tx: transaction.tx, wire: () => encodeChanges(changesOf(transaction.writes)) };
 }

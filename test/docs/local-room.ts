@@ -67,7 +67,7 @@ export class LocalRoom {
         user: null,
         role: "writer",
       });
-      if (typeof joined === "string") throw new Error(`${subprotocol}: ${joined}`);
+      if ("code" in joined) throw new Error(`${subprotocol}: ${joined.code}`);
       session = joined;
     });
     return {

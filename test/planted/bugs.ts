@@ -70,7 +70,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "nobody is told to send again what a failed write has lost",
     "src/room/room.ts",
-    "      if (lost?.answers.has(actor)) refusePush(session, { ...storageFailed, clientReqId: mark + 1 });\n",
+    "      if (lost?.answers.has(actor))\n        refusePush(session, undefined, { ...storageFailed, clientReqId: mark + 1 });\n",
     "",
     "test/room/push.test.ts",
     "test/room/failures.test.ts",
@@ -616,8 +616,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a call that was executed is refused for its rate",
     "src/room/inbox.ts",
-    "clientReqId <= mark ? 0 : session.calls.take",
-    "clientReqId < 0 ? 0 : session.calls.take",
+    "clientReqId <= mark ? 0 : session.meter.calls.take",
+    "clientReqId < 0 ? 0 : session.meter.calls.take",
     "test/room/limits.test.ts",
   ),
   bug(
@@ -630,7 +630,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a session is sent more than it may owe",
     "src/room/session.ts",
-    "    if (this.#unacknowledgedBytes > share * maxUnacknowledgedBytes) return true;\n",
+    "    if (this.#unacknowledgedBytes > share * limits.maxUnacknowledgedBytes) return true;\n",
     "",
     "test/room/limits.test.ts",
     "test/room/credit.test.ts",
@@ -734,22 +734,22 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "nobody looks for those who have gone without a word",
     "src/room/liveness.ts",
-    "      if (session.pulse.asked !== undefined) gone.push(session);\n      else this.#ask(session, now);",
+    '      else if (session.pulse.asked !== undefined) over.push([session, "timeout"]);\n      else this.#ask(session, now);',
     "",
     "test/room/liveness.test.ts",
   ),
   bug(
     "whoever is silent is sent away unasked",
     "src/room/liveness.ts",
-    "      if (session.pulse.asked !== undefined) gone.push(session);\n      else this.#ask(session, now);",
-    "      gone.push(session);",
+    '      else if (session.pulse.asked !== undefined) over.push([session, "timeout"]);\n      else this.#ask(session, now);',
+    '      else over.push([session, "timeout"]);',
     "test/room/liveness.test.ts",
   ),
   bug(
     "an alarm is not set anew once it has come",
     "src/room/room.ts",
-    'this.#dismiss(session, "timeout");\n    this.#setAlarm(now);',
-    'this.#dismiss(session, "timeout");',
+    "this.#dismiss(session, code);\n    this.#setAlarm(now);",
+    "this.#dismiss(session, code);",
     "test/room/liveness.test.ts",
   ),
   bug(

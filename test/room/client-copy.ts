@@ -67,7 +67,9 @@ export class ClientCopy {
 
   /** Takes a frame in, and answers it with ids in place of handles. */
   take(frame: ReadFrame): SeenFrame {
-    check((this.welcome === undefined) === (frame.kind === "welcome"), "one welcome, and before all else");
+    // Who is not let in for a while is told for how long, and has no welcome.
+    if (this.welcome !== undefined || frame.kind !== "error" || frame.code !== "rate-limited")
+      check((this.welcome === undefined) === (frame.kind === "welcome"), "one welcome, and before all else");
     switch (frame.kind) {
       case "welcome":
         this.welcome = frame;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { frameBytes } from "../../src/protocol/codec.ts";
-import { withLoneRoom } from "./lone-room.ts";
+import { withLoneRoom, type LoneClient, type LoneRoom } from "./lone-room.ts";
 import { newThriftyRoom, put } from "./rooms.ts";
 
 const bytesOf = (raws: readonly (string | Uint8Array)[]) =>
@@ -117,15 +117,94 @@ describe("a session that owes acknowledgements for too much", () => {
     await alice.until(({ rev }) => rev === 1);
   });
 
+  it("is caught up once for all that it asks meanwhile, when it acknowledges", async () => {
+    await withLoneRoom(
+      { limits: { maxUnacknowledgedBytes: 3_000, pageBytes: 512, resyncsBurst: 100 } },
+      (room) => {
+        const [alice, stalled] = [room.join("actor-alice"), room.join("actor-bob")];
+        for (let id = 0; id < 20; id++) alice.push(long(`n${id}`));
+        room.pass(10_000);
+        const { sentBytes } = stalled;
+        for (let tag = 1; tag <= 50; tag++)
+          stalled.send({ kind: "resync", tag, epoch: stalled.greetedEpoch, rev: 20, confirmed: 0 });
+        expect(stalled.sentBytes).toBe(sentBytes);
+        for (let turn = 0; turn < 20; turn++) stalled.send({ kind: "ack", bytes: stalled.sentBytes });
+        const tags = stalled.take().flatMap((frame) => ("tag" in frame ? [frame.tag] : []));
+        expect(tags.at(-1)).toBe(50);
+        expect(tags.length).toBeLessThan(4);
+        expect(stalled.copy.collections).toEqual(room.collections);
+      },
+    );
+  });
+
   it("is closed when it provokes answers without end and acknowledges none, and nobody else notices", async () => {
     await withLoneRoom({}, (room) => {
       const [mallory, bob] = [room.join("actor-mallory"), room.join("actor-bob")];
       for (let message = 0; message < 1_000; message++) mallory.sendRaw("{");
       expect(mallory.closed).toEqual({ closeCode: 4429, reason: "rate-limited" });
-      expect(mallory.take().length).toBeLessThan(300);
+      expect(mallory.take().length).toBeLessThan(110);
       bob.push(put("shapes", "s", { x: 1, y: 1 }));
       room.pass(40);
       expect(bob.copy.mark).toBe(1);
+    });
+  });
+});
+
+describe("a flush that is too much for all at once", () => {
+  const limits = { flushIntervalMs: 0, maxAllUnacknowledgedBytes: 900_000, maxUnacknowledgedBytes: 500_000 };
+  const large = put("notes", "large", { text: "x".repeat(200_000) });
+  const crowd = (room: LoneRoom) =>
+    Array.from({ length: 12 }, (_, index) => room.join(`actor-crowd-${index}`));
+  const bytesSentTo = (clients: readonly LoneClient[]) =>
+    clients.reduce((sum, { sentBytes }) => sum + sentBytes, 0);
+
+  it.each([
+    ["", ""],
+    [", also when the room slept in between", "evicted"],
+  ])("goes to the others as the first have read it%s", async (_, evicted) => {
+    await withLoneRoom({ limits }, (room) => {
+      const [alice, ...others] = crowd(room);
+      alice?.push(large);
+      expect(bytesSentTo(others)).toBeLessThan(900_000);
+      if (evicted) {
+        room.evict();
+        room.pass(0);
+      }
+      for (let turn = 0; turn < 12; turn++)
+        for (const client of others.filter(({ copy }) => copy.rev === 1))
+          client.send({ kind: "ack", bytes: client.sentBytes });
+      expect(others.map(({ copy }) => copy.rev)).toEqual(others.map(() => 1));
+    });
+  });
+
+  it("goes to the others as well when the first leave without having read it", async () => {
+    await withLoneRoom({ limits }, (room) => {
+      const [alice, ...others] = crowd(room);
+      alice?.push(large);
+      const [first, rest] = [
+        others.filter(({ copy }) => copy.rev === 1),
+        others.filter(({ copy }) => copy.rev === 0),
+      ];
+      expect([first.length > 2, rest.length > 2]).toEqual([true, true]);
+      for (const client of first) client.leave();
+      room.pass(100);
+      expect(rest.filter(({ copy }) => copy.rev === 1).length).toBeGreaterThanOrEqual(first.length - 1);
+    });
+  });
+
+  it("holds up neither what is small, nor who comes, nor those who are not to blame", async () => {
+    await withLoneRoom({ limits: { ...limits, maxStallMs: 5_000 } }, (room) => {
+      const [alice, ...others] = crowd(room);
+      alice?.push(large);
+      const waiting = others.filter(({ copy }) => copy.rev === 0);
+      const carol = room.join("actor-carol");
+      carol.send({ kind: "ack", bytes: carol.sentBytes });
+      carol.push(put("shapes", "s", { x: 1, y: 1 }));
+      expect(carol.copy.mark).toBe(1);
+      room.pass(5_000);
+      expect(others.filter(({ closed }) => closed?.reason === "timeout").length).toBeGreaterThan(2);
+      expect(waiting.filter(({ closed }) => closed)).toEqual([]);
+      expect(waiting.filter(({ copy }) => copy.rev === 2).length).toBeGreaterThan(2);
     });
   });
 });

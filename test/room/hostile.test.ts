@@ -120,13 +120,14 @@ describe("a client with several pushes on the way", () => {
 
 describe("a client that asks for too many catch-ups", () => {
   it("is closed, since a refusal would leave it waiting for its tag", async () => {
-    await withLoneRoom({ limits: { signalsBurst: 3 } }, (room) => {
+    await withLoneRoom({ limits: { resyncsBurst: 3 } }, (room) => {
       const alice = room.join("actor-alice");
       for (let tag = 1; tag <= 4; tag++) {
         expect(alice.closed).toBeUndefined();
         alice.send({ kind: "resync", tag, epoch: null, rev: 0, confirmed: 0 });
       }
       expect(alice.closed).toMatchObject({ closeCode: codes["rate-limited"].closeCode });
+      expect(alice.take().at(-1)).toMatchObject({ kind: "error", code: "rate-limited", retryAfterMs: 1_000 });
     });
   });
 });
@@ -184,6 +185,55 @@ describe("a client that floods the room", () => {
     const room = newTestRoom();
     const [mallory, bob] = [await room.join(), await room.join()];
     for (let message = 0; message < 1_000; message++) mallory.sendRaw("{".repeat(message));
+    expect(await bob.commit(edit)).toEqual([1]);
+  });
+
+  it("is told when to come back, closed, and not let in before, and nobody else waits for it", async () => {
+    const room = newTestRoom();
+    const [mallory, bob] = [await room.join(), await room.join()];
+    let longestMs = 0;
+    let message = 0;
+    while (mallory.closing === undefined && message < 1_000) {
+      for (let burst = 0; burst < 10; burst++, message++) if (mallory.isOpen) mallory.sendRaw("{");
+      const at = Date.now();
+      await bob.ping();
+      expect((await bob.commit(edit)).length).toBe(1);
+      longestMs = Math.max(longestMs, Date.now() - at);
+    }
+    expect(await mallory.closed()).toEqual({ closeCode: 4429, reason: "rate-limited" });
+    expect(mallory.rest().at(-1)).toMatchObject({
+      kind: "error",
+      code: "rate-limited",
+      retryAfterMs: expect.any(Number),
+    });
+    expect(longestMs).toBeLessThan(1_000);
+    await mallory.open();
+    expect(await mallory.closed()).toEqual({ closeCode: 4429, reason: "rate-limited" });
+    const [answer, ...more] = mallory.frames;
+    expect([answer, more]).toEqual([
+      { kind: "error", code: "rate-limited", message: expect.any(String), retryAfterMs: expect.any(Number) },
+      [],
+    ]);
+    expect(Object.keys((await room.json()).collections)).toEqual(["shapes"]);
+    expect((await room.join()).closing).toBeUndefined();
+  });
+
+  it("with requests for the whole state is told to come later, and those in the room go on", async () => {
+    const room = newTestRoom();
+    const bob = await room.join();
+    const statuses = new Set<number>();
+    let refused: Response | undefined;
+    for (let request = 0; request < 400 && refused === undefined; request++) {
+      const response = await room.get();
+      statuses.add(response.status);
+      if (response.status === 429) refused = response;
+      else await response.text();
+    }
+    expect([...statuses]).toEqual([200, 429]);
+    expect(refused?.headers.get("Retry-After")).toBe("1");
+    expect(await refused?.json()).toEqual({
+      error: { code: "rate-limited", message: expect.any(String), retryAfterMs: expect.any(Number) },
+    });
     expect(await bob.commit(edit)).toEqual([1]);
   });
 

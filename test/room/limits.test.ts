@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Limits } from "../../src/core/limits.ts";
 import { remoteActor } from "../../src/core/marks.ts";
+import { abuseLimitCases, type LimitCase } from "./abuse-limit-cases.ts";
 import { withLoneRoom, type LoneClient, type LoneRoom } from "./lone-room.ts";
 import { put, remove } from "./rooms.ts";
 import type { Call } from "./wire-client.ts";
@@ -28,10 +29,9 @@ function errorsOf(client: LoneClient): string[] {
   return client.take().flatMap((frame) => (frame.kind === "error" ? [frame.code] : []));
 }
 
-type Case = readonly [claim: string, limits: Partial<Limits>, story: (room: LoneRoom) => void];
-
 /** One for each limit there is: without its case, a new one does not compile. */
-const cases: { readonly [L in keyof Limits]: Case } = {
+const cases: { readonly [L in keyof Limits]: LimitCase } = {
+  ...abuseLimitCases,
   maxRecordBytes: [
     "a record of more bytes is refused, and one of as many is not",
     { maxRecordBytes: 111 },
@@ -127,13 +127,12 @@ const cases: { readonly [L in keyof Limits]: Case } = {
     },
   ],
   signalsBurst: [
-    "presence, events and resyncs beyond a burst are refused and reach nobody",
-    { signalsBurst: 3 },
+    "presence and events beyond a burst are refused and reach nobody",
+    { signalsBurst: 2 },
     (room) => {
       const [alice, bob] = [room.join("actor-alice"), room.join("actor-bob")];
       alice.send({ kind: "presence", presence: { at: 1 } });
       alice.send({ kind: "event", event: "wave", payload: { text: "1" } });
-      alice.send({ kind: "resync", tag: 1, epoch: null, rev: 0, confirmed: 0 });
       expect(errorsOf(alice)).toEqual([]);
       alice.send({ kind: "event", event: "wave", payload: { text: "2" } });
       alice.send({ kind: "presence", presence: { at: 2 } });

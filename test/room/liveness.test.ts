@@ -78,6 +78,17 @@ describe("a client that vanishes without a word", () => {
     });
   });
 
+  it("does not take the place of who comes to a full room, where nobody looked for it", async () => {
+    await withLoneRoom({ limits: { maxSessions: 2 } }, (room) => {
+      const [alice, bob] = [room.join("actor-alice"), room.join("actor-bob")];
+      passPinging(room, 80 * second, 10 * second, alice);
+      expect(() => room.join("actor-carol")).toThrow("room-full");
+      passPinging(room, 20 * second, 10 * second, alice);
+      room.join("actor-carol");
+      expect([alice.closed, bob.closed?.reason]).toEqual([undefined, "timeout"]);
+    });
+  });
+
   it("and comes back while it was alone replaces itself, and has not left", async () => {
     const heard: string[] = [];
     const rules = {
@@ -137,6 +148,7 @@ describe("a client that is there", () => {
       for (let n = 0; n < 30; n++) {
         alice.ping();
         bob.push(put("shapes", "s", { x: n, y: 0 }));
+        for (const client of [alice, bob]) client.send({ kind: "ack", bytes: client.sentBytes });
         room.pass(10 * second);
       }
       expect([bob.closed, bob.asked]).toEqual([undefined, 0]);

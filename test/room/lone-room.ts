@@ -95,7 +95,7 @@ export class LoneRoom {
   ): LoneClient {
     const client = new LoneClient(this, actor);
     const joined = this.room.join(() => client.socket, client.hello(hello), identity);
-    if (typeof joined === "string") throw new Error(joined);
+    if ("code" in joined) throw new Error(joined.code);
     client.session = joined;
     this.#clients.push(client);
     this.runDue();
@@ -112,7 +112,7 @@ export class LoneRoom {
     before.copy.reconnect(true);
     const client = new LoneClient(this, before.actor, before.copy);
     const joined = this.room.join(() => client.socket, client.hello(hello), identity);
-    if (typeof joined === "string") throw new Error(joined);
+    if ("code" in joined) throw new Error(joined.code);
     client.session = joined;
     this.#clients.push(client);
     return client;

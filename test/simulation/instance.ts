@@ -2,7 +2,7 @@ import type { Operation } from "../../src/core/batch.ts";
 import { pingText } from "../../src/protocol/version.ts";
 import { SupersededError } from "../../src/core/storage.ts";
 import { Rejection } from "../../src/index.ts";
-import { Room, type RoomPorts, type RoomRules } from "../../src/room/room.ts";
+import { Room, type RoomPorts, type RoomRules, type TurnedAway } from "../../src/room/room.ts";
 import type { Attachment, Session, Socket } from "../../src/room/session.ts";
 import { serverMutators } from "./board.ts";
 import { DiskError, EndedError, type Disk, type Holder } from "./disk.ts";
@@ -75,9 +75,9 @@ export class Instance implements Holder {
     }
   }
 
-  join(wire: Wire, run: (socket: Socket) => Session | string): Session | string | undefined {
+  join(wire: Wire, run: (socket: Socket) => Session | TurnedAway): Session | TurnedAway | undefined {
     const joined = this.guard("join", () => run(this.#socketOf(wire)));
-    if (joined !== undefined && typeof joined !== "string") this.sessions.set(wire, joined);
+    if (joined !== undefined && !("code" in joined)) this.sessions.set(wire, joined);
     return joined;
   }
 

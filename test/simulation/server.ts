@@ -1,6 +1,6 @@
 import { wake } from "../../src/core/memory.ts";
 import { Sections } from "../../src/core/sections.ts";
-import { codes, type Code } from "../../src/protocol/codes.ts";
+import { codes } from "../../src/protocol/codes.ts";
 import { decodeHello } from "../../src/protocol/hello.ts";
 import { journalSlots } from "../../src/room/journal.ts";
 import { pongText } from "../../src/protocol/version.ts";
@@ -73,14 +73,19 @@ export class Server implements RoomEnd {
     const joined = instance.join(wire, (socket) =>
       instance.room.join(() => socket, hello, wire.page.identity),
     );
-    this.#stage.note(instance.name, "joined by", wire.name, typeof joined === "string" ? joined : "");
+    this.#stage.note(
+      instance.name,
+      "joined by",
+      wire.name,
+      joined !== undefined && "code" in joined ? joined.code : "",
+    );
     if (joined === undefined) {
       // The request has failed, if the instance is still there.
       this.#forget(wire);
       wire.cut(0, undefined);
-    } else if (typeof joined === "string") {
+    } else if ("code" in joined) {
       this.#forget(wire);
-      wire.closeByRoom(codes[joined as Code].closeCode, joined);
+      wire.closeByRoom(codes[joined.code].closeCode, joined.code);
     }
   }
 
