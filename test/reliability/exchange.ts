@@ -60,6 +60,16 @@ export class Line {
     }
   }
 
+  /** The client reads nothing more, and what it sends is passed on; until `unstall`. */
+  stall(): void {
+    this.#far.unpipe(this.#near);
+    this.#far.pause();
+  }
+
+  unstall(): void {
+    this.#far.pipe(this.#near, { end: false });
+  }
+
   /** What the room sends comes late, and is acknowledged late. */
   delay(ms: number): void {
     if (!this.isWhole) return;
