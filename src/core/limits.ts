@@ -28,15 +28,18 @@ export interface Limits {
    * limits of calls and of signals, so that what is beyond is noise, and is not read.
    */
   readonly framesPerSecond: number;
+  /** Frames that a session may send at once before it is held to the sustained rate. */
   readonly framesBurst: number;
   /** Bytes of those messages: to read JSON takes time, of which a room has one thread for all. The burst is a long offline queue twice. */
   readonly frameBytesPerSecond: number;
+  /** Bytes of frames that a session may send at once before it is held to the sustained rate. */
   readonly frameBytesBurst: number;
   /**
    * Messages of one session that were refused, a second and at once. Honest clients pace themselves and are hardly ever refused;
    * who goes on beyond it is closed, and has to stay away for ten seconds.
    */
   readonly refusalsPerSecond: number;
+  /** Refusals in a row after which a session is closed; those that come in at the sustained rate are forgiven. */
   readonly refusalsBurst: number;
   /** Sustained calls of one session: the bucket's refill. */
   readonly callsPerSecond: number;
@@ -51,24 +54,29 @@ export interface Limits {
   readonly signalsBurst: number;
   /** Catch-ups that one session asks for: a client needs one when a frame did not fit, which should never happen. */
   readonly resyncsPerSecond: number;
+  /** Catch-ups that a session may ask for at once before it is held to the sustained rate. */
   readonly resyncsBurst: number;
   /**
    * Bytes of the snapshots, deltas and rosters that one client is sent because it came or asked, over all its connections: a few
    * bytes of hello can ask for all of the room. The burst is the largest room twice.
    */
   readonly catchUpBytesPerSecond: number;
+  /** Bytes of catch-ups that a client may be sent at once before it is held to the sustained rate. */
   readonly catchUpBytesBurst: number;
   /** Connections of one client, or of one user's clients one after the other: each tells everybody, and is told of everybody. */
   readonly rejoinsPerSecond: number;
+  /** Connections that a client may make at once before it is held to the sustained rate. */
   readonly rejoinsBurst: number;
   /**
    * First connections of people without a user, of all of them together, since nothing tells them apart: a full room's worth and
    * again as many at once. Who has a user, or was here already, is not held up.
    */
   readonly joinsPerSecond: number;
+  /** First connections without a user that may come at once before they are held to the sustained rate. */
   readonly joinsBurst: number;
   /** `GET`s of the state by one user, and by all without a user together: each may be all of the room. */
   readonly readsPerSecond: number;
+  /** `GET`s that may come at once before they are held to the sustained rate. */
   readonly readsBurst: number;
   /** Clients that have left of which is remembered what they had used up, so that coming back gives nothing; until the room sleeps. */
   readonly maxLeavers: number;
@@ -176,8 +184,8 @@ export const defaultLimits: Limits = Object.freeze({
   rejoinsBurst: 60,
   joinsPerSecond: 100,
   joinsBurst: 2_000,
-  readsPerSecond: 20,
-  readsBurst: 200,
+  readsPerSecond: 100,
+  readsBurst: 1_000,
   maxLeavers: 4_096,
   maxPresenceBytes: 4 * KB,
   maxUserBytes: 4 * KB,
@@ -210,3 +218,20 @@ export const defaultLimits: Limits = Object.freeze({
   longOrderKeyLength: 48,
   maxShortenedOrderKeys: 256,
 });
+
+/**
+ * The limits of a room whose app has set `given`. Frames that nothing is said of follow the calls and signals: who may make a
+ * million calls a second may send each by itself.
+ */
+export function limitsWith(given: Partial<Limits> = {}): Limits {
+  const limits = { ...defaultLimits, ...given };
+  const { callsPerSecond, callsBurst, signalsPerSecond, signalsBurst } = limits;
+  return {
+    ...limits,
+    framesPerSecond:
+      given.framesPerSecond ?? Math.max(limits.framesPerSecond, callsPerSecond + signalsPerSecond),
+    framesBurst: given.framesBurst ?? Math.max(limits.framesBurst, callsBurst + signalsBurst),
+    frameBytesPerSecond:
+      given.frameBytesPerSecond ?? Math.max(limits.frameBytesPerSecond, callsPerSecond * KB),
+  };
+}

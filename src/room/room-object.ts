@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Caller, Run } from "../core/call.ts";
 import type { Operation } from "../core/batch.ts";
-import { defaultLimits, type Limits } from "../core/limits.ts";
+import { limitsWith, type Limits } from "../core/limits.ts";
 import { RecordsReader } from "../core/reader.ts";
 import type { State } from "../core/state.ts";
 import type { Tx } from "../core/transaction.ts";
@@ -40,7 +40,7 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
 
   constructor(ctx: DurableObjectState, env: Env, definition: D, options: RoomObjectOptions<D>) {
     super(ctx, env);
-    const limits: Limits = { ...defaultLimits, ...options.limits };
+    const limits = limitsWith(options.limits);
     this.#definition = definition;
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(pingText, pongText));
     const rules = {
@@ -184,13 +184,14 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
   }
 
   #snapshot(request: Request): Response {
-    const view = this.#room.viewOf(readIdentity(request));
-    const waitMs = this.#room.takeRead(readIdentity(request).user);
-    if (waitMs > 0) return tooManyReads(waitMs);
+    const identity = readIdentity(request);
+    const view = this.#room.viewOf(identity);
     const memory = this.#room.read();
     const etag = `"${view.epochOf(memory.epoch)}.${memory.rev}"`;
     const headers = { ETag: etag, "Content-Type": "application/json" };
     if (isKnown(etag, request)) return new Response(null, { status: 304, headers });
+    const waitMs = this.#room.takeRead(identity.user);
+    if (waitMs > 0) return tooManyReads(waitMs);
     const names = Object.keys(this.#definition.collections);
     return new Response(streamOf(jsonSnapshot(memory, names, view)), { headers });
   }

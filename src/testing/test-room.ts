@@ -1,5 +1,5 @@
 import { RejectedError, RoomError } from "../../client/errors.ts";
-import { defaultLimits, type Limits } from "../core/limits.ts";
+import { limitsWith, type Limits } from "../core/limits.ts";
 import { RecordsReader } from "../core/reader.ts";
 import type { Tx } from "../core/transaction.ts";
 import { codes } from "../protocol/codes.ts";
@@ -49,7 +49,7 @@ export class TestRoom<D extends AnyRoomDefinition> {
   constructor(definition: D, options: TestRoomOptions<D>) {
     this.#definition = definition;
     this.#options = options;
-    this.#limits = { ...defaultLimits, ...options.limits };
+    this.#limits = limitsWith(options.limits);
     this.#clock = new Clock(
       () => this.#isBusy,
       (error) => this.#report(error, "something in the room or a client of it has thrown"),

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { clientLimits } from "../../client/limits.ts";
-import { defaultLimits } from "../../src/core/limits.ts";
+import { defaultLimits, limitsWith } from "../../src/core/limits.ts";
 
 test("the default limits fit into each other", () => {
   const limits = defaultLimits;
@@ -20,4 +20,13 @@ test("the default limits fit into each other", () => {
   expect(limits.maxSessions).toBeLessThanOrEqual(limits.joinsBurst / 2);
   expect(limits.maxUnacknowledgedBytes).toBeLessThan(limits.maxAllUnacknowledgedBytes);
   expect(Object.isFrozen(limits)).toBe(true);
+});
+
+test("frames follow calls that are set higher, unless they are set themselves", () => {
+  expect(limitsWith()).toEqual(defaultLimits);
+  const raised = limitsWith({ callsPerSecond: 1_000_000, callsBurst: 500_000 });
+  expect(raised.framesPerSecond).toBeGreaterThan(1_000_000);
+  expect(raised.framesBurst).toBeGreaterThan(500_000);
+  expect(raised.frameBytesPerSecond).toBeGreaterThan(100 * 1_000_000);
+  expect(limitsWith({ callsPerSecond: 1_000_000, framesPerSecond: 5 }).framesPerSecond).toBe(5);
 });

@@ -886,8 +886,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a session that comes back from hibernation has a token without end",
     "src/room/room.ts",
-    "    this.#expiry.note(session);\n    if (!session.isDue) return;",
-    "    if (!session.isDue) return;",
+    "    this.#expiry.note(session);\n    this.#quotas.entered(session);\n    if",
+    "    this.#quotas.entered(session);\n    if",
     "test/room/expiry.test.ts",
   ),
   bug(
