@@ -1,6 +1,6 @@
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
-import { Rejection } from "../schema/rejection.ts";
+import { Rejection, rejectionIn } from "../schema/rejection.ts";
 import type { WireChange, WireChanges } from "./changes.ts";
 import { hashJson, hashText } from "./checksum.ts";
 import type { FormLimits } from "./json.ts";
@@ -96,7 +96,8 @@ export function runCall(source: Source, type: string, payload: Json, options: Ca
     else runMutator(transaction.tx, type, payload, options, broadcasts);
     return { kind: "done", writes: transaction.writes, broadcasts };
   } catch (error) {
-    return error instanceof Rejection ? { kind: "rejected", rejection: error } : { kind: "failed", error };
+    const rejection = rejectionIn(error);
+    return rejection === undefined ? { kind: "failed", error } : { kind: "rejected", rejection };
   } finally {
     transaction.close();
   }

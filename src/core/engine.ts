@@ -1,6 +1,6 @@
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
-import { Rejection } from "../schema/rejection.ts";
+import { Rejection, rejectionIn } from "../schema/rejection.ts";
 import { Batch, operationBytes, type Flush, type Operation } from "./batch.ts";
 import {
   hashCall,
@@ -276,7 +276,8 @@ export class Engine {
       // A promise counts as true: a rule that is asynchronous, unseen by a compiler, must not let everything through.
       return answer === true ? undefined : new Rejection("forbidden", `you may not ${type} this`);
     } catch (error) {
-      if (error instanceof Rejection) return error;
+      const rejection = rejectionIn(error);
+      if (rejection !== undefined) return rejection;
       this.#options.onFailure(error, type);
       return new Rejection("internal", "the room could not decide on this call");
     }

@@ -7,11 +7,26 @@ export const maxRejectionBytes = 4_096;
 const maxRejectionCodeLength = 64;
 const maxRejectionMessageLength = 500;
 
-/** The outcome that tells of `rejection`, whatever the app has put into it: what it cannot carry is left out. */
-export function rejectedOutcome(rejection: Rejection): Outcome {
-  const given: unknown = rejection.code; // JavaScript may have put a number there
-  const code = cut(String(given), maxRejectionCodeLength);
-  const message = cut(rejection.message, maxRejectionMessageLength);
+type Rejected = Extract<Outcome, { kind: "rejected" }>;
+
+const failed = { kind: "rejected", code: "internal", message: "the room could not run this call" } as const;
+
+/**
+ * The outcome that tells of `rejection`, whatever the app has put into it: what it cannot carry is left out, and one
+ * that cannot even be read is `internal`.
+ */
+export function rejectedOutcome(rejection: Rejection): Rejected {
+  try {
+    return outcomeOf(rejection);
+  } catch {
+    return failed; // its members are traps, or what no text can be made of
+  }
+}
+
+function outcomeOf(rejection: Rejection): Rejected {
+  const given: { readonly [member in "code" | "message"]: unknown } = rejection; // JavaScript may have put a number there
+  const code = cut(String(given.code), maxRejectionCodeLength);
+  const message = cut(String(given.message), maxRejectionMessageLength);
   const outcome = { kind: "rejected", code, message } as const;
   if (rejection.data === undefined) return outcome;
   try {

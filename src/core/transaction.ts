@@ -270,6 +270,8 @@ export function parseWith(schema: Parameters<typeof safeParse>[0], value: unknow
     return copyJson(result.data);
   } catch (error) {
     if (error instanceof NotJsonError) throw new Rejection("invalid", `${what}: ${error.message}`);
+    // Of very many faults, a schema runs out of stack while it gathers them.
+    if (error instanceof RangeError) throw new Rejection("invalid", `${what} is too much for its schema`);
     throw error;
   }
 }

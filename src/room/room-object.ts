@@ -229,11 +229,10 @@ function platformPorts(
     newEpoch: () => crypto.randomUUID().replaceAll("-", "").slice(0, 16),
     abort: (reason) => ctx.abort(reason),
     log: (event, facts, thrown) => {
-      const error = thrown instanceof Error ? thrown.name : typeof thrown;
       logLine(event, {
         room: ctx.id.name ?? ctx.id.toString(),
         ...facts,
-        ...(thrown !== undefined && { error }),
+        ...(thrown !== undefined && { error: kindOf(thrown) }),
       });
       if (thrown === undefined) return;
       try {
@@ -243,6 +242,16 @@ function platformPorts(
       }
     },
   };
+}
+
+/** What kind of error it is, and no more. Whatever was thrown, to look at it can throw again. */
+function kindOf(thrown: unknown): string {
+  try {
+    const name = thrown instanceof Error ? thrown.name : typeof thrown;
+    return /^[A-Za-z]{1,64}$/.test(name) ? name : "Error";
+  } catch {
+    return "object";
+  }
 }
 
 function tooManyReads(retryAfterMs: number): Response {

@@ -4,6 +4,7 @@ import type { Authorize, Client } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
 import { answerTo, ownerOf } from "../core/marks.ts";
 import type { Memory } from "../core/memory.ts";
+import { rejectedOutcome } from "../core/rejected-outcome.ts";
 import { SupersededError, type RoomStorage } from "../core/storage.ts";
 import type { Tx } from "../core/transaction.ts";
 import { Views, type View, type VisibleTo } from "../core/view.ts";
@@ -14,7 +15,7 @@ import type { Hello } from "../protocol/hello.ts";
 import { nameTable, type NameTable } from "../protocol/names.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
-import { Rejection } from "../schema/rejection.ts";
+import { rejectionIn } from "../schema/rejection.ts";
 import { Alarm } from "./alarm.ts";
 import { refusalOf, sendWelcome, splitClientId, userAs } from "./entry.ts";
 import { Credit } from "./credit.ts";
@@ -298,8 +299,9 @@ export class Room {
 
   /** Answers a frame that was not carried out. Throws again what leaves the client waiting for more than an error. */
   #refuse(session: Session, { kind }: UpFrame, error: unknown): void {
-    if (error instanceof Rejection) {
-      const { code, message, data } = error;
+    const rejection = rejectionIn(error);
+    if (rejection !== undefined) {
+      const { code, message, data } = rejectedOutcome(rejection);
       // Any other data is by field of the app's own schema, and has no place in the frame.
       const wait = code === "rate-limited" ? (data as { retryAfterMs: number }) : undefined;
       return refuse(session, this.#ports.now(), { code, message, ...wait });
@@ -643,6 +645,10 @@ function sizeOf(data: unknown): number {
   return typeof data === "string" ? data.length : ((data as { byteLength?: number }).byteLength ?? 0);
 }
 
-function nameOf(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : typeof error;
+function nameOf(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : typeof thrown;
+  } catch {
+    return "object"; // to look at what was thrown can throw again
+  }
 }

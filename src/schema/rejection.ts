@@ -19,3 +19,12 @@ export class Rejection extends Error {
     this.data = data;
   }
 }
+
+/** What was thrown, if it is a refusal. The app's code may throw anything: to look at a proxy can throw again. */
+export function rejectionIn(thrown: unknown): Rejection | undefined {
+  try {
+    return thrown instanceof Rejection ? thrown : undefined;
+  } catch {
+    return undefined;
+  }
+}

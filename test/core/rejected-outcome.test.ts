@@ -19,6 +19,11 @@ test.each<[string, Rejection, object]>([
   ],
   ["no more of a code than fits", new Rejection("c".repeat(90), "m"), { code: "c".repeat(64), message: "m" }],
   ["a code that is a number as text", new Rejection(404 as never, "m"), { code: "404", message: "m" }],
+  [
+    "nothing, when to read it throws",
+    Object.assign(new Rejection("c"), { code: Object.create(null) }),
+    { code: "internal" },
+  ],
   ["no half characters", new Rejection("c\ud800", "m\udc00"), { code: "c\ufffd", message: "m\ufffd" }],
   [
     "no character that was cut in half",
