@@ -16,6 +16,7 @@ import type {
   StateOf,
   TxOf,
 } from "../schema/definition.ts";
+import { packAttachment, unpackAttachment } from "./attachment.ts";
 import { deflate } from "./deflater.ts";
 import { closeAtOnce, switched } from "./handshake.ts";
 import { readIdentity } from "./identity.ts";
@@ -25,7 +26,7 @@ import { jsonSnapshot } from "./json-snapshot.ts";
 import { answerRemote } from "./remote.ts";
 import { Room, type RoomPorts, type TurnedAway } from "./room.ts";
 import { clientOf, type Client, type RoomObjectOptions } from "./room-options.ts";
-import { Session, type Attachment, type Socket } from "./session.ts";
+import { Session, type Socket } from "./session.ts";
 import { SqliteStorage } from "./sqlite-storage.ts";
 
 /**
@@ -139,9 +140,9 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
 
   /** Takes back the session of a socket that has hibernated; undefined when it has none any more. */
   #restore(webSocket: WebSocket): Session | undefined {
-    const attachment = webSocket.deserializeAttachment() as Attachment | null;
-    if (attachment === null) return undefined;
-    const session = this.#room.restore(this.#socketOf(webSocket), attachment);
+    const packed = webSocket.deserializeAttachment() as object | null;
+    if (packed === null) return undefined;
+    const session = this.#room.restore(this.#socketOf(webSocket), unpackAttachment(packed));
     this.#sessions.set(webSocket, session);
     return session;
   }
@@ -294,7 +295,7 @@ function socketOf(webSocket: WebSocket, pingedAt: () => number): Socket {
     },
     save: (attachment) => {
       try {
-        webSocket.serializeAttachment(attachment);
+        webSocket.serializeAttachment(packAttachment(attachment));
       } catch {
         // More than the platform keeps, as limits set higher can make it: the session could not survive hibernation.
         closeQuietly(webSocket, codes["too-large"].closeCode, "too-large");
