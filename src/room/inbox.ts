@@ -171,7 +171,7 @@ function resync(room: InboxRoom, session: Session, frame: ResyncFrame): void {
   if (retryAfterMs > 0) return room.dismiss(session, "rate-limited", retryAfterMs);
   room.journal.memory.marks.confirm(session.client.actor, confirmed);
   if (diverged !== undefined)
-    room.noteDiverged(diverged.filter((name) => Object.hasOwn(room.definition.collections, name)));
+    room.noteDiverged(Object.keys(room.definition.collections).filter((name) => diverged.includes(name)));
   session.feed = { kind: "joining", position: { epoch, rev }, arrived: undefined, tag };
   // Who owes too much is caught up when it acknowledges, lest it fill the memory by asking.
   if (session.isWaiting) room.resume(session);
