@@ -60,7 +60,7 @@ export async function routeRooms(
   options: RouteOptions = {},
 ): Promise<Response | null> {
   // Its host is what the client says: two of them make a URL that is none.
-  if (!URL.canParse(request.url)) return refuseByStatus(400, "invalid", "the URL cannot be read");
+  if (!URL.canParse(request.url)) return refuseByStatus(by("invalid", 400, "the URL cannot be read"), {});
   const url = new URL(request.url);
   const route = Object.entries(routes).find(([path]) => url.pathname.startsWith(`${path}/`));
   if (route === undefined) return null;

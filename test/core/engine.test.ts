@@ -155,7 +155,7 @@ describe("a call that is rejected", () => {
 });
 
 describe("authorize", () => {
-  test("is asked with the records before and after", () => {
+  test("is asked with the records before and after, and what has changed", () => {
     const asked: unknown[] = [];
     const desk = new Desk({
       authorize: (operation, caller) => {
@@ -177,8 +177,20 @@ describe("authorize", () => {
       payload,
       actor: "ben",
       changes: [
-        { collection: "notes", id: "a", before: { text: "one", rank: 0 }, after: { text: "one", rank: 2 } },
-        { collection: "notes", id: "b", before: undefined, after: { text: "", rank: 0 } },
+        {
+          collection: "notes",
+          id: "a",
+          fields: ["rank"],
+          before: { text: "one", rank: 0 },
+          after: { text: "one", rank: 2 },
+        },
+        {
+          collection: "notes",
+          id: "b",
+          fields: ["text", "rank"],
+          before: undefined,
+          after: { text: "", rank: 0 },
+        },
       ],
     });
   });
