@@ -261,12 +261,19 @@ export class CollectionTransaction {
   }
 }
 
+/** Faults that a rejection names: of a list there may be as many as it has items, and nobody reads them. */
+const maxFaults = 32;
+
 /** `value` as `schema` reads it, as frozen JSON. Throws {@link Rejection} `invalid`, with `data` by field. */
 export function parseWith(schema: Parameters<typeof safeParse>[0], value: unknown, what: string): Json {
   try {
     const result = safeParse(schema, value);
     if (!result.success)
-      throw new Rejection("invalid", `${what} does not fit its schema`, byField(result.error.issues));
+      throw new Rejection(
+        "invalid",
+        `${what} does not fit its schema`,
+        byField(result.error.issues.slice(0, maxFaults)),
+      );
     return copyJson(result.data);
   } catch (error) {
     if (error instanceof NotJsonError) throw new Rejection("invalid", `${what}: ${error.message}`);

@@ -370,3 +370,18 @@ test("a collection that is not direct can be read but not written by a direct ed
 test("nobody else has changed anything when nobody can tell", () => {
   expect(begin().notes.changedByOthers("a")).toBe(false);
 });
+
+test("of very many faults a rejection names the first few", () => {
+  const schema = z.object({ tags: z.array(z.string()) });
+  const faults = (count: number): unknown => {
+    try {
+      return parseWith(schema, { tags: Array.from({ length: count }, () => 1) }, "the record");
+    } catch (error) {
+      return error;
+    }
+  };
+  const named = (count: number) => Object.keys((faults(count) as Rejection).data as object);
+  expect(named(3)).toEqual(["tags.0", "tags.1", "tags.2"]);
+  expect(named(1_000)).toHaveLength(32);
+  expect(faults(300_000)).toMatchObject({ code: "invalid" });
+});
