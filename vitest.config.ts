@@ -42,7 +42,9 @@ export default defineConfig({
         test: {
           name: "workers",
           setupFiles: ["./test/uncaught-timers.ts"],
-          include: ["test/{client,core,protocol,room,schema,simulation,testing,worker}/**/*.test.{ts,tsx}"],
+          include: [
+            "test/{attacks,client,core,protocol,room,schema,simulation,testing,worker}/**/*.test.{ts,tsx}",
+          ],
           exclude: [...nodeTests, ...e2eTests],
           // A test that hangs fails; one that a busy machine slows down does not.
           testTimeout: 30_000,

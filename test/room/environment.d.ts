@@ -10,6 +10,8 @@ declare global {
       THRIFTY_ROOMS: DurableObjectNamespace<TestWorker.ThriftyRoom>;
       WATCHFUL_ROOMS: DurableObjectNamespace<TestWorker.WatchfulRoom>;
       CARD_ROOMS: DurableObjectNamespace<TestWorker.CardRoom>;
+      ATTACK_ROOMS: DurableObjectNamespace<TestWorker.AttackRoom>;
+      TIGHT_ROOMS: DurableObjectNamespace<TestWorker.TightRoom>;
       SCRATCH: DurableObjectNamespace<TestWorker.Scratch>;
     }
     interface GlobalProps {

@@ -3,10 +3,18 @@ import { env, exports } from "cloudflare:workers";
 import { onTestFinished } from "vitest";
 import type { Hello } from "../../src/protocol/hello.ts";
 import type { Collections } from "./client-copy.ts";
-import type { CardRoom, SmallRoom, TestRoom, ThriftyRoom, WatchfulRoom } from "./test-worker.ts";
+import type {
+  AttackRoom,
+  CardRoom,
+  SmallRoom,
+  TestRoom,
+  ThriftyRoom,
+  TightRoom,
+  WatchfulRoom,
+} from "./test-worker.ts";
 import { WireClient, type WireOptions } from "./wire-client.ts";
 
-type AnyTestRoom = TestRoom | SmallRoom | ThriftyRoom | WatchfulRoom | CardRoom;
+type AnyTestRoom = TestRoom | SmallRoom | ThriftyRoom | WatchfulRoom | CardRoom | AttackRoom | TightRoom;
 
 interface Row {
   readonly n: number;
@@ -100,6 +108,9 @@ export const newSmallRoom = () => new RoomUnderTest("/small-rooms", env.SMALL_RO
 export const newThriftyRoom = () => new RoomUnderTest("/thrifty-rooms", env.THRIFTY_ROOMS);
 export const newCardRoom = () => new RoomUnderTest("/card-rooms", env.CARD_ROOMS);
 export const newWatchfulRoom = () => new RoomUnderTest("/watchful-rooms", env.WATCHFUL_ROOMS);
+export const newAttackRoom = () => new RoomUnderTest("/attack-rooms", env.ATTACK_ROOMS);
+export const newClosedRoom = () => new RoomUnderTest("/closed-rooms", env.ATTACK_ROOMS);
+export const newTightRoom = () => new RoomUnderTest("/tight-rooms", env.TIGHT_ROOMS);
 
 /** A direct edit of one record. */
 export function put(collection: string, id: string, record: object): readonly [string, unknown] {

@@ -10,10 +10,12 @@ import {
 } from "../../src/server.ts";
 import { cardGame, cardRules } from "./card-game.ts";
 import { board } from "../../demo/board.ts";
+import { readToken } from "../attacks/tokens.ts";
 import { testBoard, type TestBoard } from "./test-board.ts";
 
 /** The demo's, of which the Worker says who may come in as it starts. */
 export class Board extends RoomObject(board) {}
+export { AttackRoom, TightRoom } from "../attacks/attack-rooms.ts";
 
 export const serverMutators: ServerMutatorsOf<TestBoard> = {
   roll(tx, _payload, ctx) {
@@ -95,6 +97,15 @@ function authenticate({ token }: { token: string | undefined }): Admission | nul
   };
 }
 
+/** Tokens of the attacks, for one room and for a time. */
+async function authenticateGrant(asked: {
+  token: string | undefined;
+  roomId: string;
+}): Promise<Admission | null> {
+  const grant = await readToken(asked.token ?? "", asked.roomId);
+  return grant === undefined ? null : { user: { id: grant.user, name: grant.user }, role: grant.role };
+}
+
 export default {
   async fetch(request, env) {
     const open = {
@@ -103,11 +114,18 @@ export default {
       "/small-rooms": env.SMALL_ROOMS,
       "/thrifty-rooms": env.THRIFTY_ROOMS,
       "/watchful-rooms": env.WATCHFUL_ROOMS,
+      "/attack-rooms": env.ATTACK_ROOMS,
+      "/tight-rooms": env.TIGHT_ROOMS,
     };
     const closed = { "/private-rooms": env.TEST_ROOMS, "/card-rooms": env.CARD_ROOMS };
     return (
       (await routeRooms(request, open, { openToEverybody: true })) ??
       (await routeRooms(request, closed, { authenticate })) ??
+      (await routeRooms(
+        request,
+        { "/closed-rooms": env.ATTACK_ROOMS },
+        { authenticate: authenticateGrant },
+      )) ??
       new Response("Not found", { status: 404 })
     );
   },

@@ -177,7 +177,12 @@ export class WireClient {
 
   /** Goes away without waiting for anything. */
   cut(): void {
-    this.#socket?.close(1000, "cut");
+    this.leave(1000, "cut");
+  }
+
+  /** The same, with a code and a reason of one's own. */
+  leave(closeCode: number, reason: string): void {
+    this.#socket?.close(closeCode, reason);
     this.#socket = undefined;
   }
 

@@ -1,0 +1,5 @@
+import { appDeeds } from "./deeds-app.ts";
+import { callDeeds } from "./deeds-calls.ts";
+import { playAll } from "./play.ts";
+
+playAll(["call", "app"], { ...callDeeds, ...appDeeds });

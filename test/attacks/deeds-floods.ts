@@ -1,0 +1,123 @@
+import { put } from "../room/rooms.ts";
+import type { Answer } from "./attack.ts";
+import { pushFrame } from "./deeds-frames.ts";
+import { each } from "./deeds-http.ts";
+import type { Deed, Scene } from "./scene.ts";
+
+const times = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
+
+/** Sends the same to the room many times, and answers what it has said until it has answered a call that it may make again. */
+async function flood(scene: Scene, count: number, message: (index: number) => string): Promise<Answer[]> {
+  const mallory = await scene.join();
+  mallory.forget();
+  for (const index of times(count)) mallory.sendRaw(message(index));
+  await mallory.until(
+    ({ outcomes }) => outcomes.size > 0 || mallory.frames.some(({ kind }) => kind === "error"),
+  );
+  // What is refused costs as much as what is not; a second later it may go on.
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  return scene.answersAmong(mallory);
+}
+
+/** Of a flood of signals some are taken, which says nothing, and the others are refused. */
+const signals =
+  (message: (index: number) => string): Deed["run"] =>
+  async (scene) => {
+    const answers = await flood(scene, 1_000, message);
+    return answers.length < 1_000 ? ["nothing", ...answers] : answers;
+  };
+
+export const floodDeeds = {
+  "ping-flood": {
+    run: async (scene) => {
+      const mallory = await scene.join();
+      for (const _ of times(999)) mallory.sendRaw("ping");
+      await mallory.ping();
+      return ["pong"];
+    },
+  },
+  "garbage-flood": {
+    run: async (scene) => {
+      const mallory = await scene.join({ acks: false });
+      mallory.forget();
+      for (const index of times(1_000)) mallory.sendRaw("{".repeat(index));
+      await mallory.closed();
+      return scene.answersAmong(mallory);
+    },
+  },
+  "ack-flood": {
+    run: async (scene) =>
+      await scene.answersTo(await scene.join(), ...times(500).map(() => '{"kind":"ack","bytes":0}')),
+  },
+  "call-flood": {
+    run: async (scene) => {
+      const calls = times(250).map(() => [0, "take", null]);
+      return await flood(scene, 8, (index) =>
+        JSON.stringify(pushFrame(undefined, { first: index * 250 + 1, calls })),
+      );
+    },
+  },
+  "presence-flood": {
+    run: signals((index) => JSON.stringify({ kind: "presence", presence: { at: 1_000 + index } })),
+  },
+  "event-flood": {
+    run: signals(() =>
+      JSON.stringify({ kind: "event", event: "wave", payload: { text: "x".repeat(1_000) } }),
+    ),
+  },
+  "resync-loop": {
+    run: async (scene) => {
+      const mallory = await scene.join();
+      mallory.forget();
+      for (const index of times(1_000)) mallory.resync(index + 1, { rev: 0 });
+      await mallory.closed();
+      return scene.answersAmong(mallory);
+    },
+  },
+  "slow-reader": {
+    run: async (scene) => {
+      const [sloth, other] = [await scene.join({ acks: false }), await scene.join()];
+      sloth.forget();
+      for (const n of times(100)) await other.commit(put("things", "others", { n }));
+      scene.expectRecord("things", "others", { n: 99 });
+      const limit = sloth.copy.welcome?.limits.maxUnacknowledgedFrames ?? 0;
+      if (sloth.frames.length > limit) throw new Error(`it was sent ${sloth.frames.length} frames`);
+      const answers = scene.answersAmong(sloth);
+      sloth.ack();
+      await sloth.until(({ rev }) => rev >= other.copy.rev); // one catch-up, and it is back
+      return answers;
+    },
+  },
+  "close-codes": {
+    run: async (scene) => {
+      const codes = [1_000, 3_000, 4_001, 4_400, 4_401, 4_429, 4_999];
+      return await each(codes, async (code) => {
+        const mallory = await scene.join();
+        mallory.leave(code, "\u20ac".repeat(41));
+        return "nothing";
+      });
+    },
+  },
+  attachment: {
+    room: "closed",
+    run: async (scene) => {
+      // One character of two bytes has the platform keep the whole text in two bytes each; a half takes nine bytes for four.
+      const user = `\u20ac${"x".repeat(1_990)}`;
+      const presences = [
+        { at: 1, note: `\u20ac${"x".repeat(4_000)}` },
+        { at: 2, list: times(1_000).map(() => 0.5) },
+        { at: 3, any: times(1_300).map(() => []) },
+        { at: 4, note: "\u0000".repeat(670) },
+      ];
+      return await each(presences, async (presence) => {
+        const mallory = await scene.join({ token: await scene.token({ user }) });
+        const answers = await scene.answersTo(mallory);
+        mallory.setPresence(presence);
+        const shown = () => JSON.stringify(scene.witness.copy.peers.get(mallory.actor)?.presence);
+        await scene.witness.until(() => shown() === JSON.stringify(presence));
+        await mallory.commit(["take", {}]).catch(() => {}); // by now the platform has taken it, or not
+        return mallory.closing === undefined ? answers : scene.answersAmong(mallory);
+      });
+    },
+  },
+} satisfies Record<string, Deed>;
