@@ -293,8 +293,9 @@ export const attacks = [
     id: "user-hostile",
     channel: "app",
     does: "has itself called by `authenticate` what the room's schema does not allow: keys of a prototype, lone surrogates, 100 levels, 5 KB",
-    answers: ["closed unauthorized"],
+    answers: ["closed unauthorized", "closed internal"],
     limits: ["maxUserBytes"],
+    note: "What `authenticate` answers that is no JSON is a mistake of the app's.",
   },
 
   // ── frames ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -507,8 +508,15 @@ export const attacks = [
     id: "garbage-flood",
     channel: "frame",
     does: "sends 1,000 messages that cannot be read, and reads nothing",
-    answers: ["error invalid", "closed rate-limited"],
+    answers: ["error invalid", "error rate-limited", "closed rate-limited"],
     limits: ["maxUnacknowledgedFrames"],
+  },
+  {
+    id: "garbage-loop",
+    channel: "frame",
+    does: "goes on with messages that cannot be read, 200 of them, and reads every answer",
+    answers: ["error invalid", "error rate-limited", "closed rate-limited"],
+    limits: ["refusalsPerSecond", "refusalsBurst"],
   },
   { id: "ack-flood", channel: "frame", does: "sends 500 acknowledgements at once", answers: ["nothing"] },
   {
@@ -536,8 +544,8 @@ export const attacks = [
     id: "resync-loop",
     channel: "frame",
     does: "asks for a catch-up again and again",
-    answers: ["state", "closed rate-limited"],
-    limits: ["signalsPerSecond", "signalsBurst"],
+    answers: ["state", "error rate-limited", "closed rate-limited"],
+    limits: ["resyncsPerSecond", "resyncsBurst"],
   },
   {
     id: "slow-reader",
@@ -646,8 +654,8 @@ export const attacks = [
     id: "many-fields",
     channel: "call",
     does: "puts a record of 40,000 fields that there are not",
-    answers: ["accepted"],
-    note: "A schema drops what it does not name, unless it is strict: nothing of them is kept.",
+    answers: ["rejected invalid"],
+    limits: ["maxKeys"],
   },
   {
     id: "long-keys",

@@ -45,6 +45,16 @@ export const floodDeeds = {
       return scene.answersAmong(mallory);
     },
   },
+  "garbage-loop": {
+    room: "tight",
+    run: async (scene) => {
+      const mallory = await scene.join();
+      mallory.forget();
+      for (const _ of times(200)) mallory.sendRaw("{");
+      await mallory.closed();
+      return scene.answersAmong(mallory);
+    },
+  },
   "ack-flood": {
     run: async (scene) =>
       await scene.answersTo(await scene.join(), ...times(500).map(() => '{"kind":"ack","bytes":0}')),
