@@ -73,7 +73,7 @@ export const attacks = [
     id: "http-token",
     channel: "HTTP",
     does: "reads the state with no token, a wrong, expired, unsigned or cut one, one of another room, or of another scheme",
-    answers: ["HTTP 401 unauthorized"],
+    answers: ["HTTP 401 unauthorized", "HTTP 403 forbidden"],
   },
   {
     id: "token-in-url",
@@ -235,7 +235,7 @@ export const attacks = [
     id: "token-other-room",
     channel: "handshake",
     does: "joins with a good token of another room",
-    answers: ["closed unauthorized"],
+    answers: ["closed forbidden"],
   },
   {
     id: "other-secret",

@@ -265,7 +265,9 @@ export const handshakeDeeds = {
       const changed = [0, 10, body.length - 1, body.length + 1, good.length - 1].map(
         (at) => `${good.slice(0, at)}${good[at] === "A" ? "B" : "A"}${good.slice(at + 1)}`,
       );
-      const none = btoa(JSON.stringify({ alg: "none", user: "root", role: "writer", room: scene.room.name }));
+      const unsigned = (claims: object) => btoa(JSON.stringify(claims)).replace(/=+$/, "");
+      const exp = Math.floor(Date.now() / 1_000) + 60;
+      const none = `${unsigned({ alg: "none" })}.${unsigned({ sub: "root", rooms: [scene.room.name], exp })}`;
       const tokens = [
         await scene.token({}, "another key"),
         `${none}.`,
@@ -293,10 +295,10 @@ export const handshakeDeeds = {
   "token-replayed": {
     room: "closed",
     run: async (scene) => {
-      const token = await scene.token({ expiresAt: Date.now() + 300 });
+      const token = await scene.token({ expiresAt: Date.now() + 2_000 });
       const first = await scene.hello(newHello({ token }));
       if (first !== "welcome") throw new Error(`in its time it was answered ${first}`);
-      await new Promise((resolve) => setTimeout(resolve, 350));
+      await new Promise((resolve) => setTimeout(resolve, 2_100));
       return [await scene.hello(newHello({ token }))];
     },
   },
@@ -304,7 +306,7 @@ export const handshakeDeeds = {
     room: "closed",
     run: async (scene) =>
       await each(
-        [`${scene.room.name}x`, "", "*", "__proto__", scene.room.name.toUpperCase()],
+        [`${scene.room.name}x`, "", "x*", "__proto__", `*${scene.room.name}`, scene.room.name.toUpperCase()],
         async (room) => await scene.hello(newHello({ token: await scene.token({ room }) })),
       ),
   },

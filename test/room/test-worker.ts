@@ -10,7 +10,7 @@ import {
 } from "../../src/server.ts";
 import { cardGame, cardRules } from "./card-game.ts";
 import { board } from "../../demo/board.ts";
-import { readToken } from "../attacks/tokens.ts";
+import { authenticateGrant } from "../attacks/tokens.ts";
 import { testBoard, type TestBoard } from "./test-board.ts";
 
 /** The demo's, of which the Worker says who may come in as it starts. */
@@ -95,15 +95,6 @@ function authenticate({ token }: { token: string | undefined }): Admission | nul
     ...(role === "reader" && { role }),
     ...(expiresAt !== undefined && { expiresAt: Number(expiresAt) }),
   };
-}
-
-/** Tokens of the attacks, for one room and for a time. */
-async function authenticateGrant(asked: {
-  token: string | undefined;
-  roomId: string;
-}): Promise<Admission | null> {
-  const grant = await readToken(asked.token ?? "", asked.roomId);
-  return grant === undefined ? null : { user: { id: grant.user, name: grant.user }, role: grant.role };
 }
 
 export default {
