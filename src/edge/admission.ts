@@ -1,9 +1,9 @@
 import { copyJson } from "../core/json.ts";
 import { codes, type Code } from "../protocol/codes.ts";
 import type { Identity } from "../room/room.ts";
-import { logLine } from "../room/log-line.ts";
+import { kindOf, logLine } from "../room/log-line.ts";
 import type { Json } from "../schema/json.ts";
-import { Rejection } from "../schema/rejection.ts";
+import { rejectionIn, type Rejection } from "../schema/rejection.ts";
 
 /** Somebody who may enter. */
 export interface Admission {
@@ -76,16 +76,27 @@ export async function admit(
     if ((identity.expiresAt ?? Infinity) <= Date.now()) return refusalBy("unauthorized", "expired");
     return identity;
   } catch (error) {
-    if (error instanceof Rejection && Object.hasOwn(codes, error.code)) return refusalOf(error);
+    const rejection = rejectionIn(error);
+    if (rejection !== undefined && Object.hasOwn(codes, rejection.code)) return refusalOf(rejection);
     // What it was thrown may quote the token, so only a mistake that was found here is told in full.
-    const problem = error instanceof MisfitError ? { problem: error.message } : { error: nameOf(error) };
-    logLine("authenticate-failed", { code: "internal", room, ...problem });
+    const problem = misfitIn(error);
+    const found = problem === undefined ? { error: kindOf(error) } : { problem };
+    logLine("authenticate-failed", { code: "internal", room, ...found });
     return refusalBy("internal");
   }
 }
 
 /** `authenticate` has answered what is no admission. */
 class MisfitError extends Error {}
+
+/** What is wrong with it, if that is what was thrown. */
+function misfitIn(thrown: unknown): string | undefined {
+  try {
+    return thrown instanceof MisfitError ? thrown.message : undefined;
+  } catch {
+    return undefined; // to look at what the app throws can throw again
+  }
+}
 
 /** Throws {@link MisfitError} with what is wrong. */
 function identityOf(answer: unknown): Identity {
@@ -135,8 +146,4 @@ function refusalBy(code: Code, reason?: string): Refusal {
 
 function describe(value: unknown): string {
   return value === null ? "null" : Array.isArray(value) ? "a list" : typeof value;
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error;
 }

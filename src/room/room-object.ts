@@ -21,7 +21,7 @@ import { deflate } from "./deflater.ts";
 import { closeAtOnce, switched } from "./handshake.ts";
 import { readIdentity } from "./identity.ts";
 import { journalSlots } from "./journal.ts";
-import { logLine } from "./log-line.ts";
+import { kindOf, logLine } from "./log-line.ts";
 import { jsonSnapshot } from "./json-snapshot.ts";
 import { answerRemote } from "./remote.ts";
 import { Room, type RoomPorts, type TurnedAway } from "./room.ts";
@@ -243,16 +243,6 @@ function platformPorts(
       }
     },
   };
-}
-
-/** What kind of error it is, and no more. Whatever was thrown, to look at it can throw again. */
-function kindOf(thrown: unknown): string {
-  try {
-    const name = thrown instanceof Error ? thrown.name : typeof thrown;
-    return /^[A-Za-z]{1,64}$/.test(name) ? name : "Error";
-  } catch {
-    return "object";
-  }
 }
 
 function tooManyReads(retryAfterMs: number): Response {

@@ -935,7 +935,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "what authenticate throws about a token is logged",
     "src/edge/admission.ts",
-    "{ error: nameOf(error) }",
+    "{ error: kindOf(error) }",
     "{ error: String(error) }",
     "test/worker/secrets.test.ts",
   ),

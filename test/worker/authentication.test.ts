@@ -24,6 +24,10 @@ async function answerTo(
   return { status: response.status, ...error };
 }
 
+function trap(): never {
+  throw new Error("a trap");
+}
+
 describe("authenticate", () => {
   it.each([
     ["without a token", {}],
@@ -188,6 +192,8 @@ describe("a mistake of authenticate's own", () => {
     ["an error", new TypeError("the token t0ken-secret is odd"), "TypeError"],
     ["a text", "t0ken-secret", "string"],
     ["a code that nobody knows", new Rejection("t0ken-secret"), "Rejection"],
+    ["an error of a name of its own", Object.assign(new Error("no"), { name: "t0ken-secret" }), "Error"],
+    ["what nobody may look at", new Proxy({}, { getPrototypeOf: trap, get: trap, ownKeys: trap }), "object"],
   ])("which throws %s, is told by the name of the error alone", async (_, thrown, error) => {
     const lines = linesLogged();
     const authenticate = async () => {
