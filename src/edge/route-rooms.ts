@@ -1,6 +1,6 @@
 import { isRoomId } from "../core/ids.ts";
 import type { Code } from "../protocol/codes.ts";
-import { decodeHello, type Hello } from "../protocol/hello.ts";
+import { decodeHello, maxTokenLength, type Hello } from "../protocol/hello.ts";
 import { closeAtOnce } from "../room/handshake.ts";
 import { subprotocol } from "../protocol/version.ts";
 import { withIdentity } from "../room/identity.ts";
@@ -45,9 +45,6 @@ export interface RouteOptions {
 
 /** Members of a query under which others send tokens. */
 const tokenParameters = ["token", "access_token", "auth", "jwt"];
-
-/** As long as that of a hello. */
-const maxTokenLength = 8_192;
 
 /**
  * Sends requests for rooms to their rooms: `GET <path>/<roomId>`, with an upgrade a session and without one the

@@ -19,6 +19,9 @@ const Arrived = z.object({
 });
 export type Arrived = z.infer<typeof Arrived>;
 
+/** Of a token, in characters, whichever way it comes. */
+export const maxTokenLength = 8_192;
+
 /** Everything that a client says of itself and of what it has, before the first frame. */
 export const Hello = z.object({
   /** `<actor>.<secret>`: both chosen at random by the client, once a page load; the secret is never shown to others. */
@@ -47,7 +50,7 @@ export const Hello = z.object({
   /** Where a snapshot was cut: what came of it, and the room need not send again. */
   arrived: z.optional(Arrived),
   /** For `authenticate`; left out when there is none. */
-  token: z.optional(z.string().check(z.maxLength(8_192))),
+  token: z.optional(z.string().check(z.maxLength(maxTokenLength))),
 });
 export type Hello = z.infer<typeof Hello>;
 

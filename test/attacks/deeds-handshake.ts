@@ -1,7 +1,7 @@
 import { exports } from "cloudflare:workers";
 import { Hello } from "../../src/protocol/hello.ts";
 import type { Answer } from "./attack.ts";
-import { each } from "./deeds-http.ts";
+import { each, strangeOrigins } from "./deeds-http.ts";
 import { withWrongTypes } from "./positions.ts";
 import type { Deed, Scene } from "./scene.ts";
 
@@ -33,21 +33,7 @@ const withKey = (json: string, key: string) => json.replace("{", `{"${key}":{"is
 export const handshakeDeeds = {
   "cross-site": {
     run: async (scene) =>
-      await each(
-        [
-          "https://evil.example",
-          "null",
-          "http://rooms.test",
-          "https://rooms.test:8443",
-          "https://rooms.test.",
-          "https://rooms.test.evil.example",
-          "https://evilrooms.test",
-          "https://rooms.test/",
-          "HTTPS://ROOMS.TEST",
-          " ",
-        ].filter((origin) => origin.trim() !== ""),
-        async (origin) => await scene.hello(newHello(), { Origin: origin }),
-      ),
+      await each(strangeOrigins, async (origin) => await scene.hello(newHello(), { Origin: origin })),
   },
   "no-subprotocol": {
     run: async (scene) =>

@@ -13,6 +13,19 @@ export async function each<T>(
   return answers;
 }
 
+/** Other origins than that of the rooms, some of them much like it. */
+export const strangeOrigins = [
+  "https://evil.example",
+  "null",
+  "http://rooms.test",
+  "https://rooms.test:8443",
+  "https://rooms.test.",
+  "https://rooms.test.evil.example",
+  "https://evilrooms.test",
+  "https://rooms.test/",
+  "HTTPS://ROOMS.TEST",
+];
+
 const under = (scene: Scene) => new URL(scene.room.url).pathname.slice(0, -scene.room.name.length);
 
 /** Asks for the room ids, each behind the path of the rooms. */
@@ -118,16 +131,7 @@ export const httpDeeds = {
   },
   "http-cross-site": {
     run: async (scene) =>
-      await each(
-        [
-          "https://evil.example",
-          "null",
-          "http://rooms.test",
-          "https://rooms.test:8443",
-          "https://rooms.test.evil.example",
-        ],
-        async (origin) => await scene.ask({ headers: { Origin: origin } }),
-      ),
+      await each(strangeOrigins, async (origin) => await scene.ask({ headers: { Origin: origin } })),
   },
   "http-token": {
     room: "closed",

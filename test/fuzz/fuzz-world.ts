@@ -21,6 +21,7 @@ import { squeezed } from "../simulation/squeezed.ts";
 import { Attacker, type Message } from "./attacker.ts";
 import { fuzzBoard } from "./fuzz-board.ts";
 import { Inventor } from "./inventor.ts";
+import { errorCodes, rejectionCodes } from "./listed-codes.ts";
 
 /** What came of many cases: how often what was answered, and the first thing that must not have happened. */
 export interface FuzzReport {
@@ -45,18 +46,7 @@ const limits: Limits = {
   maxRecordBytes: 2_000,
 };
 
-const errorCodes = new Set(["invalid", "too-large", "rate-limited"]);
 const closeReasons = new Set(["rate-limited", "replaced"]);
-/** Of calls; what `refuse` is told to say is the app's own. */
-const rejectionCodes = new Set([
-  "invalid",
-  "forbidden",
-  "not-found",
-  "too-large",
-  "id-conflict",
-  "too-old",
-  "conflict",
-]);
 const forbidden = new Set(["__proto__", "constructor", "prototype"]);
 const refusals = new Set([
   "schema-mismatch",

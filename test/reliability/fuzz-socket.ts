@@ -11,6 +11,7 @@ import { codes } from "../../src/protocol/codes.ts";
 import { nameTable } from "../../src/protocol/names.ts";
 import { Attacker } from "../fuzz/attacker.ts";
 import { Inventor } from "../fuzz/inventor.ts";
+import { errorCodes, rejectionCodes } from "../fuzz/listed-codes.ts";
 import { readFrame } from "../protocol/frame-reader.ts";
 import { Dice } from "../simulation/dice.ts";
 import { Bystanders } from "./bystanders.ts";
@@ -33,17 +34,8 @@ const closeCodes = new Set([
   codes["rate-limited"].closeCode,
   codes.invalid.closeCode,
 ]);
-const errorCodes = new Set(["invalid", "too-large", "rate-limited"]);
-const rejectionCodes = new Set([
-  "invalid",
-  "forbidden",
-  "not-found",
-  "too-large",
-  "id-conflict",
-  "too-old",
-  "conflict",
-  "nothing-to-clear", // the board's own
-]);
+/** The board has a refusal of its own. */
+const outcomeCodes = new Set([...rejectionCodes, "nothing-to-clear"]);
 
 const { values } = parseArgs({
   options: { cases: { type: "string", default: "10000" }, seed: { type: "string", default: "1" } },
@@ -169,7 +161,7 @@ function judgeBytes(
       if (frame.tag === undefined) count("accepted");
       accepted.add(result);
     } else {
-      if (!rejectionCodes.has(result.code))
+      if (!outcomeCodes.has(result.code))
         failures.push(`a call was rejected ${result.code}: ${result.message}`);
       if (frame.tag === undefined) count(`rejected ${result.code}`);
     }
