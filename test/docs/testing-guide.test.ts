@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { stagesOf } from "./code-blocks.ts";
 
@@ -33,7 +34,7 @@ beforeAll(() => {
 }, 60_000);
 afterAll(() => rmSync(app, { recursive: true }));
 
-/** Runs a command in the folder. Throws what it prints when it fails. */
+/** Runs a command in the folder and answers what it prints, without colours. Throws that when it fails. */
 function run(command: string, ...args: string[]): string {
   const { status, stdout, stderr } = spawnSync(command, args, {
     cwd: app,
@@ -41,7 +42,7 @@ function run(command: string, ...args: string[]): string {
     timeout: 60_000,
   });
   if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${status}\n${stdout}${stderr}`);
-  return stdout + stderr;
+  return stripVTControlCharacters(stdout + stderr);
 }
 
 it("passes with vitest", () => {
