@@ -5,7 +5,7 @@ import type { Delta, Entries } from "../src/core/delta.ts";
 import { equalJson, type Fields } from "../src/core/json.ts";
 import { callLimits } from "../src/core/call-limits.ts";
 import { Overlay, type PendingCall, type Prediction } from "../src/core/rebase.ts";
-import type { PageRecord } from "../src/core/page-records.ts";
+import type { PageRecords } from "../src/core/page-records.ts";
 import { State, type Source } from "../src/core/state.ts";
 import { Transaction, type Tx, type Writes } from "../src/core/transaction.ts";
 import type { SnapshotPart } from "../src/protocol/frames.ts";
@@ -168,10 +168,10 @@ export class Replica {
   }
 
   /** A record of the base; undefined when no record has this handle any more. */
-  recordOf(collection: string, handle: number): PageRecord | undefined {
+  recordOf(collection: string, handle: number): readonly [id: string, record: Fields] | undefined {
     const id = this.#handles.get(collection)?.get(handle);
     const record = id === undefined ? undefined : this.#base.get(collection, id);
-    return id === undefined || record === undefined ? undefined : [id, record, handle];
+    return id === undefined || record === undefined ? undefined : [id, record];
   }
 
   #replaceBase(
@@ -198,6 +198,11 @@ export class Replica {
   /** Whether a delta belongs on top of what is here: it begins at or below it and does not end below it. */
   fits(delta: Delta): boolean {
     return this.#epoch !== null && delta.from <= this.#rev;
+  }
+
+  /** Adds some of a base that came whole to its checksums; false when there is nothing left to add. */
+  countSome(): boolean {
+    return this.#base.countSome();
   }
 
   /** The collections of which the base is not what `checksums` are of. */
@@ -299,7 +304,7 @@ export interface KeptBase {
   readonly epoch: string;
   readonly rev: number;
   /** No record stands in two pages. */
-  readonly pages: Iterable<readonly [collection: string, records: readonly PageRecord[]]>;
+  readonly pages: Iterable<readonly [collection: string, records: PageRecords]>;
 }
 
 /** What `entries` change, by id. Throws when a patch is of a record that is not known. */
@@ -328,9 +333,9 @@ function noteHandles(ids: RecordIds, entries: Entries): void {
   }
 }
 
-function noteRecords(ids: RecordIds, collection: string, records: readonly PageRecord[]): void {
-  const section = sectionOf(ids, collection);
-  for (const [id, , handle] of records) section.set(handle, id);
+function noteRecords(known: RecordIds, collection: string, { ids, handles }: PageRecords): void {
+  const section = sectionOf(known, collection);
+  for (const [index, id] of ids.entries()) section.set(handles[index] as number, id);
 }
 
 /** A snapshot of which some parts are here. */

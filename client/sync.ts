@@ -110,6 +110,9 @@ export class Sync {
   #isMistaken = false;
   /** Whether the room's checksums are compared with the base's. */
   #isComparing = true;
+  /** They differed, and have not been the same since. */
+  #isHealing = false;
+  #cancelComparison = () => {};
 
   constructor(options: SyncOptions, replica: Replica, backlog: Backlog, events: SyncEvents) {
     this.#options = options;
@@ -162,6 +165,7 @@ export class Sync {
 
   /** Whatever an earlier connection brought or was to take, it is over. */
   #leaveOff(): void {
+    this.#cancelComparison();
     this.outbox.close();
     this.#inlet.reset();
   }
@@ -171,6 +175,7 @@ export class Sync {
   }
 
   close(): void {
+    this.#cancelComparison();
     this.#connection.dispose();
   }
 
@@ -183,6 +188,7 @@ export class Sync {
     // Whatever an earlier connection awaited or owed, this one begins with its own reply.
     this.#awaitedTag = 0;
     this.#isComparing = true;
+    this.#isHealing = false;
     this.#heardAt = this.#options.runtime.now();
     this.#takeUnacknowledged();
     const { arrived } = this.#replica;
@@ -288,30 +294,43 @@ export class Sync {
     }
     if (isReply) this.#awaitedTag = undefined;
     this.#advance(update);
-    const diverged = this.#divergedBy(update);
     // The reply to the hello may have been of no use, and this one the reply to a resync.
     if (isReply && this.status !== "online") this.#caughtUp();
     else this.outbox.schedule(); // answers have made room for more
     if (update.presence !== undefined) this.#events.peers(update.presence);
     if (update.events !== undefined) this.#events.events(update.events);
-    if (diverged.length > 0) this.#heal(diverged, update.parts !== undefined);
+    this.#compare(update);
     if (this.#backlog.next()) this.takeTurn();
   }
 
-  /** The collections of which the base is not what the room has at the same revision. */
-  #divergedBy({ delta, checksums }: Update): readonly string[] {
-    if (checksums === undefined || !this.#isComparing) return [];
-    return delta !== undefined && delta.to !== this.#replica.rev
-      ? []
-      : this.#replica.differingFrom(checksums);
+  /**
+   * Looks whether the base is what the room has at the same revision. To add up a state that has just come takes as long as to
+   * read it, so that is done in between other things; should the base go on meanwhile, there will be other checksums.
+   */
+  #compare({ delta, checksums }: Update): void {
+    const { rev } = this.#replica;
+    if (checksums === undefined || !this.#isComparing || (delta !== undefined && delta.to !== rev)) return;
+    this.#cancelComparison();
+    const goOn = () => {
+      if (rev !== this.#replica.rev || !this.#connection.hasSocket) return;
+      if (this.#replica.countSome()) {
+        this.#cancelComparison = this.#options.runtime.startTimer(goOn, 0);
+        return;
+      }
+      const diverged = this.#replica.differingFrom(checksums);
+      if (diverged.length > 0) this.#heal(diverged);
+      else this.#isHealing = false;
+    };
+    goOn();
   }
 
-  /** Takes the state anew. Where even a snapshot differs, another would do no better until the next connection. */
-  #heal(diverged: readonly string[], isSnapshot: boolean): void {
+  /** Takes the state anew. Where what was taken anew differs too, another would do no better until the next connection. */
+  #heal(diverged: readonly string[]): void {
     const message = `at revision ${this.#replica.rev} the copy of ${diverged.join(", ")} was not what the room has`;
-    this.#isComparing = !isSnapshot;
-    this.#fail("diverged", message, !isSnapshot);
-    if (isSnapshot) return;
+    this.#isComparing = !this.#isHealing;
+    this.#fail("diverged", message, this.#isComparing);
+    if (!this.#isComparing) return;
+    this.#isHealing = true;
     this.#isMistaken = true;
     this.#resync(diverged);
   }

@@ -1,4 +1,5 @@
-import { readPageRecords, type PageRecord } from "../../src/core/page-records.ts";
+import { readPageRecords, writePageRecords } from "../../src/core/page-records.ts";
+import type { Fields } from "../../src/core/json.ts";
 import type { KeptRoom } from "../persistence.ts";
 import type { KeptBase } from "../replica.ts";
 import type { BaseChange } from "../sync.ts";
@@ -81,8 +82,8 @@ export class BasePages {
       for (const [collection, numbers] of touched) {
         for (const number of numbers) {
           const key: [string, string, number] = [this.#room, collection, number];
-          const records = this.#recordsOf(collection, number);
-          done.push(records.length > 0 ? pages.put(JSON.stringify(records), key) : pages.delete(key));
+          const text = this.#textOf(collection, number);
+          done.push(text === undefined ? pages.delete(key) : pages.put(text, key));
         }
       }
       const row: BaseRow = { epoch, rev, schema: this.#schema };
@@ -109,13 +110,17 @@ export class BasePages {
     }
   }
 
-  #recordsOf(collection: string, page: number): PageRecord[] {
+  /** Of a page; undefined for one without records. */
+  #textOf(collection: string, page: number): string | undefined {
     const first = page * 2 ** pageBits;
-    const records: PageRecord[] = [];
+    const [ids, handles, records]: [string[], number[], Fields[]] = [[], [], []];
     for (let handle = first; handle < first + 2 ** pageBits; handle++) {
-      const record = this.#base.recordOf(collection, handle);
-      if (record !== undefined) records.push(record);
+      const [id, record] = this.#base.recordOf(collection, handle) ?? [];
+      if (id === undefined || record === undefined) continue;
+      ids.push(id);
+      handles.push(handle);
+      records.push(record);
     }
-    return records;
+    return ids.length === 0 ? undefined : writePageRecords({ ids, handles, records });
   }
 }

@@ -12,7 +12,7 @@ export interface BaseRow {
 interface Tables extends DBSchema {
   /** By the room's URL. */
   bases: { key: string; value: BaseRow };
-  /** By room, collection and number; JSON of `PageRecord[]`. */
+  /** By room, collection and number; the text of `PageRecords`. */
   pages: { key: [room: string, collection: string, page: number]; value: string };
   /** By room and client id. */
   clients: { key: [room: string, clientId: string]; value: Introduction };

@@ -114,7 +114,7 @@ function isWireChange(item: Json): item is Json & WireChange {
   return kind === "patch" && item.length === 4 && isListOfText(list[3]);
 }
 
-function isObject(value: Json | undefined): value is Fields {
+export function isObject(value: Json | undefined): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

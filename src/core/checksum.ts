@@ -1,5 +1,6 @@
 import type { Json } from "../schema/json.ts";
 import type { Fields } from "./json.ts";
+import type { IdsAndRecords } from "./state.ts";
 
 /** Sums by collection; one without records is left out or 0. */
 export type Checksums = { readonly [collection: string]: number };
@@ -21,13 +22,11 @@ export function checksumDifference(
 }
 
 /** How much a collection's checksum grows by records that are new to it, to be added modulo 2³². */
-export function checksumOf(
-  collection: string,
-  records: readonly (readonly [id: string, record: Fields, ...unknown[]])[],
-): number {
+export function checksumOf(collection: string, { ids, records }: IdsAndRecords): number {
   const start = foldPart(offset, collection);
   let sum = 0;
-  for (const [id, record] of records) sum = (sum + sumUnlike(foldPart(start, id), record, undefined)) | 0;
+  for (const [index, id] of ids.entries())
+    sum = (sum + sumUnlike(foldPart(start, id), records[index], undefined)) | 0;
   return sum;
 }
 

@@ -2,6 +2,7 @@ import type { Changes } from "./changes.ts";
 import { sectionOf } from "./changes.ts";
 import { collectionOf } from "./sections.ts";
 import type { Entries } from "./delta.ts";
+import type { PageRecords } from "./page-records.ts";
 
 /**
  * The number that stands for each record on the wire and in the journal, where its id would be most of a change.
@@ -26,12 +27,9 @@ export class Handles {
   }
 
   /** Takes over the handles of records that storage has. */
-  load(
-    collection: string,
-    records: readonly (readonly [id: string, record: unknown, handle: number])[],
-  ): void {
-    const handles = sectionOf(this.#records, collection);
-    for (const [id, , handle] of records) handles.set(id, handle);
+  load(collection: string, { ids, handles }: Pick<PageRecords, "ids" | "handles">): void {
+    const known = sectionOf(this.#records, collection);
+    for (const [index, id] of ids.entries()) known.set(id, handles[index] as number);
   }
 
   /** What a flush that makes `changes`, by section, is to say: new records get a handle, deleted ones have theirs for the last time. */

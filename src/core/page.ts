@@ -12,7 +12,7 @@ export interface StoredPage {
   readonly collection: string;
   /** Lowest id of the range, "" for a collection's first page; the range ends where the next page begins. */
   readonly firstId: string;
-  /** `[[id, record, handle], …]` in order of id: the text of a snapshot part. */
+  /** The text of `PageRecords`, in order of id; it is that of a snapshot part too. */
   readonly records: string;
   /** Who changed them last, in the same order; never sent. */
   readonly authorship: string;
@@ -241,8 +241,14 @@ export class PageTable implements Unread {
 
   #linesOf(collection: string, page: Page, { state, handles }: PagedMemory): Line[] {
     return this.#idsOf(page).map((id) => {
-      const text = JSON.stringify([id, state.get(collection, id), handles.get(collection, id)]);
-      return { id, text, bytes: utf8Bytes(text) + 1 };
+      const handle = handles.get(collection, id) as number;
+      const text = JSON.stringify(state.get(collection, id));
+      return {
+        id,
+        handle,
+        text,
+        bytes: utf8Bytes(text) + utf8Bytes(id) + String(handle).length + lineExtraBytes,
+      };
     });
   }
 
@@ -274,11 +280,16 @@ export class PageTable implements Unread {
   }
 }
 
+/** Two quotes, which most ids need no more than, and a comma in each list. */
+const lineExtraBytes = 5;
+
 /** A record as its page holds it. */
 interface Line {
   readonly id: string;
+  readonly handle: number;
+  /** The record as JSON. */
   readonly text: string;
-  /** With its comma. */
+  /** What it adds to its page, but for what JSON escapes in its id. */
   readonly bytes: number;
 }
 
@@ -320,12 +331,11 @@ export function loadPage(
   { state, authorship, handles }: PagedMemory,
 ): string[] {
   const records = readPageRecords(page.records);
-  const ids = records.map(([id]) => id);
   const authors = decodeAuthors(page.authorship);
   state.loadRecords(collection, records);
-  authorship.load(collection, ids, authors);
+  authorship.load(collection, records.ids, authors);
   handles.load(collection, records);
-  return ids;
+  return [...records.ids];
 }
 
 function encodePage(
@@ -334,7 +344,9 @@ function encodePage(
   lines: readonly Line[],
   { authorship }: PagedMemory,
 ): StoredPage {
-  const records = `[${lines.map(({ text }) => text).join()}]`;
+  const ids = JSON.stringify(lines.map(({ id }) => id));
+  const handles = JSON.stringify(lines.map(({ handle }) => handle));
+  const records = `[${ids},${handles},[${lines.map(({ text }) => text).join()}]]`;
   const authors = encodeAuthors(lines.map(({ id }) => authorship.get(collection, id)));
   return { number, collection, firstId, records, authorship: authors };
 }

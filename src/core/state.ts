@@ -36,10 +36,18 @@ interface Order {
   readonly moved: Map<string, Fields | undefined>;
 }
 
+/** Records, and their ids in the same order. */
+export interface IdsAndRecords {
+  readonly ids: readonly string[];
+  readonly records: readonly Fields[];
+}
+
 /** The records of one room at one revision. */
 export class State implements Source {
   readonly #collections = new Map<string, Map<string, Fields>>();
   readonly #checksums = new Map<string, number>();
+  /** Of which the checksums do not have the hashes yet. A change to one of them adds its difference all the same. */
+  readonly #uncounted: [collection: string, added: IdsAndRecords][] = [];
   readonly #orders = new Map<string, Map<OrderBy, Order>>();
 
   get(collection: string, id: string): Fields | undefined {
@@ -74,10 +82,12 @@ export class State implements Source {
 
   /** Of each collection that has one other than 0; the same for every state that holds the same, however it came to. */
   get checksums(): Checksums {
+    while (this.countSome());
     return Object.fromEntries([...this.#checksums].filter(([, checksum]) => checksum !== 0));
   }
 
   checksum(collection: string): number {
+    while (this.countSome());
     return this.#checksums.get(collection) ?? 0;
   }
 
@@ -96,19 +106,23 @@ export class State implements Source {
     else records.set(id, record);
   }
 
-  /** Puts records in place of which none is there yet. Where one is no record it throws, and has put none. */
-  add(collection: string, records: readonly (readonly [id: string, record: Fields, ...unknown[]])[]): void {
-    this.addToChecksum(collection, checksumOf(collection, records));
-    this.loadRecords(collection, records);
+  /** Puts records in place of which none is there yet. To sum them up can wait until somebody has the time, see `countSome`. */
+  add(collection: string, added: IdsAndRecords): void {
+    this.#uncounted.push([collection, added]);
+    this.loadRecords(collection, added);
+  }
+
+  /** Adds a part of what came by `add` to the checksums; false when nothing of it is left. Whoever reads them adds all. */
+  countSome(): boolean {
+    const part = this.#uncounted.pop();
+    if (part !== undefined) this.addToChecksum(part[0], checksumOf(...part));
+    return part !== undefined;
   }
 
   /** Puts records in place whose hashes are part of the checksums that `loadChecksums` is given. */
-  loadRecords(
-    collection: string,
-    loaded: Iterable<readonly [id: string, record: Fields, ...unknown[]]>,
-  ): void {
-    const records = sectionOf(this.#collections, collection);
-    for (const [id, record] of loaded) records.set(id, record);
+  loadRecords(collection: string, { ids, records }: IdsAndRecords): void {
+    const held = sectionOf(this.#collections, collection);
+    for (const [index, id] of ids.entries()) held.set(id, records[index] as Fields);
     this.#orders.delete(collection);
   }
 
@@ -133,6 +147,6 @@ export class State implements Source {
   }
 
   protected addToChecksum(section: string, difference: number): void {
-    this.#checksums.set(section, (this.checksum(section) + difference) >>> 0);
+    this.#checksums.set(section, ((this.#checksums.get(section) ?? 0) + difference) >>> 0);
   }
 }

@@ -55,10 +55,8 @@ function plainUpdate({ kind, tag, mark, outcomes, parts, delta, ...rest }: Updat
 
 function plainPart({ isDeflated, content, ...part }: SnapshotPart): object {
   if (isDeflated) return { ...part, deflatedBytes: content.length };
-  return {
-    ...part,
-    records: decodeRecords(content).map(([id, record, handle]) => [id, record, `#${handle}`]),
-  };
+  const { ids, handles, records } = decodeRecords(content);
+  return { ...part, records: ids.map((id, index) => [id, records[index], `#${handles[index]}`]) };
 }
 
 function plainOutcome(outcome: Outcome): Json {

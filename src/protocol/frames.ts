@@ -62,7 +62,7 @@ export interface SnapshotPart {
   readonly until: string | null;
   /** Whether `content` is compressed with raw deflate. */
   readonly isDeflated: boolean;
-  /** JSON of `PageRecord[]` as UTF-8. */
+  /** The text of `PageRecords` as UTF-8. */
   readonly content: Uint8Array;
 }
 

@@ -1,5 +1,5 @@
 import { ByteReader, ByteWriter, FormatError } from "../core/bytes.ts";
-import { readPageRecords, type PageRecord } from "../core/page-records.ts";
+import { readPageRecords, type PageRecords } from "../core/page-records.ts";
 import type { SnapshotPart } from "./frames.ts";
 import { frameKinds } from "./version.ts";
 
@@ -57,6 +57,6 @@ export function decodeSnapshotPart(bytes: Uint8Array): SnapshotPart {
 }
 
 /** The records of a part, inflated; they are frozen. Throws for a content that is none. */
-export function decodeRecords(content: Uint8Array): readonly PageRecord[] {
+export function decodeRecords(content: Uint8Array): PageRecords {
   return readPageRecords(decoder.decode(content));
 }

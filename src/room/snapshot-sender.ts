@@ -1,5 +1,5 @@
 import type { Memory } from "../core/memory.ts";
-import { readPageRecords } from "../core/page-records.ts";
+import { readPageRecords, writePageRecords } from "../core/page-records.ts";
 import type { RoomStorage } from "../core/storage.ts";
 import type { ShownRange } from "../core/view.ts";
 import { encodeSnapshotPart } from "../protocol/snapshot.ts";
@@ -83,8 +83,12 @@ function* rangesFrom(ranges: Iterable<ShownRange>, sent: SnapshotProgress["curso
 
 /** Of a page's records those of the range. */
 function cut(records: string, { firstId, untilId }: ShownRange): string {
-  const shown = readPageRecords(records).filter(
-    ([id]) => id >= firstId && (untilId === null || id < untilId),
-  );
-  return JSON.stringify(shown);
+  const page = readPageRecords(records);
+  const start = page.ids.filter((id) => id < firstId).length;
+  const end = untilId === null ? undefined : page.ids.filter((id) => id < untilId).length;
+  return writePageRecords({
+    ids: page.ids.slice(start, end),
+    handles: page.handles.slice(start, end),
+    records: page.records.slice(start, end),
+  });
 }

@@ -10,8 +10,9 @@ import {
 } from "../core/storage.ts";
 
 /** Of the tables below. A room with another one was written by another version of deltaroom. */
-const layout = 5;
+const layout = 6;
 
+// SQLite finds a column by going through all that stands before it in the row: what joins read stands first.
 const tables = `
   CREATE TABLE room (
     id INTEGER PRIMARY KEY CHECK (id = 1), layout INTEGER NOT NULL, epoch TEXT NOT NULL, checkpoints INTEGER NOT NULL, n INTEGER NOT NULL,
@@ -23,8 +24,8 @@ const tables = `
     "to" INTEGER NOT NULL, body BLOB NOT NULL, ids TEXT NOT NULL, marks TEXT NOT NULL, authors TEXT NOT NULL
   );
   CREATE TABLE page (
-    number INTEGER PRIMARY KEY, collection TEXT NOT NULL, firstId TEXT NOT NULL, records TEXT NOT NULL,
-    authorship TEXT NOT NULL, deflated BLOB
+    number INTEGER PRIMARY KEY, collection TEXT NOT NULL, firstId TEXT NOT NULL, deflated BLOB,
+    records TEXT NOT NULL, authorship TEXT NOT NULL
   );
   CREATE TABLE segment (
     "from" INTEGER PRIMARY KEY, "to" INTEGER NOT NULL, level INTEGER NOT NULL, body BLOB NOT NULL
@@ -201,7 +202,7 @@ export class SqliteStorage implements RoomStorage {
     if (write.kind === "delete") return void sql.exec("DELETE FROM page WHERE number = ?", write.number);
     const { number, collection, firstId, records, authorship } = write.page;
     sql.exec(
-      "REPLACE INTO page VALUES (?, ?, ?, ?, ?, NULL)",
+      "REPLACE INTO page VALUES (?, ?, ?, NULL, ?, ?)",
       number,
       collection,
       firstId,

@@ -83,12 +83,15 @@ test("a snapshot that differs is told of once, and not asked for again before th
   const { room, socket, server } = await joined({ records: { shapes: { s: { x: 1, y: 1 } } }, rev: 1 });
   const told: string[] = [];
   room.on("error", ({ code, willRetry }) => told.push(`${code} ${willRetry}`));
+  const isToldOf = (count: number) => until(() => told.length === count);
   const wrong = { shapes: 12_345 };
   socket.delta(1, {}, { checksums: wrong });
+  await isToldOf(1);
   expect(socket.frames("resync")).toMatchObject([{ tag: 1, diverged: ["shapes"] }]);
   const records = [["s", { x: 1, y: 1 }]] as [string, { x: number; y: number }][];
   socket.say({ kind: "snapshot", part: 0, collection: "shapes", from: "", until: null, records });
   socket.update({ tag: 1, mark: 0, parts: 1, delta: { from: 2, to: 2, changes: {} }, checksums: wrong });
+  await isToldOf(2);
   socket.delta(2, {}, { checksums: wrong });
   expect(told).toEqual(["diverged true", "diverged false"]);
   expect(socket.frames("resync")).toHaveLength(1);

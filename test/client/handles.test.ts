@@ -20,7 +20,8 @@ function delta(from: number, to: number, ...shapes: [handle: number, Entry][]): 
 }
 
 function part(number: number, records: readonly [id: string, record: object, handle: number][]): Uint8Array {
-  const page = new TextEncoder().encode(JSON.stringify(records));
+  const lists = [0, 2, 1].map((place) => records.map((record) => record[place]));
+  const page = new TextEncoder().encode(JSON.stringify(lists));
   return encodeSnapshotPart({
     part: number,
     left: 0,

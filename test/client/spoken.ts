@@ -64,7 +64,11 @@ export class Speaker {
   }
 
   #encodePart({ part, collection, from, until, records }: SpokenPart): Uint8Array {
-    const page = records.map(([id, record]) => [id, record, this.#handleOf(collection, id, record)]);
+    const page = [
+      records.map(([id]) => id),
+      records.map(([id, record]) => this.#handleOf(collection, id, record)),
+      records.map(([, record]) => record),
+    ];
     const text = new TextEncoder().encode(JSON.stringify(page));
     return encodeSnapshotPart({
       part,

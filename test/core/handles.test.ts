@@ -58,7 +58,7 @@ describe("a record", () => {
 
 test("handles read back are given no second time, also those of records that are gone", () => {
   const handles = new Handles(3);
-  handles.load("notes", [["a", {}, 1]]);
+  handles.load("notes", { ids: ["a"], handles: [1] });
   const entries = new Map([
     [9, { change: put, id: "b" }],
     [12, { change: deletion, id: undefined }],

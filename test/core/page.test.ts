@@ -3,11 +3,11 @@ import { describe, expect, test } from "vitest";
 import { AuthorshipIndex } from "../../src/core/authorship.ts";
 import { deletion, type Change, type Changes } from "../../src/core/changes.ts";
 import { Handles } from "../../src/core/handles.ts";
-import type { Fields } from "../../src/core/json.ts";
+import { utf8Bytes, type Fields } from "../../src/core/json.ts";
 import { loadPage, PageTable, type StoredPage } from "../../src/core/page.ts";
 import { PagedState } from "../../src/core/paged-state.ts";
+import { readPageRecords, writePageRecords } from "../../src/core/page-records.ts";
 import { PageReader } from "../../src/core/page-reader.ts";
-import { utf8Bytes } from "../../src/core/json.ts";
 import { anyEdit, contentOf, operationOf } from "./random-edits.ts";
 
 /** A state, its pages and what storage has of them. */
@@ -105,12 +105,17 @@ class Pages {
   #recordsOf(number: number): [string, Fields][] {
     const page = this.storage.get(number);
     if (page === undefined) throw new Error(`page ${number} is not stored`);
-    return JSON.parse(page.records) as [string, Fields][];
+    const { ids, records } = readPageRecords(page.records);
+    return ids.map((id, index) => [id, records[index] as Fields]);
   }
 }
 
 /** Bytes of the pages below, which hold two records each. */
-const twoRecords = 2 * JSON.stringify(["a", { text: "0123456789" }, 0]).length + 2;
+const twoRecords = writePageRecords({
+  ids: ["a", "b"],
+  handles: [0, 1],
+  records: [{ text: "0123456789" }, { text: "0123456789" }],
+}).length;
 
 describe("splitting", () => {
   test("begins a page where the one before is full", () => {
@@ -294,10 +299,10 @@ test("no page is larger than the limit, but for one that holds a single record",
         pages.note(operationOf(pages.state, edits));
         pages.checkpoint();
         const shared = Array.from(pages.storage.values(), ({ records }) => records).filter((records) => {
-          return (JSON.parse(records) as unknown[]).length > 1;
+          return readPageRecords(records).ids.length > 1;
         });
-        // A page's brackets are not counted.
-        const tooLarge = shared.filter((records) => new TextEncoder().encode(records).length > pageBytes + 2);
+        const brackets = "[[],[],[]]".length; // they are not counted
+        const tooLarge = shared.filter((records) => utf8Bytes(records) > pageBytes + brackets);
         expect(tooLarge).toEqual([]);
       },
     ),

@@ -51,7 +51,7 @@ describe("for people to read,", () => {
   });
 
   test("a part of a snapshot shows the handle of each record", () => {
-    const page = new TextEncoder().encode('[["a",{"x":1},7]]');
+    const page = new TextEncoder().encode('[["a"],[7],[{"x":1}]]');
     const part = { part: 2, left: 1, rev: 9, collection: "shapes", from: "", until: null };
     expect(explainFrame(encodeSnapshotPart({ ...part, isDeflated: false, content: page }))).toBe(
       '{"kind":"snapshot","part":2,"left":1,"rev":9,"collection":"shapes","from":"","until":null,"records":[["a",{"x":1},"#7"]]}',

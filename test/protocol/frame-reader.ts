@@ -88,13 +88,19 @@ function readUpdate(bytes: Bytes, own: number): ReadUpdate {
   return update;
 }
 
+/** `[ids, handles, records]`, of which each has as many. */
+function readRecords(text: string): ReadPart["records"] {
+  const [ids, handles, records] = JSON.parse(text) as [string[], number[], Fields[]];
+  return ids.map((id, index) => [id, records[index] as Fields, handles[index] as number]);
+}
+
 function readPart(bytes: Bytes, flags: number, inflate: Inflate | undefined): ReadPart {
   if (flags > (inflate === undefined ? 1 : 3)) throw new Error(`no part has the flags ${flags}`);
   const [part, left, rev] = [bytes.count(), bytes.count(), bytes.count()];
   const [collection, from] = [bytes.text(), bytes.text()];
   const until = flags & 1 ? null : bytes.text();
   const content = bytes.take(bytes.left);
-  const records = JSON.parse(utf8(flags & 2 && inflate ? inflate(content) : content)) as ReadPart["records"];
+  const records = readRecords(utf8(flags & 2 && inflate ? inflate(content) : content));
   const isDeflated = (flags & 2) !== 0;
   return { kind: "snapshot", part, left, rev, isDeflated, collection, from, until, records };
 }

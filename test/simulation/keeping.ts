@@ -1,5 +1,6 @@
 import type { KeptRoom, Persistence } from "../../client/persistence.ts";
 import type { KeptBase } from "../../client/replica.ts";
+import type { Fields } from "../../src/core/json.ts";
 import { board } from "./board.ts";
 import type { Cabinet, KeptClient, Person } from "./cabinet.ts";
 import { Shelf, type Answered } from "./shelf.ts";
@@ -142,8 +143,15 @@ export class Keeping {
 /** A room's base as it is now. */
 function baseOf({ base }: KeptRoom): KeptBase {
   const pages = Object.keys(board.collections).map((collection) => {
-    const records = Array.from(base.handles(collection), (handle) => base.recordOf(collection, handle));
-    return [collection, records.filter((record) => record !== undefined)] as const;
+    const page = { ids: [] as string[], handles: [] as number[], records: [] as Fields[] };
+    for (const handle of base.handles(collection)) {
+      const [id, record] = base.recordOf(collection, handle) ?? [];
+      if (id === undefined || record === undefined) continue;
+      page.ids.push(id);
+      page.handles.push(handle);
+      page.records.push(record);
+    }
+    return [collection, page] as const;
   });
   return { epoch: base.epoch ?? "", rev: base.rev, pages };
 }
