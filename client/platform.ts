@@ -64,17 +64,22 @@ export const ownRuntime: Runtime = {
 
 declare class DecompressionStream {
   readonly readable: unknown;
+  readonly writable: {
+    getWriter(): { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> };
+  };
   constructor(format: string);
 }
 declare class Response {
   constructor(body: unknown);
-  readonly body: { pipeThrough(through: DecompressionStream): unknown };
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 
 async function inflate(bytes: Uint8Array): Promise<Uint8Array> {
-  const inflated = new Response(bytes).body.pipeThrough(new DecompressionStream("deflate-raw"));
-  return new Uint8Array(await new Response(inflated).arrayBuffer());
+  const { readable, writable } = new DecompressionStream("deflate-raw");
+  const writer = writable.getWriter();
+  // What is wrong with the bytes comes out of the other end too.
+  void Promise.all([writer.write(bytes), writer.close()]).catch(() => {});
+  return new Uint8Array(await new Response(readable).arrayBuffer());
 }
 
 /** A random id of `bytes` × 8 bits, as base64url text. */
