@@ -146,8 +146,10 @@ function mutatorContext(options: CallOptions, broadcasts: Broadcast[]): object {
     role: caller.role,
     now,
     location,
-    reject: (code: string, message?: string, data?: Json) => new Rejection(code, message, data),
-    broadcast: (event: string, payload: unknown) => {
+    reject(code: string, message?: string, data?: Json) {
+      return new Rejection(code, message, data);
+    },
+    broadcast(event: string, payload: unknown) {
       if (location === "client") return;
       broadcasts.push({ event, payload: parseEvent(definition, event, payload) });
     },

@@ -1,6 +1,7 @@
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { Rejection, rejectionIn } from "../schema/rejection.ts";
+import type { AuthorshipIndex } from "./authorship.ts";
 import { Batch, operationBytes, type Flush, type Operation } from "./batch.ts";
 import {
   hashCall,
@@ -8,6 +9,7 @@ import {
   transactType,
   type Broadcast,
   type Caller,
+  type CallLimits,
   type CallOptions,
   type Outcome,
   type Run,
@@ -172,24 +174,11 @@ export class Engine {
 
   /** The call's outcome; undefined when there is no room for it in the batch, and then nothing has happened. */
   #execute(client: Client, call: Call, now: number): Outcome | undefined {
-    const { definition, limits, serverMutators } = this.#options;
+    const { limits } = this.#options;
     if (client.role === "reader")
       return rejectedOutcome(new Rejection("forbidden", "a reader may not change the room"));
     const { state, authorship, pageReader } = this.memory;
-    const options: CallOptions = {
-      definition,
-      limits,
-      location: "server",
-      checkPayload: (type, payload, maxBytes) => {
-        checkReceivedPayload(type, payload, maxBytes);
-        if (type === transactType) this.#assertShown(client, payload as WireChanges);
-      },
-      now,
-      caller: client,
-      serverMutators,
-      changedByOthers: (collection, id) =>
-        authorship.changedByOthers(collection, id, client.actor, call.baseRev),
-    };
+    const options = new ServerCallOptions(this.#options, this.#views, authorship, client, call.baseRev, now);
     const result = pageReader.guard(() => runCall(state, call.type, call.payload, options));
     switch (result.kind) {
       case "rejected":
@@ -291,21 +280,6 @@ export class Engine {
     }
   }
 
-  /**
-   * Throws {@link Rejection} for a direct edit of what its caller is not shown. Before anything looks at the records: whether
-   * one is there would be told by the answer.
-   */
-  #assertShown(client: Client, edit: WireChanges): void {
-    const view = this.#views.of(client);
-    if (view.isWhole) return;
-    for (const collection in edit) {
-      for (const [, id] of edit[collection] as WireChanges[string]) {
-        if (!view.shows(collection, id))
-          throw new Rejection("forbidden", `you are not shown this record of ${collection}`);
-      }
-    }
-  }
-
   /** Why these writes cannot be kept private; undefined when they can, or need not be. */
   #unowned(writes: Writes): Rejection | undefined {
     for (const collection of this.memory.sections.privates) {
@@ -337,6 +311,61 @@ export class Engine {
       growth += (after ? recordBytes(id, after) : 0) - (before ? recordBytes(id, before) : 0);
     }
     return growth > 0 && held + growth > this.#options.limits.maxStateBytes;
+  }
+}
+
+/** What a client's call is run with. A class, since there is one for each call: functions of its own would cost as much again. */
+class ServerCallOptions implements CallOptions {
+  readonly definition: AnyRoomDefinition;
+  readonly limits: Limits;
+  readonly serverMutators: EngineOptions["serverMutators"];
+  readonly location = "server";
+  readonly now: number;
+  readonly caller: Caller;
+  readonly #baseRev: number;
+  readonly #authorship: AuthorshipIndex;
+  readonly #views: Views;
+
+  constructor(
+    { definition, limits, serverMutators }: EngineOptions,
+    views: Views,
+    authorship: AuthorshipIndex,
+    caller: Caller,
+    baseRev: number,
+    now: number,
+  ) {
+    this.definition = definition;
+    this.limits = limits;
+    this.serverMutators = serverMutators;
+    this.now = now;
+    this.caller = caller;
+    this.#baseRev = baseRev;
+    this.#authorship = authorship;
+    this.#views = views;
+  }
+
+  checkPayload(type: string, payload: Json, limits: CallLimits): void {
+    checkReceivedPayload(type, payload, limits);
+    if (type === transactType) this.#assertShown(payload as WireChanges);
+  }
+
+  changedByOthers(collection: string, id: string): boolean {
+    return this.#authorship.changedByOthers(collection, id, this.caller.actor, this.#baseRev);
+  }
+
+  /**
+   * Throws {@link Rejection} for a direct edit of what its caller is not shown. Before anything looks at the records: whether
+   * one is there would be told by the answer.
+   */
+  #assertShown(edit: WireChanges): void {
+    const view = this.#views.of(this.caller);
+    if (view.isWhole) return;
+    for (const collection in edit) {
+      for (const [, id] of edit[collection] as WireChanges[string]) {
+        if (!view.shows(collection, id))
+          throw new Rejection("forbidden", `you are not shown this record of ${collection}`);
+      }
+    }
   }
 }
 

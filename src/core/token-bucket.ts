@@ -38,10 +38,14 @@ export class TokenBucket {
     return Math.max(1, Math.ceil((missing * 1_000) / this.#perSecond));
   }
 
+  /** Whether so little of it is used that it need not be saved. */
+  get isNearlyFull(): boolean {
+    return this.#tokens >= 1 && this.#burst - this.#tokens <= this.#burst * unsavedShare;
+  }
+
   /** Whether a bucket that is restored from `saved` would have too much more than this one. */
   isLessThan(saved: BucketState): boolean {
-    // Nearly full it is never: a full one would not have enough more.
-    if (this.#tokens >= 1 && this.#burst - this.#tokens <= this.#burst * unsavedShare) return false;
+    if (this.isNearlyFull) return false; // a full one would not have enough more
     const restored = this.#refilled(saved.tokens, saved.at, this.#at);
     return restored - this.#tokens > this.#burst * unsavedShare || (this.#tokens < 1 && restored >= 1);
   }

@@ -20,7 +20,6 @@ export interface InboxRoom {
   readonly journal: Journal;
   readonly sender: Sender;
   readonly signals: Signals;
-  readonly now: () => number;
   /** Writes and sends what is there; a session may be gone or be told of a gap afterwards. */
   readonly flush: () => void;
   /** A client that had revision `baseRev` has made a call. */
@@ -43,19 +42,19 @@ const unconfirmedRetryMs = 100;
 type PushFrame = Extract<UpFrame, { kind: "push" }>;
 type ResyncFrame = Extract<UpFrame, { kind: "resync" }>;
 
-/** Does what a frame asks. Throws {@link Rejection} when that is refused; then it has done nothing. */
-export function handleFrame(room: InboxRoom, session: Session, frame: UpFrame): void {
+/** Does what a frame asks that came at `now`. Throws {@link Rejection} when that is refused; then it has done nothing. */
+export function handleFrame(room: InboxRoom, session: Session, frame: UpFrame, now: number): void {
   switch (frame.kind) {
     case "push":
-      return push(room, session, frame);
+      return push(room, session, frame, now);
     case "presence":
-      return setPresence(room, session, frame.presence);
+      return setPresence(room, session, frame.presence, now);
     case "event":
-      return sendEvent(room, session, frame.event, frame.payload);
+      return sendEvent(room, session, frame.event, frame.payload, now);
     case "ack":
       return acknowledge(room, session, frame.bytes);
     case "resync":
-      return resync(room, session, frame);
+      return resync(room, session, frame, now);
     default:
       return frame satisfies never;
   }
@@ -72,7 +71,12 @@ export function sendError(session: Session, error: Omit<ErrorFrame, "kind">): vo
   session.send(encodeText({ kind: "error", ...error }));
 }
 
-function push(room: InboxRoom, session: Session, { first, calls, confirmed, received }: PushFrame): void {
+function push(
+  room: InboxRoom,
+  session: Session,
+  { first, calls, confirmed, received }: PushFrame,
+  now: number,
+): void {
   if (received !== undefined) acknowledge(room, session, received);
   room.journal.memory.marks.confirm(session.client.actor, confirmed);
   // It was on its way when the client was told to send again from an earlier one.
@@ -80,9 +84,8 @@ function push(room: InboxRoom, session: Session, { first, calls, confirmed, rece
   session.expected = undefined;
   if (calls.length > room.limits.maxCallsPerFrame) {
     const message = `a frame carries at most ${room.limits.maxCallsPerFrame} calls`;
-    return refusePush(session, room.now(), { code: "too-large", message, clientReqId: first });
+    return refusePush(session, now, { code: "too-large", message, clientReqId: first });
   }
-  const now = room.now();
   room.heard(now, (calls.at(-1) as WireCall)[0]);
   const mark = room.journal.memory.marks.get(session.client.actor)?.mark ?? 0;
   for (const [index, [baseRev, type, payload]] of calls.entries()) {
@@ -103,12 +106,18 @@ function push(room: InboxRoom, session: Session, { first, calls, confirmed, rece
       room.flush();
       submission = room.journal.engine.submit(session.client, call, now);
     }
-    if (!answer(room, session, clientReqId, submission)) return;
+    if (!answer(room, session, clientReqId, submission, now)) return;
   }
 }
 
 /** Says what is to be said before the flush. False when the calls behind this one cannot be executed either. */
-function answer(room: InboxRoom, session: Session, clientReqId: number, submission: Submission): boolean {
+function answer(
+  room: InboxRoom,
+  session: Session,
+  clientReqId: number,
+  submission: Submission,
+  now: number,
+): boolean {
   switch (submission.kind) {
     case "executed":
       return true;
@@ -119,7 +128,7 @@ function answer(room: InboxRoom, session: Session, clientReqId: number, submissi
       session.expect(submission.expected);
       return false;
     case "unconfirmed":
-      refusePush(session, room.now(), {
+      refusePush(session, now, {
         code: "rate-limited",
         message: "outcomes wait to be confirmed",
         clientReqId,
@@ -144,9 +153,9 @@ export function refusePush(
   else refuse(session, now, error);
 }
 
-function setPresence(room: InboxRoom, session: Session, given: Json): void {
+function setPresence(room: InboxRoom, session: Session, given: Json, now: number): void {
   const { definition, limits, signals } = room;
-  takeSignal(room, session);
+  takeSignal(session, now);
   const presence = definition.presence === undefined ? {} : parseWith(definition.presence, given, "presence");
   assertSize("presence", presence, limits.maxPresenceBytes);
   const { actor, user } = session.client;
@@ -157,17 +166,17 @@ function setPresence(room: InboxRoom, session: Session, given: Json): void {
   room.shown();
 }
 
-function sendEvent(room: InboxRoom, session: Session, event: string, given: Json): void {
-  takeSignal(room, session);
+function sendEvent(room: InboxRoom, session: Session, event: string, given: Json, now: number): void {
+  takeSignal(session, now);
   const payload = parseEvent(room.definition, event, given);
   assertSize(`event ${event}`, payload, room.limits.maxEventBytes);
   room.signals.event([session.client.actor, event, payload]);
 }
 
-function resync(room: InboxRoom, session: Session, frame: ResyncFrame): void {
+function resync(room: InboxRoom, session: Session, frame: ResyncFrame, now: number): void {
   const { tag, epoch, rev, confirmed, diverged } = frame;
   // Refused, its tag would be waited for without end; to connect again is to be caught up.
-  const retryAfterMs = session.meter.takeResync(room.now());
+  const retryAfterMs = session.meter.takeResync(now);
   if (retryAfterMs > 0) return room.dismiss(session, "rate-limited", retryAfterMs);
   room.journal.memory.marks.confirm(session.client.actor, confirmed);
   if (diverged !== undefined)
@@ -184,7 +193,7 @@ function acknowledge(room: InboxRoom, session: Session, bytes: number): void {
 }
 
 /** Presence and events cost everybody else something, so each session has so many of them. */
-function takeSignal(room: InboxRoom, session: Session): void {
-  const retryAfterMs = session.meter.signals.take(room.now());
+function takeSignal(session: Session, now: number): void {
+  const retryAfterMs = session.meter.signals.take(now);
   if (retryAfterMs > 0) throw new Rejection("rate-limited", "too many messages", { retryAfterMs });
 }

@@ -34,6 +34,7 @@ export class Meter {
   readonly catchUpBytes: TokenBucket;
   readonly joins: TokenBucket;
   readonly #limits: Limits;
+  readonly #buckets: readonly TokenBucket[];
 
   constructor(limits: Limits, state: MeterState) {
     const bucket = (kind: Kind) => {
@@ -49,6 +50,7 @@ export class Meter {
     this.resyncs = bucket("resyncs");
     this.catchUpBytes = bucket("catchUpBytes");
     this.joins = bucket("joins");
+    this.#buckets = kinds.map((kind) => this[kind]);
   }
 
   /** Of a client that was never here. */
@@ -109,7 +111,14 @@ export class Meter {
 
   /** Whether a meter restored from `saved` would have too much more than this one. */
   isLessThan(saved: MeterState): boolean {
+    // Asked behind each message, and mostly of nobody who is in a hurry.
+    if (this.#areNearlyFull) return false;
     return kinds.some((kind) => this[kind].isLessThan(saved[kind] ?? neverUsed));
+  }
+
+  get #areNearlyFull(): boolean {
+    for (const bucket of this.#buckets) if (!bucket.isNearlyFull) return false;
+    return true;
   }
 }
 

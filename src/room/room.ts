@@ -152,7 +152,6 @@ export class Room {
       journal: this.#journal,
       sender: this.#sender,
       signals: this.#signals,
-      now: ports.now,
       flush: () => this.flush(),
       resume: (session) => {
         this.#journal.assertNewest();
@@ -285,26 +284,26 @@ export class Room {
   #read(session: Session, data: unknown, now: number): void {
     const names = session.isCompact ? this.#names : undefined;
     const decoded = decodeUp(data, this.#limits.maxFrameBytes, names, this.#limits);
-    if (decoded.kind === "frame") this.#handle(session, decoded.frame);
+    if (decoded.kind === "frame") this.#handle(session, decoded.frame, now);
     else refuse(session, now, { code: decoded.code, message: decoded.message });
   }
 
-  #handle(session: Session, frame: UpFrame): void {
+  #handle(session: Session, frame: UpFrame, now: number): void {
     try {
-      handleFrame(this.#inbox, session, frame);
+      handleFrame(this.#inbox, session, frame, now);
     } catch (error) {
-      this.#serve(session, () => this.#refuse(session, frame, error));
+      this.#serve(session, () => this.#refuse(session, frame, error, now));
     }
   }
 
   /** Answers a frame that was not carried out. Throws again what leaves the client waiting for more than an error. */
-  #refuse(session: Session, { kind }: UpFrame, error: unknown): void {
+  #refuse(session: Session, { kind }: UpFrame, error: unknown, now: number): void {
     const rejection = rejectionIn(error);
     if (rejection !== undefined) {
       const { code, message, data } = rejectedOutcome(rejection);
       // Any other data is by field of the app's own schema, and has no place in the frame.
       const wait = code === "rate-limited" ? (data as { retryAfterMs: number }) : undefined;
-      return refuse(session, this.#ports.now(), { code, message, ...wait });
+      return refuse(session, now, { code, message, ...wait });
     }
     if (kind !== "presence" && kind !== "event") throw error;
     this.#ports.log("frame-failed", { error: nameOf(error) }, error); // such as by the app's schema, which throws
