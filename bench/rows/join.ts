@@ -11,7 +11,7 @@ export interface Join {
 /** Longer than any system takes until what it has been told is saved. */
 export const saveDelayMs = 4_000;
 const joinTimeoutMs = 120_000;
-const repeats = 3;
+const repeats = 9;
 
 /** Somebody comes to a room for the first time: right after the server was started anew, and then again. */
 export async function join(stage: Stage, { records }: Join): Promise<Figures> {
@@ -26,11 +26,13 @@ export async function join(stage: Stage, { records }: Join): Promise<Figures> {
   const again: JoinCost[] = [];
   for (let repeat = 0; repeat < repeats; repeat++) again.push(await joinOnce(stage, records));
   const middle = (name: keyof JoinCost): number => median(again.map((cost) => cost[name]));
+  // The kernel counts CPU by 10 ms, which may be all of one join.
+  const cpuMs = again.reduce((sum, cost) => sum + cost.cpuMs, 0) / repeats;
   return {
     ...(first && { firstMs: first.ms, firstMegabytes: first.megabytes, firstCpuMs: first.cpuMs }),
     againMs: middle("ms"),
     againMegabytes: middle("megabytes"),
-    againCpuMs: middle("cpuMs"),
+    againCpuMs: cpuMs,
   };
 }
 
