@@ -1,5 +1,4 @@
 import type { Json } from "../schema/json.ts";
-import { FormatError } from "./bytes.ts";
 import { freeze, isObject } from "./changes.ts";
 import type { Fields } from "./json.ts";
 
@@ -26,7 +25,7 @@ export function readPageRecords(text: string): PageRecords {
     PageRecords["records"],
   ];
   const isPage = ids.length === records.length && handles.length === records.length;
-  if (!isPage || !records.every(isObject)) throw new FormatError("it is no page");
+  if (!isPage || !records.every(isObject)) throw new Error("it is no page");
   for (const record of records) {
     // By hand what `freeze` does: fields of most records are no objects, and a list of them all would cost more than the rest.
     for (const field in record) {
