@@ -1,12 +1,10 @@
 import type { Json } from "../schema/json.ts";
 import { freeze, isObject } from "./changes.ts";
-import type { Fields } from "./json.ts";
+import type { IdsAndRecords } from "./state.ts";
 
 /** The records of a page: three lists of one length, each in the same order. */
-export interface PageRecords {
-  readonly ids: readonly string[];
+export interface PageRecords extends IdsAndRecords {
   readonly handles: readonly number[];
-  readonly records: readonly Fields[];
 }
 
 /**

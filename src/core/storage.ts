@@ -77,8 +77,8 @@ export interface RoomStorage {
   page(number: number, checkpoints: number): StoredPage;
   /** Its records alone. Throws as `page` does. */
   pageRecords(number: number, checkpoints: number): string;
-  /** The same, as {@link saveDeflated} has kept it; undefined until then. Throws as `page` does. */
-  deflatedRecords(number: number, checkpoints: number): Uint8Array | undefined;
+  /** The records of several pages, by number, as far as {@link saveDeflated} has kept them. Throws as `page` does. */
+  deflatedRecords(numbers: readonly number[], checkpoints: number): ReadonlyMap<number, Uint8Array>;
   /** Pages of at least `minBytes` of which no deflated form is kept. */
   undeflatedPages(minBytes: number): readonly number[];
   /** Keeps the deflated form of a page's records, unless a checkpoint has been written since number `checkpoints`. */

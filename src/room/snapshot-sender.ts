@@ -9,6 +9,9 @@ import type { Session, SnapshotProgress } from "./session.ts";
 /** Below the limit by a frame's worth: parts stop before the session has to be held back altogether. */
 const partsShare = 0.75;
 
+/** Pages whose deflated form is read by one query, which takes longer than what it reads of one; 1 MB of them at most. */
+const readAtOnce = 16;
+
 const encoder = new TextEncoder();
 
 /** Begins a snapshot, or begins it anew: its first part tells the client to drop what it had of another. */
@@ -48,12 +51,15 @@ export function sendParts(
   memory: Memory,
   storage: RoomStorage,
 ): boolean {
+  const { checkpoints } = memory;
   const ranges = [...rangesFrom(session.view.ranges(memory.pages.ranges()), progress.cursor)];
+  let read: ReadonlyMap<number, Uint8Array> = new Map();
   for (const [index, range] of ranges.entries()) {
     if (session.owesMoreThan(partsShare)) return false;
+    if (session.inflates && index % readAtOnce === 0)
+      read = storage.deflatedRecords(wholePages(ranges.slice(index, index + readAtOnce)), checkpoints);
     const { number, collection, firstId, untilId, isCut } = range;
-    const { checkpoints } = memory;
-    const deflated = session.inflates && !isCut ? storage.deflatedRecords(number, checkpoints) : undefined;
+    const deflated = isCut ? undefined : read.get(number);
     const recordsOf = () => storage.pageRecords(number, checkpoints);
     const frame = encodeSnapshotPart({
       part: progress.parts,
@@ -70,6 +76,11 @@ export function sendParts(
     progress.cursor = { collection, untilId };
   }
   return true;
+}
+
+/** Numbers of the pages that are shown whole. */
+function wholePages(ranges: readonly ShownRange[]): number[] {
+  return ranges.filter(({ isCut }) => !isCut).map(({ number }) => number);
 }
 
 /** The ranges that reach beyond the last one sent. One that begins before its end is sent whole: that does no harm. */

@@ -88,9 +88,17 @@ export class SqliteStorage implements RoomStorage {
     return this.#page<Pick<StoredPage, "records">>("records", number, checkpoints).records;
   }
 
-  deflatedRecords(number: number, checkpoints: number): Uint8Array | undefined {
-    const { deflated } = this.#page<{ deflated: ArrayBuffer | null }>("deflated", number, checkpoints);
-    return deflated === null ? undefined : new Uint8Array(deflated);
+  deflatedRecords(numbers: readonly number[], checkpoints: number): ReadonlyMap<number, Uint8Array> {
+    const rows = this.#rows<{ number: number; deflated: ArrayBuffer | null }>(
+      "SELECT number, deflated FROM page, room WHERE number IN (SELECT value FROM json_each(?)) AND checkpoints = ?",
+      JSON.stringify(numbers),
+      checkpoints,
+    );
+    if (rows.length < numbers.length) this.#assertCheckpoint(checkpoints);
+    const kept = new Map<number, Uint8Array>();
+    for (const { number, deflated } of rows)
+      if (deflated !== null) kept.set(number, new Uint8Array(deflated));
+    return kept;
   }
 
   undeflatedPages(minBytes: number): readonly number[] {

@@ -82,8 +82,13 @@ export class MemoryStorage implements RoomStorage {
     return this.#page(number, checkpoints).records;
   }
 
-  deflatedRecords(number: number, checkpoints: number): Uint8Array | undefined {
-    return this.#deflated.get(this.#page(number, checkpoints));
+  deflatedRecords(numbers: readonly number[], checkpoints: number): ReadonlyMap<number, Uint8Array> {
+    const kept = new Map<number, Uint8Array>();
+    for (const number of numbers) {
+      const deflated = this.#deflated.get(this.#page(number, checkpoints));
+      if (deflated !== undefined) kept.set(number, deflated);
+    }
+    return kept;
   }
 
   undeflatedPages(minBytes: number): readonly number[] {

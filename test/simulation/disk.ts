@@ -104,7 +104,8 @@ export class Disk {
       pages: () => reach("pages").pages(),
       page: (number, checkpoints) => reach("page").page(number, checkpoints),
       pageRecords: (number, checkpoints) => reach("pageRecords").pageRecords(number, checkpoints),
-      deflatedRecords: (number, checkpoints) => reach("deflatedRecords").deflatedRecords(number, checkpoints),
+      deflatedRecords: (numbers, checkpoints) =>
+        reach("deflatedRecords").deflatedRecords(numbers, checkpoints),
       undeflatedPages: (minBytes) => reach("undeflatedPages").undeflatedPages(minBytes),
       saveDeflated: (number, deflated, checkpoints) =>
         reach("saveDeflated").saveDeflated(number, deflated, checkpoints),
