@@ -48,8 +48,9 @@ test("an hour of work keeps the object active for an hour", () => {
 });
 
 test("an idle hour costs the duration only of a room that does not hibernate", () => {
-  const idle = { seconds: 20, rowsWritten: 0, rowsRead: 0, messages: 0 };
-  equal(billOfIdleHour(idle, true).gigabyteSeconds, 1.28);
+  const idle = { seconds: 20, rowsWritten: 0, rowsRead: 0, messages: 20, alarms: 2, cpuSeconds: 0.5 };
+  equal(billOfIdleHour(idle, true).gigabyteSeconds.toFixed(2), "11.52");
+  equal(billOfIdleHour(idle, true).requests, 540);
   equal(billOfIdleHour(idle, false).gigabyteSeconds.toFixed(1), "460.8");
 });
 

@@ -11,10 +11,8 @@ export const prices = {
 
 /** Incoming WebSocket messages that are billed as one request; outgoing ones are free. */
 export const messagesPerRequest = 20;
-/** An object is billed for its whole isolate as long as it is not hibernated. */
+/** An object is billed for its whole isolate as long as it runs, or is idle and could not hibernate. */
 export const objectGigabytes = 0.128;
-/** Time that an idle object stays before it hibernates. */
-export const secondsUntilHibernation = 10;
 
 /** What was counted. */
 export interface Counted {
@@ -57,14 +55,25 @@ export function billOfThousand(counted: Counted): Bill {
   });
 }
 
-/** Of people who are only connected for an hour. */
-export function billOfIdleHour(counted: Omit<Counted, "operations">, hibernates: boolean): Bill {
+/** What was counted of people who are only connected. */
+export interface CountedIdle extends Omit<Counted, "operations"> {
+  /** Each is a request. */
+  readonly alarms: number;
+  /** Of the whole server. */
+  readonly cpuSeconds: number;
+}
+
+/**
+ * Of people who are only connected for an hour. An idle object that could hibernate is not billed, and for the time that alarms and
+ * messages have it run the CPU of its server stands, which is no less.
+ */
+export function billOfIdleHour(counted: CountedIdle, hibernates: boolean): Bill {
   const times = 3_600 / counted.seconds;
   return price({
     rowsWritten: counted.rowsWritten * times,
     rowsRead: counted.rowsRead * times,
-    requests: (counted.messages * times) / messagesPerRequest,
-    gigabyteSeconds: (hibernates ? secondsUntilHibernation : 3_600) * objectGigabytes,
+    requests: (counted.messages / messagesPerRequest + counted.alarms) * times,
+    gigabyteSeconds: (hibernates ? counted.cpuSeconds * times : 3_600) * objectGigabytes,
   });
 }
 

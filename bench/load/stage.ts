@@ -16,6 +16,8 @@ const maxPutsUnderWay = 4;
 export interface Counters {
   readonly rowsWritten: number;
   readonly rowsRead: number;
+  /** Alarms that were set. */
+  readonly alarms: number;
   /** Times that an object was made: at first, or out of hibernation. */
   readonly objects: number;
 }

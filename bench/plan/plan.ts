@@ -184,7 +184,7 @@ function listeners(clients: number, count: number, seconds: number, id: string):
 
 /** The bill's own command runs these alone. */
 export function billRows(isQuick: boolean): readonly Row[] {
-  const [seconds, idleSeconds] = isQuick ? [5, 14] : [12, 16];
+  const [seconds, idleSeconds] = isQuick ? [5, 14] : [12, 48];
   return [
     {
       id: "bill",

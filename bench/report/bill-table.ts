@@ -73,6 +73,8 @@ function billsFrom(figures: Figures): Bills {
     rowsWritten: read("idleRowsWritten"),
     rowsRead: 0,
     messages: read("idleMessages"),
+    alarms: read("idleAlarms"),
+    cpuSeconds: read("idleCpuSeconds"),
   };
   const hibernates = read("hibernates") === 1;
   return {

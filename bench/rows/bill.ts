@@ -43,9 +43,9 @@ export async function bill(
   await sleep(idleSeconds * 1_000);
   const idle = finishIdle();
   const countedIdle = await countSince(stage, countersIdle);
-  const before = await stage.counters();
+  // Whoever hibernates is made anew: by an alarm meanwhile, or by who comes now.
   const player = await stage.player();
-  const after = await stage.counters();
+  const madeAnew = (await countSince(stage, countersIdle))?.objects ?? 0;
   stage.leave(player);
   for (const judge of judges) stage.leave(judge);
   return {
@@ -57,7 +57,9 @@ export async function bill(
     idleSeconds,
     idleMessages: idle.traffic.upMessages,
     idleRowsWritten: countedIdle?.rowsWritten,
-    hibernates: (after?.objects ?? 0) > (before?.objects ?? 0) ? 1 : 0,
+    idleAlarms: countedIdle?.alarms,
+    idleCpuSeconds: idle.serverCpuSeconds,
+    hibernates: madeAnew > 0 ? 1 : 0,
   };
 }
 

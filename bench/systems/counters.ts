@@ -6,11 +6,13 @@ export interface Counters {
   /** Rows of SQL, entries of the key-value storage and alarms. */
   rowsWritten: number;
   rowsRead: number;
+  /** Alarms that were set, each of which comes once. */
+  alarms: number;
   /** Times that an object was made, at first or out of hibernation. */
   objects: number;
 }
 
-const counters: Counters = { rowsWritten: 0, rowsRead: 0, objects: 0 };
+const counters: Counters = { rowsWritten: 0, rowsRead: 0, alarms: 0, objects: 0 };
 /** A cursor knows only once it was read what that took. */
 let open: SqlStorageCursor<Record<string, SqlStorageValue>>[] = [];
 const maxOpen = 64;
@@ -35,6 +37,7 @@ export function countStorage(storage: DurableObjectStorage): void {
     const original = keyed[method] as (...args: unknown[]) => unknown;
     const counted = function (this: DurableObjectStorage, ...args: unknown[]): unknown {
       counters.rowsWritten += 1;
+      if (method === "setAlarm") counters.alarms += 1;
       return original.apply(this, args);
     };
     Object.defineProperty(keyed, method, { value: counted });
