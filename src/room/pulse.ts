@@ -31,9 +31,12 @@ export class Pulse {
     return this.#heardAt;
   }
 
-  hear(now: number): void {
+  /** Something else than a ping has come. Answers whether it was being asked. The platform is not: it would be for each message. */
+  hear(now: number): boolean {
+    const wasAsked = this.#asked !== undefined;
     this.#heardAt = now;
     this.#asked = undefined;
+    return wasAsked;
   }
 
   ask(now: number): void {

@@ -225,8 +225,7 @@ export class Session {
 
   /** A message has come. */
   hear(now: number): void {
-    this.#changed ||= this.pulse.asked !== undefined;
-    this.pulse.hear(now);
+    if (this.pulse.hear(now)) this.#changed = true;
   }
 
   /** Notes that it was asked whether it is there. */
