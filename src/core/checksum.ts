@@ -1,6 +1,6 @@
 import type { Json } from "../schema/json.ts";
 import type { Fields } from "./json.ts";
-import type { IdsAndRecords } from "./state.ts";
+import type { IdsAndRecords } from "./page-records.ts";
 
 /** Sums by collection; one without records is left out or 0. */
 export type Checksums = { readonly [collection: string]: number };

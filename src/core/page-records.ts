@@ -1,6 +1,12 @@
 import type { Json } from "../schema/json.ts";
 import { freeze, isObject } from "./changes.ts";
-import type { IdsAndRecords } from "./state.ts";
+import type { Fields } from "./json.ts";
+
+/** Records, and their ids in the same order. */
+export interface IdsAndRecords {
+  readonly ids: readonly string[];
+  readonly records: readonly Fields[];
+}
 
 /** The records of a page: three lists of one length, each in the same order. */
 export interface PageRecords extends IdsAndRecords {

@@ -2,6 +2,7 @@ import { applyChange, sectionOf, type Change, type Changes } from "./changes.ts"
 import { checksumDifference, checksumOf, type Checksums } from "./checksum.ts";
 import type { Fields } from "./json.ts";
 import { areMany, changesPlace, moveIds, sortIds, type OrderBy } from "./order.ts";
+import type { IdsAndRecords } from "./page-records.ts";
 
 /** Records by collection and id: what a transaction reads, on the server the state and on the client its view. */
 export interface Source {
@@ -34,12 +35,6 @@ interface Order {
   ids: readonly string[];
   /** Records that have moved since, as they were. */
   readonly moved: Map<string, Fields | undefined>;
-}
-
-/** Records, and their ids in the same order. */
-export interface IdsAndRecords {
-  readonly ids: readonly string[];
-  readonly records: readonly Fields[];
 }
 
 /** The records of one room at one revision. */
