@@ -828,7 +828,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a direct edit writes what its caller is not shown",
     "src/core/engine.ts",
-    "        if (type === transactType) this.#assertShown(client, payload as WireChanges);\n",
+    "    if (type === transactType) this.#assertShown(payload as WireChanges);\n",
     "",
     "test/room/private.test.ts",
   ),

@@ -45,9 +45,9 @@ export class RoomFile {
 
   pages(): PageFigures {
     const [figures] = this.#rows<PageFigures>(
-      `SELECT count(*) AS count, sum(json_array_length(records)) AS records, sum(octet_length(records)) AS bytes,
+      `SELECT count(*) AS count, sum(json_array_length(records, '$[0]')) AS records, sum(octet_length(records)) AS bytes,
          max(octet_length(records)) AS largestBytes,
-         count(*) FILTER (WHERE json_array_length(records) = 0 AND firstId <> '') AS empty
+         count(*) FILTER (WHERE json_array_length(records, '$[0]') = 0 AND firstId <> '') AS empty
        FROM page`,
     );
     if (figures === undefined) throw new Error("a count answers one row");

@@ -74,8 +74,9 @@ export function readTables(database: DatabaseSync): StoredRoom {
   if (room === undefined) throw new Error("the room has no row");
   const collections: { [name: string]: { [id: string]: object } } = { entries: {}, totals: {}, texts: {} };
   for (const page of database.prepare("SELECT collection, records FROM page").all()) {
-    const records = JSON.parse(String(page["records"])) as [string, object][];
-    for (const [id, record] of records) (collections[String(page["collection"])] ??= {})[id] = record;
+    const [ids, , records] = JSON.parse(String(page["records"])) as [string[], number[], object[]];
+    const collection = (collections[String(page["collection"])] ??= {});
+    for (const [index, id] of ids.entries()) collection[id] = records[index] as object;
   }
   const marks = new Map<string, StoredMark>();
   for (const row of database.prepare("SELECT actor, mark, confirmed, outcomes FROM mark").all()) {
