@@ -75,8 +75,8 @@ export function readTables(database: DatabaseSync): StoredRoom {
   const collections: { [name: string]: { [id: string]: object } } = { entries: {}, totals: {}, texts: {} };
   for (const page of database.prepare("SELECT collection, records FROM page").all()) {
     const [ids, , records] = JSON.parse(String(page["records"])) as [string[], number[], object[]];
-    const collection = (collections[String(page["collection"])] ??= {});
-    for (const [index, id] of ids.entries()) collection[id] = records[index] as object;
+    const byId = Object.fromEntries(ids.map((id, index) => [id, records[index]]));
+    Object.assign((collections[String(page["collection"])] ??= {}), byId);
   }
   const marks = new Map<string, StoredMark>();
   for (const row of database.prepare("SELECT actor, mark, confirmed, outcomes FROM mark").all()) {
