@@ -21,6 +21,15 @@ export function writePageRecords({ ids, handles, records }: PageRecords): string
   return JSON.stringify([ids, handles, records]);
 }
 
+/** The same text, of records that are JSON already. */
+export function joinPageRecords(
+  ids: readonly string[],
+  handles: readonly number[],
+  records: readonly string[],
+): string {
+  return `[${JSON.stringify(ids)},${JSON.stringify(handles)},[${records.join()}]]`;
+}
+
 /** The records of a page's text, frozen all the way down. Throws for a text that is none. */
 export function readPageRecords(text: string): PageRecords {
   const [ids, handles, records] = JSON.parse(text) as [

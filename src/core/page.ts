@@ -2,7 +2,7 @@ import { decodeAuthors, encodeAuthors } from "./authorship.ts";
 import type { Change } from "./changes.ts";
 import { utf8Bytes } from "./json.ts";
 import type { Memory } from "./memory.ts";
-import { readPageRecords } from "./page-records.ts";
+import { joinPageRecords, readPageRecords } from "./page-records.ts";
 import type { PageReader } from "./page-reader.ts";
 import type { Unread } from "./paged-state.ts";
 
@@ -344,9 +344,10 @@ function encodePage(
   lines: readonly Line[],
   { authorship }: PagedMemory,
 ): StoredPage {
-  const ids = JSON.stringify(lines.map(({ id }) => id));
-  const handles = JSON.stringify(lines.map(({ handle }) => handle));
-  const records = `[${ids},${handles},[${lines.map(({ text }) => text).join()}]]`;
-  const authors = encodeAuthors(lines.map(({ id }) => authorship.get(collection, id)));
+  const ids = lines.map(({ id }) => id);
+  const handles = lines.map(({ handle }) => handle);
+  const texts = lines.map(({ text }) => text);
+  const records = joinPageRecords(ids, handles, texts);
+  const authors = encodeAuthors(ids.map((id) => authorship.get(collection, id)));
   return { number, collection, firstId, records, authorship: authors };
 }

@@ -661,8 +661,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a page does not hold the handles of its records",
     "src/core/page.ts",
-    "const handles = JSON.stringify(lines.map(({ handle }) => handle));",
-    "const handles = JSON.stringify(lines.map(() => 0));",
+    "const handles = lines.map(({ handle }) => handle);",
+    "const handles = lines.map(() => 0);",
     "test/core/handles.test.ts",
     "test/core/memory.test.ts",
   ),
