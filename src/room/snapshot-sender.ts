@@ -9,7 +9,7 @@ import type { Session, SnapshotProgress } from "./session.ts";
 /** Below the limit by a frame's worth: parts stop before the session has to be held back altogether. */
 const partsShare = 0.75;
 
-/** Pages whose deflated form is read by one query, which takes longer than what it reads of one; 1 MB of them at most. */
+/** Pages whose deflated form is read by one query, which takes longer than what it reads of one. As text they have 1 MB, or 4 where each is one of the largest records. */
 const readAtOnce = 16;
 
 const encoder = new TextEncoder();
