@@ -12,25 +12,26 @@ import {
 /** Of the tables below. A room with another one was written by another version of deltaroom. */
 const layout = 6;
 
+// The app may keep tables of its own in the same database, so each name here begins with `deltaroom_`.
 // SQLite finds a column by going through all that stands before it in the row: what joins read stands first.
 const tables = `
-  CREATE TABLE room (
+  CREATE TABLE deltaroom_room (
     id INTEGER PRIMARY KEY CHECK (id = 1), layout INTEGER NOT NULL, epoch TEXT NOT NULL, checkpoints INTEGER NOT NULL, n INTEGER NOT NULL,
     rev INTEGER NOT NULL, nextHandle INTEGER NOT NULL, ringFrom INTEGER NOT NULL, horizon INTEGER NOT NULL, tombstones TEXT NOT NULL,
     checksums TEXT NOT NULL, privates TEXT NOT NULL
   );
-  CREATE TABLE journal (
+  CREATE TABLE deltaroom_journal (
     slot INTEGER PRIMARY KEY, n INTEGER NOT NULL, epoch TEXT NOT NULL, "from" INTEGER NOT NULL,
     "to" INTEGER NOT NULL, body BLOB NOT NULL, ids TEXT NOT NULL, marks TEXT NOT NULL, authors TEXT NOT NULL
   );
-  CREATE TABLE page (
+  CREATE TABLE deltaroom_page (
     number INTEGER PRIMARY KEY, collection TEXT NOT NULL, firstId TEXT NOT NULL, deflated BLOB,
     records TEXT NOT NULL, authorship TEXT NOT NULL
   );
-  CREATE TABLE segment (
+  CREATE TABLE deltaroom_segment (
     "from" INTEGER PRIMARY KEY, "to" INTEGER NOT NULL, level INTEGER NOT NULL, body BLOB NOT NULL
   );
-  CREATE TABLE mark (
+  CREATE TABLE deltaroom_mark (
     actor TEXT PRIMARY KEY, secret TEXT NOT NULL, owner TEXT NOT NULL, mark INTEGER NOT NULL, confirmed INTEGER NOT NULL,
     seenAt INTEGER NOT NULL, outcomes TEXT NOT NULL
   ) WITHOUT ROWID;
@@ -54,7 +55,7 @@ export class SqliteStorage implements RoomStorage {
 
   room(): RoomRow | undefined {
     if (!this.#hasTables) return undefined;
-    const row = this.#rows<RoomRow & { layout: number }>("SELECT * FROM room")[0];
+    const row = this.#rows<RoomRow & { layout: number }>("SELECT * FROM deltaroom_room")[0];
     if (row !== undefined && row.layout !== layout)
       throw new Error(`storage has layout ${row.layout}, known is ${layout}`);
     return row;
@@ -72,16 +73,12 @@ export class SqliteStorage implements RoomStorage {
   pages(): Iterable<PageHead> {
     // The length is in the row's header: what is behind it is not read.
     return this.#rows<PageHead>(
-      "SELECT number, collection, firstId, octet_length(records) AS bytes FROM page",
+      "SELECT number, collection, firstId, octet_length(records) AS bytes FROM deltaroom_page",
     );
   }
 
   page(number: number, checkpoints: number): StoredPage {
-    return this.#page<StoredPage>(
-      "number, collection, firstId, page.records, authorship",
-      number,
-      checkpoints,
-    );
+    return this.#page<StoredPage>("number, collection, firstId, records, authorship", number, checkpoints);
   }
 
   pageRecords(number: number, checkpoints: number): string {
@@ -90,7 +87,7 @@ export class SqliteStorage implements RoomStorage {
 
   deflatedRecords(numbers: readonly number[], checkpoints: number): ReadonlyMap<number, Uint8Array> {
     const rows = this.#rows<{ number: number; deflated: ArrayBuffer | null }>(
-      "SELECT number, deflated FROM page, room WHERE number IN (SELECT value FROM json_each(?)) AND checkpoints = ?",
+      "SELECT number, deflated FROM deltaroom_page, deltaroom_room WHERE number IN (SELECT value FROM json_each(?)) AND checkpoints = ?",
       JSON.stringify(numbers),
       checkpoints,
     );
@@ -102,13 +99,13 @@ export class SqliteStorage implements RoomStorage {
   }
 
   undeflatedPages(minBytes: number): readonly number[] {
-    const query = "SELECT number FROM page WHERE deflated IS NULL AND octet_length(records) >= ?";
+    const query = "SELECT number FROM deltaroom_page WHERE deflated IS NULL AND octet_length(records) >= ?";
     return this.#rows<{ number: number }>(query, minBytes).map(({ number }) => number);
   }
 
   saveDeflated(number: number, deflated: Uint8Array, checkpoints: number): void {
     this.#storage.sql.exec(
-      "UPDATE page SET deflated = ? WHERE number = ? AND (SELECT checkpoints FROM room) = ?",
+      "UPDATE deltaroom_page SET deflated = ? WHERE number = ? AND (SELECT checkpoints FROM deltaroom_room) = ?",
       bufferOf(deflated),
       number,
       checkpoints,
@@ -118,13 +115,13 @@ export class SqliteStorage implements RoomStorage {
   pagesBytes(isDeflated: boolean): number {
     const column = isDeflated ? "coalesce(deflated, records)" : "records";
     const [row] = this.#rows<{ bytes: number | null }>(
-      `SELECT sum(octet_length(${column})) AS bytes FROM page`,
+      `SELECT sum(octet_length(${column})) AS bytes FROM deltaroom_page`,
     );
     return row?.bytes ?? 0;
   }
 
   *marks(): Generator<StoredMark> {
-    for (const row of this.#rows<MarkRow>("SELECT * FROM mark")) {
+    for (const row of this.#rows<MarkRow>("SELECT * FROM deltaroom_mark")) {
       // Of most clients every outcome is confirmed, and there may be thousands of them.
       const outcomes = row.outcomes === "[]" ? [] : (JSON.parse(row.outcomes) as StoredMark["outcomes"]);
       yield Object.assign(row, { outcomes });
@@ -132,7 +129,7 @@ export class SqliteStorage implements RoomStorage {
   }
 
   segments(): Iterable<StoredSegment> {
-    return this.#withBodies<StoredSegment>('SELECT * FROM segment ORDER BY "from"');
+    return this.#withBodies<StoredSegment>('SELECT * FROM deltaroom_segment ORDER BY "from"');
   }
 
   journal(n: number): Iterable<JournalRow> {
@@ -145,11 +142,11 @@ export class SqliteStorage implements RoomStorage {
 
   append(row: JournalRow, checkpoints: number): void {
     const { rowsWritten } = this.#storage.sql.exec(
-      `INSERT INTO journal (slot, n, epoch, "from", "to", body, ids, marks, authors)
-       SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? FROM room WHERE checkpoints = ?
+      `INSERT INTO deltaroom_journal (slot, n, epoch, "from", "to", body, ids, marks, authors)
+       SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? FROM deltaroom_room WHERE checkpoints = ?
        ON CONFLICT (slot) DO UPDATE SET n = excluded.n, epoch = excluded.epoch, "from" = excluded."from",
          "to" = excluded."to", body = excluded.body, ids = excluded.ids, marks = excluded.marks, authors = excluded.authors
-       WHERE excluded.n > journal.n`,
+       WHERE excluded.n > deltaroom_journal.n`,
       row.n % this.#slots,
       row.n,
       row.epoch,
@@ -167,7 +164,7 @@ export class SqliteStorage implements RoomStorage {
 
   assertNewest(n: number, checkpoints: number): void {
     const slot = (n + 1) % this.#slots;
-    const next = this.#rows<{ n: number }>("SELECT n FROM journal WHERE slot = ?", slot)[0];
+    const next = this.#rows<{ n: number }>("SELECT n FROM deltaroom_journal WHERE slot = ?", slot)[0];
     if (next !== undefined && next.n > n)
       throw new SupersededError(`another instance has written flush ${next.n}`);
     this.#assertCheckpoint(checkpoints);
@@ -180,25 +177,28 @@ export class SqliteStorage implements RoomStorage {
       for (const write of pages) this.#writePage(write);
       for (const { actor, secret, owner, mark, confirmed, seenAt, outcomes } of marks) {
         const values = [actor, secret, owner, mark, confirmed, seenAt, JSON.stringify(outcomes)];
-        sql.exec("REPLACE INTO mark VALUES (?, ?, ?, ?, ?, ?, ?)", ...values);
+        sql.exec("REPLACE INTO deltaroom_mark VALUES (?, ?, ?, ?, ?, ?, ?)", ...values);
       }
-      for (const actor of forgottenMarks) sql.exec("DELETE FROM mark WHERE actor = ?", actor);
-      for (const from of removedSegments) sql.exec('DELETE FROM segment WHERE "from" = ?', from);
+      for (const actor of forgottenMarks) sql.exec("DELETE FROM deltaroom_mark WHERE actor = ?", actor);
+      for (const from of removedSegments) sql.exec('DELETE FROM deltaroom_segment WHERE "from" = ?', from);
       for (const { from, to, level, body } of writtenSegments) {
-        sql.exec("REPLACE INTO segment VALUES (?, ?, ?, ?)", from, to, level, bufferOf(body));
+        sql.exec("REPLACE INTO deltaroom_segment VALUES (?, ?, ?, ?)", from, to, level, bufferOf(body));
       }
       this.#writeRoom(room);
     });
   }
 
   #journalRows(condition: string, ...bindings: SqlStorageValue[]): JournalRow[] {
-    const rows = this.#withBodies<JournalRow>(`SELECT * FROM journal WHERE ${condition}`, ...bindings);
+    const rows = this.#withBodies<JournalRow>(
+      `SELECT * FROM deltaroom_journal WHERE ${condition}`,
+      ...bindings,
+    );
     // To have SQLite sort them would be to copy them all once more.
     return [...rows].toSorted((a, b) => a.n - b.n);
   }
 
   #page<T extends object>(columns: string, number: number, checkpoints: number): T {
-    const query = `SELECT ${columns} FROM page, room WHERE number = ? AND checkpoints = ?`;
+    const query = `SELECT ${columns} FROM deltaroom_page, deltaroom_room WHERE number = ? AND checkpoints = ?`;
     const [page] = this.#rows<T>(query, number, checkpoints);
     if (page !== undefined) return page;
     this.#assertCheckpoint(checkpoints);
@@ -207,10 +207,11 @@ export class SqliteStorage implements RoomStorage {
 
   #writePage(write: PageWrite): void {
     const { sql } = this.#storage;
-    if (write.kind === "delete") return void sql.exec("DELETE FROM page WHERE number = ?", write.number);
+    if (write.kind === "delete")
+      return void sql.exec("DELETE FROM deltaroom_page WHERE number = ?", write.number);
     const { number, collection, firstId, records, authorship } = write.page;
     sql.exec(
-      "REPLACE INTO page VALUES (?, ?, ?, NULL, ?, ?)",
+      "REPLACE INTO deltaroom_page VALUES (?, ?, ?, NULL, ?, ?)",
       number,
       collection,
       firstId,
@@ -220,11 +221,14 @@ export class SqliteStorage implements RoomStorage {
   }
 
   #hasRoomTable(): boolean {
-    return this.#rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'room'").length > 0;
+    return (
+      this.#rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'deltaroom_room'").length > 0
+    );
   }
 
   #assertCheckpoint(checkpoints: number): void {
-    const stored = this.#rows<{ checkpoints: number }>("SELECT checkpoints FROM room")[0]?.checkpoints;
+    const stored = this.#rows<{ checkpoints: number }>("SELECT checkpoints FROM deltaroom_room")[0]
+      ?.checkpoints;
     if (stored !== checkpoints)
       throw new SupersededError(`another instance has written checkpoint ${stored}`);
   }
@@ -234,7 +238,10 @@ export class SqliteStorage implements RoomStorage {
       room;
     const numbers = [checkpoints, n, rev, nextHandle, ringFrom, horizon];
     const values = [layout, epoch, ...numbers, tombstones, checksums, privates];
-    this.#storage.sql.exec("REPLACE INTO room VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", ...values);
+    this.#storage.sql.exec(
+      "REPLACE INTO deltaroom_room VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      ...values,
+    );
   }
 
   *#withBodies<T extends { readonly body: Uint8Array }>(

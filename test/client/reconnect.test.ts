@@ -351,7 +351,7 @@ describe("a client that may not come in", () => {
 });
 
 type Dump = { [table: string]: Record<string, SqlStorageValue>[] };
-const tables = ["room", "journal", "page", "segment", "mark"];
+const tables = ["room", "journal", "page", "segment", "mark"].map((name) => `deltaroom_${name}`);
 
 function dump({ sql }: DurableObjectStorage): Dump {
   return Object.fromEntries(tables.map((table) => [table, sql.exec(`SELECT * FROM ${table}`).toArray()]));
@@ -367,6 +367,6 @@ function restore({ sql }: DurableObjectStorage, backup: Dump): void {
       sql.exec(`INSERT INTO ${table} (${columns.join()}) VALUES (${values.join()})`, ...Object.values(row));
     }
   }
-  sql.exec("UPDATE room SET epoch = 'restored'");
-  sql.exec("UPDATE journal SET epoch = 'restored'");
+  sql.exec("UPDATE deltaroom_room SET epoch = 'restored'");
+  sql.exec("UPDATE deltaroom_journal SET epoch = 'restored'");
 }

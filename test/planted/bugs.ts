@@ -565,8 +565,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a superseded instance reads pages of its successor",
     "src/room/sqlite-storage.ts",
-    "FROM page, room WHERE number = ? AND checkpoints = ?",
-    "FROM page, room WHERE number = ? AND (checkpoints > -1 OR ? < 0)",
+    "FROM deltaroom_page, deltaroom_room WHERE number = ? AND checkpoints = ?",
+    "FROM deltaroom_page, deltaroom_room WHERE number = ? AND (checkpoints > -1 OR ? < 0)",
     "test/room/failures.test.ts",
   ),
   bug(
@@ -580,7 +580,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a superseded instance writes over its successor",
     "src/room/sqlite-storage.ts",
-    "       WHERE excluded.n > journal.n`,",
+    "       WHERE excluded.n > deltaroom_journal.n`,",
     "       WHERE excluded.n > 0`,",
     "test/room/failures.test.ts",
     "test/room/flush.test.ts",
@@ -602,8 +602,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a row is written to an epoch that another instance has ended",
     "src/room/sqlite-storage.ts",
-    "FROM room WHERE checkpoints = ?",
-    "FROM room WHERE checkpoints > -1 OR ? < 0",
+    "FROM deltaroom_room WHERE checkpoints = ?",
+    "FROM deltaroom_room WHERE checkpoints > -1 OR ? < 0",
     "test/room/failures.test.ts",
   ),
   bug(

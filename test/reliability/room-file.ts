@@ -48,7 +48,7 @@ export class RoomFile {
       `SELECT count(*) AS count, sum(json_array_length(records, '$[0]')) AS records, sum(octet_length(records)) AS bytes,
          max(octet_length(records)) AS largestBytes,
          count(*) FILTER (WHERE json_array_length(records, '$[0]') = 0 AND firstId <> '') AS empty
-       FROM page`,
+       FROM deltaroom_page`,
     );
     if (figures === undefined) throw new Error("a count answers one row");
     return figures;
@@ -58,7 +58,7 @@ export class RoomFile {
   journaledBytes(): number {
     const [{ bytes } = { bytes: 0 }] = this.#rows<{ bytes: number }>(
       `SELECT coalesce(sum(octet_length(body) + octet_length(marks) + octet_length(authors)), 0) AS bytes
-       FROM journal WHERE n > (SELECT n FROM room)`,
+       FROM deltaroom_journal WHERE n > (SELECT n FROM deltaroom_room)`,
     );
     return bytes;
   }

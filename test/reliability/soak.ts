@@ -84,7 +84,7 @@ async function live(server: Workerd, crowd: Crowd, rest: RestCheck): Promise<voi
 function checkFile(server: Workerd, crowd: Crowd): void {
   using file = new RoomFile(server.dataPath);
   const tables = file.tables();
-  const rows = (name: string): number => tables.get(name)?.rows ?? Infinity;
+  const rows = (name: string): number => tables.get(`deltaroom_${name}`)?.rows ?? Infinity;
   const most = {
     journal: journalSlots(defaultLimits),
     mark: Math.min(crowd.arrivals, defaultLimits.maxMarks + Number(options.clients)),

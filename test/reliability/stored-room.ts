@@ -66,27 +66,29 @@ export function wakeRoom(database: DatabaseSync, actors: Iterable<string>): Stor
 
 /** Reads the tables with nothing of the product's code: pages and marks of the checkpoint, and the journal above it. */
 export function readTables(database: DatabaseSync): StoredRoom {
-  const [room] = database.prepare("SELECT epoch, n, rev FROM room").all() as {
+  const [room] = database.prepare("SELECT epoch, n, rev FROM deltaroom_room").all() as {
     epoch: string;
     n: number;
     rev: number;
   }[];
   if (room === undefined) throw new Error("the room has no row");
   const collections: { [name: string]: { [id: string]: object } } = { entries: {}, totals: {}, texts: {} };
-  for (const page of database.prepare("SELECT collection, records FROM page").all()) {
+  for (const page of database.prepare("SELECT collection, records FROM deltaroom_page").all()) {
     const [ids, , records] = JSON.parse(String(page["records"])) as [string[], number[], object[]];
     const byId = Object.fromEntries(ids.map((id, index) => [id, records[index]]));
     Object.assign((collections[String(page["collection"])] ??= {}), byId);
   }
   const marks = new Map<string, StoredMark>();
-  for (const row of database.prepare("SELECT actor, mark, confirmed, outcomes FROM mark").all()) {
+  for (const row of database.prepare("SELECT actor, mark, confirmed, outcomes FROM deltaroom_mark").all()) {
     const outcomes = JSON.parse(String(row["outcomes"])) as (readonly [number, StoredOutcome])[];
     const wire = outcomes.map(([id, outcome]) => [id, wireOutcome(outcome)] as const);
     const mark = { mark: Number(row["mark"]), confirmed: Number(row["confirmed"]), outcomes: new Map(wire) };
     marks.set(String(row["actor"]), mark);
   }
   let { n, rev } = room;
-  const journal = database.prepare(`SELECT n, "from", "to", body, marks FROM journal WHERE n > ? ORDER BY n`);
+  const journal = database.prepare(
+    `SELECT n, "from", "to", body, marks FROM deltaroom_journal WHERE n > ? ORDER BY n`,
+  );
   for (const row of journal.all(n)) {
     const next = Number(row["n"]);
     const from = Number(row["from"]);

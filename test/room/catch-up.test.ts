@@ -194,14 +194,14 @@ describe("a snapshot", () => {
     const alice = await room.join();
     await fill(alice);
     await commitEach(alice, 8);
-    expect(await room.sql("SELECT * FROM page WHERE collection = 'notes'")).toHaveLength(5);
+    expect(await room.sql("SELECT * FROM deltaroom_page WHERE collection = 'notes'")).toHaveLength(5);
     return { room, alice };
   }
 
   it("comes in parts that are the stored pages, byte for byte, and end where the next begins", async () => {
     const { room } = await roomOfPages();
     const bob = await room.join();
-    const pages = (await room.sql("SELECT records FROM page ORDER BY collection, firstId")) as {
+    const pages = (await room.sql("SELECT records FROM deltaroom_page ORDER BY collection, firstId")) as {
       records: string;
     }[];
     const ranges = bob.frames.filter((frame) => frame.kind === "snapshot");

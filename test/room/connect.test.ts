@@ -43,7 +43,7 @@ describe("connecting", () => {
     expect(response.headers.get("Sec-WebSocket-Protocol")).toBe("deltaroom.v1");
     expect(await bob.next("welcome")).toEqual({
       kind: "welcome",
-      epoch: (await room.sql("SELECT epoch FROM room"))[0]?.["epoch"],
+      epoch: (await room.sql("SELECT epoch FROM deltaroom_room"))[0]?.["epoch"],
       actor: bob.actor,
       user: { id: "bob", name: "BOB" },
       role: "writer",
@@ -255,15 +255,15 @@ describe("connecting", () => {
     const alice = room.client();
     await alice.open({ schema: 2 });
     expect(await alice.closed()).toEqual({ closeCode: 4426, reason: "schema-mismatch" });
-    expect(await room.sql("SELECT name FROM sqlite_master WHERE name = 'room'")).toEqual([]);
+    expect(await room.sql("SELECT name FROM sqlite_master WHERE name = 'deltaroom_room'")).toEqual([]);
   });
 
   it("to a room that was restored is sent away, and then starts from its snapshot", async () => {
     const room = newSmallRoom();
     const alice = await room.join();
     await alice.commit(edit);
-    await room.sql("UPDATE room SET epoch = 'restored'");
-    await room.sql("UPDATE journal SET epoch = 'restored'");
+    await room.sql("UPDATE deltaroom_room SET epoch = 'restored'");
+    await room.sql("UPDATE deltaroom_journal SET epoch = 'restored'");
     await room.evict();
     expect(await room.json()).toMatchObject({ epoch: "restored", rev: 1 }); // wakes it
     expect(await alice.closed()).toEqual({ closeCode: 4420, reason: "epoch-changed" });

@@ -131,11 +131,13 @@ describe("when a checkpoint cannot be written", () => {
     await withLoneRoom({ limits: { flushIntervalMs: 0, quietCheckpointMs: 1_000 } }, (room) => {
       const alice = room.join("actor-alice");
       for (let call = 1; call <= 40; call++) alice.push(add(1));
-      room.sql.exec("CREATE TRIGGER full BEFORE INSERT ON room BEGIN SELECT RAISE(FAIL, 'disk full'); END");
+      room.sql.exec(
+        "CREATE TRIGGER full BEFORE INSERT ON deltaroom_room BEGIN SELECT RAISE(FAIL, 'disk full'); END",
+      );
       room.pass(2_000);
       expect(room.logged).toContain("storage-failed");
       const rows = (table: string) => room.sql.exec(`SELECT * FROM ${table}`).toArray().length;
-      expect([rows("page"), rows("mark"), room.checkpointN]).toEqual([0, 0, 0]);
+      expect([rows("deltaroom_page"), rows("deltaroom_mark"), room.checkpointN]).toEqual([0, 0, 0]);
       room.sql.exec("DROP TRIGGER full");
       room.evict();
       expect(room.room.read().state.get("shapes", "sum")).toEqual({ x: 40, y: 0 });
@@ -350,7 +352,7 @@ describe("an instance that another one has superseded", () => {
     const { body } = encodeDelta(1, 2, new Map([["shapes", new Map([[1, put]])]]));
     const authors = JSON.stringify({ actors: ["actor-other"], records: [2, 0, 0] });
     await room.sql(
-      `INSERT INTO journal SELECT 2, 2, epoch, 1, 2, X'${hexOf(body)}', '[]', '[]', '${authors}' FROM journal`,
+      `INSERT INTO deltaroom_journal SELECT 2, 2, epoch, 1, 2, X'${hexOf(body)}', '[]', '[]', '${authors}' FROM deltaroom_journal`,
     );
     return { room, alice };
   }
@@ -375,7 +377,7 @@ describe("an instance that another one has superseded", () => {
       const alice = room.join("actor-alice");
       for (let call = 1; call <= 40; call++) alice.push(add(1));
       room.sql.exec(
-        'INSERT INTO journal SELECT slot + 1, n + 1, epoch, "to", "to", body, ids, marks, authors FROM journal WHERE n = 40',
+        'INSERT INTO deltaroom_journal SELECT slot + 1, n + 1, epoch, "to", "to", body, ids, marks, authors FROM deltaroom_journal WHERE n = 40',
       );
       room.pass(2_000);
       expect(room.checkpointN).toBe(0);
@@ -441,10 +443,10 @@ describe("an instance that another one has superseded", () => {
     it("writes no checkpoint once another has written one", async () => {
       await withTwo((one, other, _, bob) => {
         one.pass(2_000);
-        const pages = one.sql.exec("SELECT * FROM page").toArray();
+        const pages = one.sql.exec("SELECT * FROM deltaroom_page").toArray();
         expect(() => other.room.renewEpoch()).toThrow("another instance has written checkpoint 1");
         expect(other.aborted).toContain("another instance has written");
-        expect(one.sql.exec("SELECT * FROM page").toArray()).toEqual(pages);
+        expect(one.sql.exec("SELECT * FROM deltaroom_page").toArray()).toEqual(pages);
         expect(bob.closed).toBeUndefined();
       });
     });

@@ -283,12 +283,12 @@ describe("a checkpoint", () => {
       const alice = room.join("actor-alice");
       alice.push(["fill", { count: 20, chars: 100 }]);
       for (let x = 0; x < 3; x++) alice.push(edit(x));
-      const pages = () => room.sql.exec("SELECT * FROM page ORDER BY number").toArray();
+      const pages = () => room.sql.exec("SELECT * FROM deltaroom_page ORDER BY number").toArray();
       const before = pages();
       expect(before).toHaveLength(6); // five of notes and one of shapes
       room.sql.exec("CREATE TABLE written (number INTEGER)");
       room.sql.exec(
-        "CREATE TRIGGER note AFTER INSERT ON page BEGIN INSERT INTO written VALUES (new.number); END",
+        "CREATE TRIGGER note AFTER INSERT ON deltaroom_page BEGIN INSERT INTO written VALUES (new.number); END",
       );
       for (let turn = 0; turn < 4; turn++) alice.push(put("notes", "fill-3", { text: `turn ${turn}` }));
       expect(room.sql.exec("SELECT * FROM written").toArray()).toHaveLength(1);

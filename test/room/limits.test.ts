@@ -255,7 +255,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       const outcomes = outcomesOf(room, alice, ...calls.flat());
       expect(outcomes.filter((outcome) => typeof outcome === "number")).toHaveLength(10);
       const bytes = room.sql.exec<{ bytes: number }>(
-        "SELECT length(body) + length(ids) + length(marks) + length(authors) AS bytes FROM journal",
+        "SELECT length(body) + length(ids) + length(marks) + length(authors) AS bytes FROM deltaroom_journal",
       );
       for (const row of bytes) expect(row.bytes).toBeLessThan(20_000);
       expect(room.rows.length).toBeGreaterThan(1);
@@ -305,7 +305,9 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
     (room) => {
       const alice = room.join("actor-alice");
       for (let id = 0; id < 16; id++) alice.push(note(`n${id}`, id === 7 ? 3_000 : 200));
-      const sizes = room.sql.exec<{ bytes: number }>("SELECT length(records) AS bytes FROM page").toArray();
+      const sizes = room.sql
+        .exec<{ bytes: number }>("SELECT length(records) AS bytes FROM deltaroom_page")
+        .toArray();
       expect(sizes.filter(({ bytes }) => bytes > 1_010)).toHaveLength(1);
       expect(sizes.length).toBeGreaterThan(3);
     },
@@ -380,7 +382,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       expect(room.join("actor-carol", { birth: 0 }).copy.mark).toBe(1);
       room.evict();
       expect(() => room.join("actor-alice", { birth: 0 })).toThrow("too-old");
-      expect(room.sql.exec("SELECT actor FROM mark").toArray()).toHaveLength(2);
+      expect(room.sql.exec("SELECT actor FROM deltaroom_mark").toArray()).toHaveLength(2);
     },
   ],
   maxMarkAgeDays: [

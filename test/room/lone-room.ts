@@ -186,14 +186,14 @@ export class LoneRoom {
   /** `[n, from, to]` of each journal row. */
   get rows(): number[][] {
     const rows = this.sql.exec<{ n: number; from: number; to: number }>(
-      'SELECT n, "from", "to" FROM journal ORDER BY n',
+      'SELECT n, "from", "to" FROM deltaroom_journal ORDER BY n',
     );
     return Array.from(rows, ({ n, from, to }) => [n, from, to]);
   }
 
   /** Number of the last flush that the pages hold. */
   get checkpointN(): number {
-    return this.sql.exec<{ n: number }>("SELECT n FROM room").one().n;
+    return this.sql.exec<{ n: number }>("SELECT n FROM deltaroom_room").one().n;
   }
 
   #wake(): Room {

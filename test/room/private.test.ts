@@ -97,7 +97,7 @@ describe("of a private collection each user is sent only what is theirs", () => 
   test("also while the page that holds it cannot be read", async () => {
     const { room, alice, bob } = await dealt();
     await room.evict();
-    await room.sql("UPDATE page SET records = '' WHERE collection = 'hands'");
+    await room.sql("UPDATE deltaroom_page SET records = '' WHERE collection = 'hands'");
     await alice.commit(put("table", "pot", { face: "all in" }));
     await bob.until(({ rev }) => rev === alice.copy.rev);
     expect(bob.copy.get("table", "pot")).toEqual({ face: "all in" });

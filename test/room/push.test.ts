@@ -69,7 +69,9 @@ describe("a push", () => {
     const [alice, bob] = [await room.join(), await room.join()];
     await alice.commit(add(1));
     await bob.until(({ rev }) => rev === 1);
-    await room.sql("CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(FAIL, 'disk full'); END");
+    await room.sql(
+      "CREATE TRIGGER full BEFORE INSERT ON deltaroom_journal BEGIN SELECT RAISE(FAIL, 'disk full'); END",
+    );
     alice.push(add(10));
     const refusal = { code: "internal", clientReqId: 2, retryAfterMs: 1_000 };
     expect(await alice.next("error")).toMatchObject(refusal);

@@ -82,7 +82,7 @@ class RoomUnderTest<Room extends AnyTestRoom> {
 
   /** The journal, oldest first. */
   async rows(): Promise<Row[]> {
-    return (await this.sql("SELECT * FROM journal ORDER BY n")) as unknown as Row[];
+    return (await this.sql("SELECT * FROM deltaroom_journal ORDER BY n")) as unknown as Row[];
   }
 
   /** As another Worker's backend has it. */

@@ -16,7 +16,9 @@ describe("a mutator", () => {
   it("broadcasts only once its commit is on disk, in the same frame", async () => {
     const room = newSmallRoom();
     const [alice, bob] = [await room.join(), await room.join()];
-    await room.sql("CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(FAIL, 'disk full'); END");
+    await room.sql(
+      "CREATE TRIGGER full BEFORE INSERT ON deltaroom_journal BEGIN SELECT RAISE(FAIL, 'disk full'); END",
+    );
     alice.push(["celebrate", { text: "hooray" }]);
     expect(await alice.next("error")).toMatchObject({ code: "internal", clientReqId: 1 });
     await room.sql("DROP TRIGGER full");
@@ -143,7 +145,7 @@ describe("the object's own methods", () => {
         tx.tasks.put("t", { title: "from the room", assignee: null });
         tx.shapes.put("s", { x: 1, y: 2 });
       });
-      expect(storage.sql.exec('SELECT "to" FROM journal').toArray()).toEqual([{ to: 1 }]);
+      expect(storage.sql.exec('SELECT "to" FROM deltaroom_journal').toArray()).toEqual([{ to: 1 }]);
       return committed;
     });
     expect(rev).toBe(1);
@@ -173,7 +175,7 @@ describe("the object's own methods", () => {
     await alice.commit(edit);
     await room.inside((self, { storage }) => {
       storage.sql.exec(
-        "CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(FAIL, 'disk full'); END",
+        "CREATE TRIGGER full BEFORE INSERT ON deltaroom_journal BEGIN SELECT RAISE(FAIL, 'disk full'); END",
       );
       expect(() => self.transact((tx) => tx.shapes.delete("s"))).toThrow("storage failed");
       expect(self.state.shapes.has("s")).toBe(true);

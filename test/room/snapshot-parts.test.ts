@@ -36,7 +36,9 @@ const deflatedParts = (client: LoneClient) => partsOf(client).filter(({ isDeflat
 
 const pagesOf = (room: LoneRoom) =>
   room.sql
-    .exec<{ number: number; isDeflated: number }>("SELECT number, deflated NOTNULL AS isDeflated FROM page")
+    .exec<{ number: number; isDeflated: number }>(
+      "SELECT number, deflated NOTNULL AS isDeflated FROM deltaroom_page",
+    )
     .toArray();
 
 describe("a room of which no page knows yet", () => {

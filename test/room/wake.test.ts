@@ -19,7 +19,7 @@ describe("a room that wakes", () => {
     const room = newSmallRoom();
     const alice = await commits(room, count);
     const before = await room.json();
-    expect(await room.sql("SELECT n, rev FROM room")).toEqual([{ n: pagesHold, rev: pagesHold }]);
+    expect(await room.sql("SELECT n, rev FROM deltaroom_room")).toEqual([{ n: pagesHold, rev: pagesHold }]);
     await room.evict();
     expect(await room.json()).toEqual(before);
     expect(before.rev).toBe(count);
@@ -74,7 +74,7 @@ describe("a room that wakes", () => {
   it("fails loudly, and serves nothing, when a row is missing that the pages do not hold", async () => {
     const room = newTestRoom();
     await commits(room, 5);
-    await room.sql("DELETE FROM journal WHERE n = 3");
+    await room.sql("DELETE FROM deltaroom_journal WHERE n = 3");
     await room.evict();
     const lines = linesLogged();
     expect((await room.get()).status).toBe(503);
@@ -91,7 +91,7 @@ describe("a room that wakes", () => {
   it("refuses storage that another version has written", async () => {
     const room = newTestRoom();
     await (await room.join()).commit(put("shapes", "s", { x: 0, y: 0 }));
-    await room.sql("UPDATE room SET layout = 2");
+    await room.sql("UPDATE deltaroom_room SET layout = 2");
     await room.evict();
     const lines = linesLogged();
     expect((await room.get()).status).toBe(503);

@@ -55,7 +55,7 @@ describe("authenticate", () => {
       expect(await stranger.closed()).toEqual({ closeCode: 4401, reason: "unauthorized" });
       expect(stranger.kinds).toEqual([]);
     }
-    expect(await room.sql("SELECT name FROM sqlite_master WHERE name = 'room'")).toEqual([]);
+    expect(await room.sql("SELECT name FROM sqlite_master WHERE name = 'deltaroom_room'")).toEqual([]);
   });
 
   it("is told the room, the token and the request, and may take its time", async () => {

@@ -50,7 +50,7 @@ describe("a Worker that does not say who may come in", () => {
     const client = room.client();
     await client.take((await routeRooms(client.request(), routes, unsaid({}))) as Response);
     expect(await client.closed()).toEqual({ closeCode: 4403, reason: "forbidden" });
-    expect(await room.sql("SELECT name FROM sqlite_master WHERE name = 'room'")).toEqual([]);
+    expect(await room.sql("SELECT name FROM sqlite_master WHERE name = 'deltaroom_room'")).toEqual([]);
   });
 });
 
