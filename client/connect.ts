@@ -2,8 +2,9 @@ import type { AnyRoomDefinition, PresenceOf } from "../src/schema/definition.ts"
 import { ClientRoom } from "./client-room.ts";
 import type { ClientLimits } from "./limits.ts";
 import type { Persist } from "./persistence.ts";
-import { ownRuntime, randomId, webSocketUrl } from "./platform.ts";
+import { ownRuntime, randomId } from "./platform.ts";
 import type { Room } from "./room.ts";
+import { webSocketUrl } from "./room-url.ts";
 import type { Traffic } from "./sync.ts";
 import { webSocketTransport, type Transport } from "./transport.ts";
 
@@ -37,8 +38,9 @@ export type ConnectOptions<D extends AnyRoomDefinition> = {
     });
 
 /**
- * Opens a room and keeps it open. `url` is the room's, `/rooms/lobby` or `https://example.com/rooms/lobby`.
- * Answers at once; `ready` says when there is a state. Throws for a URL that is none, or a presence that does not fit.
+ * Opens a room and keeps it open. `url` is the room's, `/rooms/lobby` or `https://example.com/rooms/lobby`; `roomUrl` makes it of an id.
+ * Returns at once; `ready` resolves when there is a state. Throws `TypeError` if `url` is not exactly the URL of one room (a URL
+ * parser would make another room of `C#` or `x/../C`), and `RejectedError` if the presence does not fit.
  */
 export function connect<D extends AnyRoomDefinition>(
   url: string,

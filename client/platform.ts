@@ -13,7 +13,6 @@ interface EventSource {
 
 interface Globals extends Partial<EventSource> {
   readonly WebSocket?: new (url: string, protocols: string[]) => { binaryType: string };
-  readonly location?: { readonly href: string };
   readonly document?: EventSource & { readonly visibilityState: string };
 }
 
@@ -95,21 +94,6 @@ export function warn(message: string, detail?: unknown): void {
 /** An app's listener or selector has thrown: the others still run. */
 export function reportThrown(error: unknown): void {
   console.error("deltaroom: a listener threw", error);
-}
-
-/** The URL of a room as a WebSocket takes it. A path is one of the page's own origin. */
-export function webSocketUrl(url: string): string {
-  const absolute = new URL(url, globals.location?.href);
-  absolute.protocol = absolute.protocol.replace("http", "ws");
-  absolute.hash = "";
-  return absolute.href;
-}
-
-declare class URL {
-  constructor(url: string, base?: string);
-  protocol: string;
-  hash: string;
-  readonly href: string;
 }
 
 /** The runtime's own WebSocket. */

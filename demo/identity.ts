@@ -33,7 +33,8 @@ export function storeIdentity(identity: Identity): void {
 /** `/?room=lobby` or `/#lobby`; what a room id may not contain is left out. */
 export function roomNameFromAddress(address: Location): string {
   const wanted = new URLSearchParams(address.search).get("room") ?? decodeHash(address.hash);
-  return wanted.replaceAll(/[^A-Za-z0-9._~-]+/g, "-").slice(0, 128) || "lobby";
+  const name = wanted.replaceAll(/[^A-Za-z0-9._~-]+/g, "-").slice(0, 128);
+  return ["", ".", ".."].includes(name) ? "lobby" : name;
 }
 
 /** The link that brings somebody else here, whichever way this window was opened. */

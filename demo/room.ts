@@ -1,11 +1,11 @@
-import { connect, type Traffic } from "../client/index.ts";
+import { connect, roomUrl, type Traffic } from "../client/index.ts";
 import { board, type Presence } from "./board.ts";
 import { keptToken } from "./sign-in.ts";
 
 /** Everybody at the same `name` shares one board. */
 export function openRoom(name: string, presence: Presence, onTraffic: (traffic: Traffic) => void) {
   const token = keptToken();
-  return connect(`/rooms/${encodeURIComponent(name)}`, board, {
+  return connect(roomUrl("/rooms", name), board, {
     presence,
     onTraffic,
     ...(token !== undefined && { token: () => token }),

@@ -10,7 +10,18 @@ export function recordIdProblem(id: unknown, maxIdLength: number): string | unde
   return undefined;
 }
 
-/** Whether `id` can name a room: 1 to 128 characters that a URL leaves alone, and not a path of dots. */
-export function isRoomId(id: string): boolean {
-  return /^[A-Za-z0-9._~-]{1,128}$/.test(id) && !/^\.{1,2}$/.test(id);
+/** What a room id is, for the messages of errors. */
+export const roomIdRule = "a room id has 1 to 128 characters of A-Z a-z 0-9 . _ ~ - and is not . or ..";
+
+/** Whether `id` can name a room: URL parsers leave each of its characters alone. They fold the segments `.` and `..`. */
+export function isRoomId(id: unknown): id is string {
+  return typeof id === "string" && /^(?!\.{1,2}$)[\w.~-]{1,128}$/.test(id);
+}
+
+/**
+ * What stands behind the host of a URL, as it was written. A URL parser drops or folds some of that (`x/../C`, `C#`, a tab), and then
+ * the `pathname` of the parsed URL differs from it. A user name, and a space or control character in the host, count as part of it.
+ */
+export function writtenPath(url: string): string {
+  return url.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#\\@\0- ]*/i, "");
 }

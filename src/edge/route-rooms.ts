@@ -1,4 +1,4 @@
-import { isRoomId } from "../core/ids.ts";
+import { isRoomId, roomIdRule, writtenPath } from "../core/ids.ts";
 import type { Code } from "../protocol/codes.ts";
 import { decodeHello, maxTokenLength, type Hello } from "../protocol/hello.ts";
 import { closeAtOnce } from "../room/handshake.ts";
@@ -117,8 +117,10 @@ function problemOf(
 ): Refusal | undefined {
   if (request.method !== "GET")
     return { ...by("invalid", 405, "a room answers GET"), headers: { Allow: "GET" } };
-  if (!isRoomId(roomId))
-    return by("invalid", 400, "a room id has 1 to 128 characters of A-Z a-z 0-9 . _ ~ -");
+  // Folded, `x/../C` would be the room C, which the caller has not named.
+  if (writtenPath(request.url.replace(/\?.*$/s, "")) !== new URL(request.url).pathname)
+    return by("invalid", 400, "the path has dot segments or characters that a URL has only percent-encoded");
+  if (!isRoomId(roomId)) return by("invalid", 400, roomIdRule);
   if (!isUpgrade && wantsUpgrade(request)) {
     const headers = { Upgrade: "websocket", Connection: "Upgrade" };
     return { ...by("invalid", 426, "this needs a WebSocket upgrade"), headers };

@@ -1,5 +1,6 @@
 import type { Caller, Outcome } from "../core/call.ts";
 import type { Client } from "../core/engine.ts";
+import { isRoomId, roomIdRule } from "../core/ids.ts";
 import { copyJson } from "../core/json.ts";
 import { remoteActor } from "../core/marks.ts";
 import type { AnyRoomDefinition, MutatorNamesOf, PayloadOf, UserOf } from "../schema/definition.ts";
@@ -8,6 +9,8 @@ import { RejectedError } from "../schema/rejected-error.ts";
 
 /** The stub of a room made by `RoomObject`; as text, since types of recursive JSON do not survive Workers RPC. */
 export interface RemoteStub {
+  /** The id of the room, if the stub was made by one. */
+  readonly name?: string | undefined;
   /** Makes a call, as `remote` writes it, and answers its outcome. */
   remoteCall(request: string): Promise<string>;
 }
@@ -46,9 +49,14 @@ interface RemoteRequest {
 /**
  * Calls the mutators of a room from a Worker: `remote(env.ROOMS.getByName("lobby"), board).mutate.addTask({ … })`. A call rejects
  * with `RejectedError` when the room refuses it, with a RangeError for a key that is none, and with the platform's error when the
- * room cannot be reached: make it again with the same key.
+ * room cannot be reached: make it again with the same key. Throws `TypeError` if the stub's name is not a room id: no URL would name
+ * that room, so that no client could ever see what the call has done.
  */
 export function remote<D extends AnyRoomDefinition>(stub: RemoteStub, definition: D): RemoteRoom<D> {
+  const { name } = stub;
+  // A stub that has come over RPC has another stub for each member, also for those that are missing.
+  if (typeof name === "string" && !isRoomId(name))
+    throw new TypeError(`${JSON.stringify(name)} is no room id: ${roomIdRule}`);
   const mutate = Object.keys(definition.mutators).map((type) => {
     const call = async (
       given: unknown,

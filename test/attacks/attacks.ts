@@ -899,9 +899,16 @@ export const attacks = [
   {
     id: "other-host",
     channel: "TCP",
-    does: "asks for the URL of another host, or by another way through the folders",
+    does: "asks for the URL of another host",
     answers: ["HTTP 200"],
     note: "It is answered as the room of that name.",
+  },
+  {
+    id: "folded-path",
+    channel: "TCP",
+    does: "names a room by a path that a URL parser folds to it: dot segments, raw and percent-encoded, and backslashes",
+    answers: ["HTTP 400 invalid"],
+    note: "The client refuses the same URLs, so no text names a room by accident.",
   },
   { id: "huge-header", channel: "TCP", does: "sends a header of 1 MB", answers: ["HTTP 431"] },
   {

@@ -1,8 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { connect, newId } from "../../client/index.ts";
-import { webSocketUrl } from "../../client/platform.ts";
+import { newId } from "../../client/index.ts";
 import { codes, type Code } from "../../src/protocol/codes.ts";
-import { clientBoard } from "./client-board.ts";
 import { hushed } from "./enter.ts";
 import { fakeTimers, joined, pass, scripted, toldOf, turn, type ScriptedRoom } from "./scripted-room.ts";
 
@@ -523,29 +521,6 @@ describe("a listener", () => {
       expect([room.status, server.sockets.length, server.newest.sent]).toEqual([status, 2, []]);
     },
   );
-});
-
-describe("the URL of a room", () => {
-  test.each([
-    ["https://example.com/rooms/lobby", "wss://example.com/rooms/lobby"],
-    ["http://localhost:8787/rooms/lobby?x=1#top", "ws://localhost:8787/rooms/lobby?x=1"],
-    ["wss://example.com/rooms/lobby", "wss://example.com/rooms/lobby"],
-  ])("%s is opened as %s", (url, expected) => {
-    expect(webSocketUrl(url)).toBe(expected);
-  });
-
-  test.each([
-    ["https://app.example.com/board?id=7", "/rooms/lobby", "wss://app.example.com/rooms/lobby"],
-    ["http://localhost:3000/deep/page", "rooms/lobby", "ws://localhost:3000/deep/rooms/lobby"],
-    ["https://app.example.com/", "http://rooms.example.com/lobby", "ws://rooms.example.com/lobby"],
-  ])("on the page %s, %s is opened as %s", (href, url, expected) => {
-    vi.stubGlobal("location", { href });
-    expect(webSocketUrl(url)).toBe(expected);
-  });
-
-  test("without a page to go by has to be whole", () => {
-    expect(() => connect("/rooms/lobby", clientBoard)).toThrow("Invalid URL");
-  });
 });
 
 test("newId makes ids that a room takes, and none twice", () => {

@@ -34,7 +34,7 @@ describe("a room id", () => {
     expect(isRoomId(id)).toBe(true);
   });
 
-  test.each(["", ".", "..", "a/b", "a b", "a%20b", "é", "a\n", "x".repeat(129), "a?b", "a#b"])(
+  test.each(["", ".", "..", "a/b", "a b", "a%20b", "é", "a\n", "x".repeat(129), "a?b", "a#b", undefined, 7])(
     "may not be %j",
     (id) => {
       expect(isRoomId(id)).toBe(false);

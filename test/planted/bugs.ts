@@ -946,4 +946,27 @@ export const plantedBugs: readonly PlantedBug[] = [
     "false",
     "test/worker/open-rooms.test.ts",
   ),
+
+  // ── the names of rooms ─────────────────────────────────────────────────────────────────────────────────────
+  bug(
+    "the client opens the room that a URL parser makes of a URL",
+    "client/room-url.ts",
+    "!pathname.endsWith(path) || ",
+    "",
+    "test/client/room-url.test.ts",
+  ),
+  bug(
+    "the client opens a URL whose id no room can have",
+    "client/room-url.ts",
+    'if (!isRoomId(path.slice(path.lastIndexOf("/") + 1))) throw refuse(roomIdRule);',
+    "",
+    "test/client/room-url.test.ts",
+  ),
+  bug(
+    "a backend calls a room that no URL can name",
+    "src/room/remote.ts",
+    'typeof name === "string" && !isRoomId(name)',
+    'name === ""',
+    "test/room/remote.test.ts",
+  ),
 ];

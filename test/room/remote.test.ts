@@ -1,3 +1,4 @@
+import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { remote } from "../../src/server.ts";
 import { newTestRoom } from "./rooms.ts";
@@ -35,6 +36,15 @@ describe("a backend", () => {
     expect(await mutate.addUp({ id: "sum", by: 5 }, { idempotencyKey, user })).toEqual({ rev: 1 });
     expect((await room.json()).collections).toEqual({ shapes: { sum: { x: 5, y: 0 } } });
   });
+
+  it.each(["a/b", "", ".", "..", "C#", "a b", "é", "x".repeat(129)])(
+    "that names the room %j, which no URL can name, is refused",
+    (name) => {
+      const stub = env.TEST_ROOMS.getByName(name);
+      expect(() => remote(stub, testBoard)).toThrow(`${JSON.stringify(name)} is no room id`);
+      expect(() => remote(stub, testBoard)).toThrow(TypeError);
+    },
+  );
 
   it("without a key makes another call each time", async () => {
     const room = newTestRoom();

@@ -193,8 +193,20 @@ export const tcpDeeds: { readonly [Id in TcpId]: TcpDeed } = {
   ),
   "other-host": askEach(
     () => lines("GET http://evil.example/rooms/attacked HTTP/1.1", "Host: x"),
-    () => lines("GET /rooms/../rooms/./attacked HTTP/1.1", "Host: x"),
     () => lines("GET /rooms/attacked HTTP/1.1", "Host: evil.example"),
+  ),
+  "folded-path": askEach(
+    ...[
+      "/rooms/../rooms/attacked",
+      "/rooms/x/../attacked",
+      "/rooms/./attacked",
+      "/rooms/%2e/attacked",
+      "/rooms/x/%2E%2e/attacked",
+      "/x/../rooms/attacked",
+      "/rooms/x\\..\\attacked",
+      "/rooms\\attacked",
+      "/rooms/x/../attacked?x=1",
+    ].map((path) => () => lines(`GET ${path} HTTP/1.1`, "Host: x")),
   ),
   "huge-header": askEach(get(`X: ${"a".repeat(1_000_000)}`)),
   "upgrade-method": askEach(
