@@ -1,5 +1,4 @@
 import type { Span } from "../core/ring-buffer.ts";
-import { LagMeter } from "./lag-meter.ts";
 
 /** Work that a frame costs the room's thread, measured at 15 to 45 µs in workerd on machines that differ. */
 const frameCostMs = 0.03;
@@ -12,20 +11,17 @@ const maxGatherMs = 5;
 /** A flush of fewer operations waits longer for the next: each is a row, and rows are what a room costs. */
 const fewOperations = 4;
 const fewStretch = 2;
-/** Calls that have waited so long to be read, and so many intervals: the room sends more than it has the time for. */
-const maxWaitingMs = 50;
-const maxWaitingIntervals = 2;
 /** How much falling behind stretches the interval, and how slowly that is forgotten. */
 const stretch = 1.5;
 const decay = 0.9;
 
 /**
  * When to flush: at once after a quiet moment, then once an interval. The interval grows with the number of frames
- * that a flush sends, and by itself when the room falls behind: when a timer was late, or calls have waited to be read.
+ * that a flush sends, and by itself while the room's timers are late: then messages wait to be handled. All of that is
+ * measured by the room. No number that a client sends has a part in it, since every session has to wait for the interval.
  */
 export class FlushPace {
   readonly #baseMs: number;
-  readonly #lag = new LagMeter();
   #lastAt = Number.NEGATIVE_INFINITY;
   #intervalMs: number;
   #stretched = 1;
@@ -52,20 +48,12 @@ export class FlushPace {
     return (timedFor ?? this.dueAt(now)) <= now;
   }
 
-  /** Notes a call of a client that had revision `baseRev`. */
-  heard(now: number, baseRev: number): void {
-    this.#lag.noteCall(baseRev, now);
-  }
-
-  /** Notes a flush of `delta`, which sent `frames` frames. `dueAt` is when it was wanted, undefined when nothing was waiting. */
+  /** Notes a flush of `delta`, which sent `frames` frames. `dueAt`: since when it or a timer is late; undefined when neither was due. */
   flushed(now: number, frames: number, delta: Span | undefined, dueAt: number | undefined): void {
     this.#lastAt = now;
     if (this.#baseMs === 0) return;
-    if (delta !== undefined) this.#lag.noteFlush(delta.from, now);
     const lateMs = dueAt === undefined ? 0 : now - dueAt;
-    const waitingMs = this.#lag.takeWaitingMs(now);
-    const isBehind =
-      lateMs > this.#intervalMs || waitingMs > Math.max(maxWaitingMs, maxWaitingIntervals * this.#intervalMs);
+    const isBehind = lateMs > this.#intervalMs;
     this.#stretched = isBehind ? this.#stretched * stretch : Math.max(1, this.#stretched * decay);
     const framesMs = (frames * frameCostMs) / maxFrameShare;
     const operations = delta === undefined ? 0 : delta.to - delta.from;

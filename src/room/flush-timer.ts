@@ -8,12 +8,27 @@ export interface Clock {
   readonly setTimer: (run: () => void, delayMs: number) => () => void;
 }
 
-/** Sees to it that `flush` is called when its pace says so: here and now, or by a timer, of which there is one at most. */
+/** A timer that was set and has not been replaced. */
+interface SetTimer {
+  readonly dueAt: number;
+  readonly cancel: () => void;
+  hasFired: boolean;
+}
+
+/**
+ * Calls `flush` when its pace says so: in the current turn, or by a timer. At most one timer is set.
+ *
+ * The timer also measures how far the room is behind. workerd fires a timer when no message waits to be handled. So a timer
+ * that is late by 100 ms means that messages wait for about as long. A message that finds the timer late flushes in its place,
+ * and leaves the timer as it is: the next flush then sees how late it is by now.
+ */
 export class FlushTimer {
   readonly #pace: FlushPace;
   readonly #clock: Clock;
   readonly #flush: () => void;
-  #timer: { readonly dueAt: number; readonly cancel: () => void } | undefined;
+  /** When the next flush is due; undefined while nothing waits for one. */
+  #flushDueAt: number | undefined;
+  #timer: SetTimer | undefined;
 
   constructor(pace: FlushPace, clock: Clock, flush: () => void) {
     this.#pace = pace;
@@ -24,7 +39,7 @@ export class FlushTimer {
   /** Something waits to be flushed. */
   schedule(): void {
     const now = this.#clock.now();
-    if (this.#pace.isDue(now, this.#timer?.dueAt)) this.#flush();
+    if (this.#pace.isDue(now, this.#flushDueAt)) this.#flush();
     else this.#setFor(this.#pace.dueAt(now), now);
   }
 
@@ -34,15 +49,37 @@ export class FlushTimer {
     this.#setFor(now, now);
   }
 
-  /** A flush has begun. Answers when it was due, undefined when nothing was waiting for one. */
+  /** A flush begins. Returns since when a timer should have fired, or when the flush was due; undefined when no flush was due. */
   clear(): number | undefined {
-    const dueAt = this.#timer?.dueAt;
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    const timer = this.#timer;
+    const dueAt = timer === undefined ? this.#flushDueAt : timer.dueAt;
+    this.#flushDueAt = undefined;
+    if (timer !== undefined && (timer.hasFired || timer.dueAt > this.#clock.now())) {
+      timer.cancel();
+      this.#timer = undefined;
+    }
     return dueAt;
   }
 
   #setFor(dueAt: number, now: number): void {
-    this.#timer ??= { dueAt, cancel: this.#clock.setTimer(this.#flush, dueAt - now) };
+    if (this.#flushDueAt !== undefined) return;
+    this.#flushDueAt = dueAt;
+    this.#startTimer(now);
+  }
+
+  /** A timer that is late stays: it sets itself again once it has fired. */
+  #startTimer(now: number): void {
+    const dueAt = this.#flushDueAt;
+    if (this.#timer !== undefined || dueAt === undefined) return;
+    const cancel = this.#clock.setTimer(() => this.#fired(), dueAt - now);
+    this.#timer = { dueAt, cancel, hasFired: false };
+  }
+
+  #fired(): void {
+    const now = this.#clock.now();
+    if (this.#timer !== undefined) this.#timer.hasFired = true;
+    if (this.#flushDueAt !== undefined && this.#flushDueAt <= now) return this.#flush();
+    this.#timer = undefined;
+    this.#startTimer(now);
   }
 }

@@ -4,7 +4,7 @@ import type { Limits } from "../core/limits.ts";
 import { assertSize, parseWith } from "../core/transaction.ts";
 import { encodeText } from "../protocol/codec.ts";
 import type { Code } from "../protocol/codes.ts";
-import type { ErrorFrame, UpFrame, WireCall } from "../protocol/frames.ts";
+import type { ErrorFrame, UpFrame } from "../protocol/frames.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
@@ -22,8 +22,6 @@ export interface InboxRoom {
   readonly signals: Signals;
   /** Writes and sends what is there; a session may be gone or be told of a gap afterwards. */
   readonly flush: () => void;
-  /** A client that had revision `baseRev` has made a call. */
-  readonly heard: (now: number, baseRev: number) => void;
   /** Goes on with a session that was waiting for an acknowledgement. */
   readonly resume: (session: Session) => void;
   /** Somebody is to be seen by the others from now on. */
@@ -86,7 +84,6 @@ function push(
     const message = `a frame carries at most ${room.limits.maxCallsPerFrame} calls`;
     return refusePush(session, now, { code: "too-large", message, clientReqId: first });
   }
-  room.heard(now, (calls.at(-1) as WireCall)[0]);
   const mark = room.journal.memory.marks.get(session.client.actor)?.mark ?? 0;
   for (const [index, [baseRev, type, payload]] of calls.entries()) {
     const clientReqId = first + index;

@@ -157,7 +157,6 @@ export class Room {
         this.#journal.assertNewest();
         this.#resume(session);
       },
-      heard: (now, baseRev) => this.#pace.heard(now, baseRev),
       shown: () => this.#setAlarm(ports.now()),
       noteDiverged: (collections) => this.#noteDiverged(collections),
       dismiss: (session, code, retryAfterMs) => this.#dismiss(session, code, retryAfterMs),

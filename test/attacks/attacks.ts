@@ -548,6 +548,13 @@ export const attacks = [
     limits: ["resyncsPerSecond", "resyncsBurst"],
   },
   {
+    id: "stale-base-rev",
+    channel: "frame",
+    does: "makes 25 calls a second, as a reader and as a writer, that claim a revision from long ago or one from the future",
+    answers: ["rejected forbidden", "accepted"],
+    note: "The pace of flushes is what it was: the room measures it by its own timers.",
+  },
+  {
     id: "slow-reader",
     channel: "frame",
     does: "acknowledges nothing, while others write 100 times",

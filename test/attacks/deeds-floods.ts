@@ -84,6 +84,25 @@ export const floodDeeds = {
       return scene.answersAmong(mallory);
     },
   },
+  "stale-base-rev": {
+    room: "closed",
+    run: async (scene) => {
+      const join = async (role: "reader" | "writer") =>
+        await scene.join({ token: await scene.token({ role }) });
+      const [reader, writer, other] = [await join("reader"), await join("writer"), await join("writer")];
+      const callers = [reader, writer];
+      const call = () => callers.map((caller, index) => caller.push(["take", null, index * 1_000_000]));
+      const [tickMs, forMs] = [40, 3_000];
+      const ticking = setInterval(call, tickMs);
+      await new Promise((resolve) => setTimeout(resolve, forMs));
+      const startedAt = Date.now();
+      for (const _ of times(10)) await other.commit(["take", null]);
+      const tookMs = (Date.now() - startedAt) / 10;
+      clearInterval(ticking);
+      if (tookMs > 150) throw new Error(`a call of another client took ${tookMs} ms`);
+      return callers.flatMap((caller) => scene.answersAmong(caller));
+    },
+  },
   "slow-reader": {
     run: async (scene) => {
       const [sloth, other] = [await scene.join({ acks: false }), await scene.join()];

@@ -19,6 +19,14 @@ function bug(
 }
 
 export const plantedBugs: readonly PlantedBug[] = [
+  // ── one client's pace is not another's ─────────────────────────────────────────────────────────────────────
+  bug(
+    "a late timer is forgotten when a message flushes in its place",
+    "src/room/flush-timer.ts",
+    "    if (timer !== undefined && (timer.hasFired || timer.dueAt > this.#clock.now())) {",
+    "    if (timer !== undefined) {",
+    "test/room/flush.test.ts",
+  ),
   // ── durable before visible ─────────────────────────────────────────────────────────────────────────────────
   bug(
     "a flush is sent before its row is written",

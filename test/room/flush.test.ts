@@ -139,44 +139,48 @@ describe("the pace", () => {
     expect(recovering.at(-1)).toBe(16);
   });
 
-  it("slows down while calls wait to be read, and not for a client that is far away", () => {
-    const pace = new FlushPace(16);
-    let now = 0;
-    let rev = 0;
-    /** One interval, in which calls come that were made `agesMs` ago. */
-    const flush = (...agesMs: readonly number[]) => {
-      now = pace.dueAt(now);
-      const made = agesMs.map((ageMs) => rev - 10 * Math.ceil(ageMs / 16)).filter((baseRev) => baseRev >= 0);
-      for (const baseRev of made) pace.heard(now, baseRev);
-      pace.flushed(now, 1, { from: rev, to: (rev += 10) }, now);
-      return pace.dueAt(now) - now;
-    };
-    pace.flushed(now, 1, { from: rev, to: (rev += 10) }, undefined);
-    const far = Array.from({ length: 100 }, () => flush(800));
-    expect(far.at(-1)).toBe(16);
-    const near = Array.from({ length: 100 }, () => flush(32, 800));
-    expect(near.at(-1)).toBe(16);
-    const behind = Array.from({ length: 20 }, () => flush(800, 1_500));
-    expect(behind.at(-1)).toBe(250);
-    const recovering = Array.from({ length: 60 }, () => flush(32));
-    expect(recovering.at(-1)).toBe(16);
+  it("slows down while messages keep timers from firing, and recovers once timers fire in time", async () => {
+    await withLoneRoom({}, (room) => {
+      const alice = room.join("actor-alice");
+      let [flushedAt, longestMs] = [room.now, 0];
+      room.together(() => {
+        for (let x = 0; x < 400; x++) {
+          room.now += 10; // and no timer fires
+          alice.push(edit(x));
+          if (alice.take().length === 0) continue;
+          alice.send({ kind: "ack", bytes: alice.sentBytes });
+          longestMs = Math.max(longestMs, room.now - flushedAt);
+          flushedAt = room.now;
+        }
+      });
+      expect(longestMs).toBe(250);
+      room.pass(1_000);
+      let flushes = 0;
+      for (let x = 0; x < 300; x++) {
+        alice.push(edit(x));
+        room.pass(20);
+        alice.send({ kind: "ack", bytes: alice.sentBytes });
+        if (x >= 200) flushes += alice.take().length;
+      }
+      expect(flushes).toBeGreaterThan(40); // in two seconds, of few operations each
+    });
   });
 
-  it("is not slowed down for good by calls of a revision that is long past", () => {
-    const pace = new FlushPace(16);
-    let [now, rev] = [0, 0];
-    /** Flushes of a client that says it has `baseRev`, or the newest; the intervals between them. */
-    const flushes = (count: number, baseRev?: number) =>
-      Array.from({ length: count }, () => {
-        pace.heard(now, baseRev ?? rev);
-        pace.flushed(now, 1, { from: rev, to: (rev += 10) }, now);
-        const before = now;
-        now = pace.dueAt(now);
-        return now - before;
-      });
-    flushes(60);
-    const stale = flushes(200, 500);
-    expect([Math.max(...stale), stale.at(-1)]).toEqual([250, 16]);
+  it.each([
+    ["an old revision", 0],
+    ["no revision that there was", 4_000_000_000],
+  ])("is the same whatever revision a caller claims to have: %s", async (_, baseRev) => {
+    await withLoneRoom({}, (room) => {
+      const liar = room.join("actor-liar", {}, { user: { id: "liar", name: "Liar" }, role: "reader" });
+      const alice = room.join("actor-alice");
+      for (let x = 0; x < 200; x++) {
+        alice.push(edit(x));
+        liar.push([...edit(x), baseRev]);
+        room.pass(40);
+        for (const client of [alice, liar]) client.send({ kind: "ack", bytes: client.sentBytes });
+        expect(alice.copy.rev).toBe(x + 1);
+      }
+    });
   });
 
   it("of 0 milliseconds flushes once for all that has come together", async () => {
