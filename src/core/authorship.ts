@@ -1,5 +1,6 @@
-import { sectionOf } from "./changes.ts";
+import { sectionOf, type Changes } from "./changes.ts";
 import type { Unread } from "./paged-state.ts";
+import { collectionOf } from "./sections.ts";
 
 /** Who changed a record last, at which revision, and when anybody else last did (0: never). */
 export interface Authorship {
@@ -13,6 +14,10 @@ const unknownAuthor: Authorship = { rev: 0, actor: "", othersRev: 0 };
 /**
  * The revision and author of every record, deleted ones included for a while: what `changedByOthers` answers from.
  * Two revisions a record are enough, since only "the caller" and "somebody else" are ever told apart.
+ *
+ * Deletions are counted, and the oldest ones forgotten, flush by flush: the room calls `settle` with the changes of a
+ * row when it cuts the flush, and with the same changes when it reads the row at a wake. Therefore both remember the
+ * same deletions. To count each operation would not do, since a row does not hold what its flush has undone.
  */
 export class AuthorshipIndex {
   readonly #records = new Map<string, Map<string, Authorship>>();
@@ -35,10 +40,10 @@ export class AuthorshipIndex {
   }
 
   /** Notes that `actor` changed, or deleted, a record at `rev`. */
-  note(collection: string, id: string, rev: number, actor: string, deleted: boolean): void {
+  note(collection: string, id: string, rev: number, actor: string): void {
     const before = this.get(collection, id);
     const othersRev = before === undefined ? 0 : before.actor === actor ? before.othersRev : before.rev;
-    this.set(collection, id, this.#shared(rev, actor, othersRev), deleted);
+    this.set(collection, id, this.#shared(rev, actor, othersRev));
   }
 
   /** One for all neighbours that are the same: an operation may make thousands. */
@@ -48,14 +53,27 @@ export class AuthorshipIndex {
     return (this.#last = { rev, actor, othersRev });
   }
 
-  set(collection: string, id: string, authorship: Authorship, deleted: boolean): void {
+  set(collection: string, id: string, authorship: Authorship): void {
     sectionOf(this.#records, collection).set(id, authorship);
-    if (!deleted && this.#tombstones.size === 0) return;
-    const key = `${collection}/${id}`;
-    this.#tombstones.delete(key);
-    if (!deleted) return;
-    this.#tombstones.set(key, [collection, id]);
-    if (this.#tombstones.size > this.#maxTombstones) this.#forgetOldest();
+  }
+
+  /** Counts the deletions among the changes of one flush, which come in the order of its row, and forgets the oldest. */
+  settle(changes: Changes): void {
+    for (const [section, records] of changes) {
+      const collection = collectionOf(section);
+      for (const [id, { kind }] of records) {
+        if (kind === "delete") this.#bury(collection, id);
+        else if (this.#tombstones.size > 0) this.#tombstones.delete(keyOf(collection, id));
+      }
+    }
+    this.#forgetOldest();
+  }
+
+  /** Takes in a deletion that a checkpoint has stored; call it for the oldest first. */
+  loadTombstone(collection: string, id: string, authorship: Authorship): void {
+    this.set(collection, id, authorship);
+    this.#bury(collection, id);
+    this.#forgetOldest();
   }
 
   /** Takes in the authors of records that storage has, hence of none that was deleted. */
@@ -78,13 +96,23 @@ export class AuthorshipIndex {
     }
   }
 
+  #bury(collection: string, id: string): void {
+    const key = keyOf(collection, id);
+    this.#tombstones.delete(key); // so that it becomes the newest
+    this.#tombstones.set(key, [collection, id]);
+  }
+
   #forgetOldest(): void {
     for (const [key, [collection, id]] of this.#tombstones) {
+      if (this.#tombstones.size <= this.#maxTombstones) return;
       this.#tombstones.delete(key);
       this.#records.get(collection)?.delete(id);
-      return;
     }
   }
+}
+
+function keyOf(collection: string, id: string): string {
+  return `${collection}/${id}`;
 }
 
 /** `{"actors":[…],"records":[rev, index of actor, othersRev, …]}`: many records have few authors. */

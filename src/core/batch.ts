@@ -100,6 +100,7 @@ export class Batch {
         authors.push(memory.authorship.get(collection, id));
       }
     }
+    memory.authorship.settle(changes);
     const row: JournalRow = {
       n: memory.n + 1,
       epoch: memory.epoch,

@@ -221,7 +221,7 @@ export class Engine {
     for (const [collection, records] of writes) {
       for (const [id, { change, record, isRepair }] of records) {
         memory.state.set(collection, id, record);
-        if (!isRepair) memory.authorship.note(collection, id, rev, actor, record === undefined);
+        if (!isRepair) memory.authorship.note(collection, id, rev, actor);
         memory.pages.touch(collection, id, change.kind);
       }
     }

@@ -79,7 +79,7 @@ export function wake(
   memory.state.loadChecksums(JSON.parse(room.checksums) as Checksums);
   memory.isDividedAnew = room.privates !== JSON.stringify(sections.privates);
   for (const [collection, id, rev, actor, othersRev] of JSON.parse(room.tombstones) as TombstoneRow[]) {
-    memory.authorship.set(collection, id, { rev, actor, othersRev }, true);
+    memory.authorship.loadTombstone(collection, id, { rev, actor, othersRev });
   }
   for (const mark of storage.marks()) memory.marks.load(mark);
   for (const row of storage.journal(room.n)) {
@@ -281,8 +281,7 @@ function noteAuthors(index: AuthorshipIndex, changes: Changes, authors: string):
   let next = 0;
   for (const [section, records] of changes) {
     const collection = collectionOf(section);
-    for (const [id, change] of records) {
-      index.set(collection, id, decoded[next++] as Authorship, change.kind === "delete");
-    }
+    for (const id of records.keys()) index.set(collection, id, decoded[next++] as Authorship);
   }
+  index.settle(changes);
 }

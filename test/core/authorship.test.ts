@@ -1,14 +1,24 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AuthorshipIndex, decodeAuthors, encodeAuthors } from "../../src/core/authorship.ts";
+import { deletion, type Change } from "../../src/core/changes.ts";
 
-/** Notes that `actor` changed a record of `notes`. */
+const put: Change = { kind: "put", record: {} };
+
+/** Settles a flush that changes records of `notes`, in this order. */
+function settle(index: AuthorshipIndex, changes: readonly (readonly [id: string, change: Change])[]): void {
+  index.settle(new Map([["notes", new Map(changes)]]));
+}
+
+/** In a flush of its own, `actor` changes a record of `notes`. */
 function change(index: AuthorshipIndex, id: string, rev: number, actor: string): void {
-  index.note("notes", id, rev, actor, false);
+  index.note("notes", id, rev, actor);
+  settle(index, [[id, put]]);
 }
 
 function remove(index: AuthorshipIndex, id: string, rev: number, actor: string): void {
-  index.note("notes", id, rev, actor, true);
+  index.note("notes", id, rev, actor);
+  settle(index, [[id, deletion]]);
 }
 
 interface Write {
@@ -28,7 +38,7 @@ const log: fc.Arbitrary<Write[]> = fc.array(
 function indexOf(writes: readonly Write[], maxTombstones = 100): AuthorshipIndex {
   const index = new AuthorshipIndex(maxTombstones);
   for (const [at, { actor, id, deletes }] of writes.entries()) {
-    index.note("notes", id, at + 1, actor, deletes);
+    (deletes ? remove : change)(index, id, at + 1, actor);
   }
   return index;
 }
@@ -101,6 +111,28 @@ describe("deleted records", () => {
     remove(index, "c", 4, "ann");
     expect(Array.from(index.tombstones(), ([, id]) => id)).toEqual(["c"]);
     expect(index.get("notes", "a")?.rev).toBe(2);
+  });
+
+  test("that are undone within their flush push no other out", () => {
+    const index = new AuthorshipIndex(2);
+    for (const [at, id] of ["a", "b"].entries()) remove(index, id, at + 1, "ann");
+    index.note("notes", "c", 3, "ann"); // a deletion
+    index.note("notes", "c", 4, "ann"); // the record again
+    settle(index, [["c", put]]);
+    expect(Array.from(index.tombstones(), ([, id]) => id)).toEqual(["a", "b"]);
+  });
+
+  test("of one flush are as old as their places in its row, and the oldest are forgotten when it ends", () => {
+    const index = new AuthorshipIndex(2);
+    for (const [at, id] of ["c", "b", "a"].entries()) index.note("notes", id, at + 1, "ann");
+    expect(index.changedByOthers("notes", "a", "ben", 0)).toBe(true);
+    settle(index, [
+      ["a", deletion],
+      ["b", deletion],
+      ["c", deletion],
+    ]);
+    expect(Array.from(index.tombstones(), ([, id]) => id)).toEqual(["b", "c"]);
+    expect(index.get("notes", "a")).toBeUndefined();
   });
 
   test("are bounded over any writes, and what is there is always known", () => {

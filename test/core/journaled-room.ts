@@ -138,9 +138,7 @@ export function factsOf(memory: Memory): object {
     checksums: memory.state.checksums,
     handles: [memory.handles.next, names.map((name) => ids.map((id) => memory.handles.get(name, id)))],
     authors: names.map((name) => ids.map((id) => memory.authorship.get(name, id))),
-    tombstones: [...memory.authorship.tombstones()]
-      .map((tombstone) => JSON.stringify(tombstone))
-      .toSorted(byText),
+    tombstones: [...memory.authorship.tombstones()],
     marks: ["ann", "ben"].map((actor) => memory.marks.get(actor)),
     pages: { bytes: memory.pages.bytes, ranges: [...memory.pages.ranges()] },
   });
@@ -149,8 +147,4 @@ export function factsOf(memory: Memory): object {
 /** The bodies of the deltas from each revision. */
 export function deltasOf(memory: Memory): (Uint8Array | undefined)[] {
   return Array.from({ length: memory.rev }, (_, rev) => memory.history.since(rev)?.body);
-}
-
-function byText(a: string, b: string): number {
-  return a < b ? -1 : 1;
 }

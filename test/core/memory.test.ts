@@ -50,6 +50,7 @@ const limits = fc.record({
   maxRingBytes: fc.constantFrom(300, 1e9),
   maxRowBytes: fc.constantFrom(6_000, 1e9),
   pageBytes: fc.constantFrom(60, 200, 1e6),
+  maxTombstones: fc.constantFrom(1, 2, 1_024),
 });
 
 /** Edits that are possible, as the payload of a direct edit. */

@@ -34,7 +34,7 @@ class Pages {
     this.handles.take(changes);
     for (const [collection, records] of changes) {
       for (const [id, { kind }] of records) {
-        this.authorship.note(collection, id, this.#rev, actor, kind === "delete");
+        this.authorship.note(collection, id, this.#rev, actor);
         this.table.touch(collection, id, kind);
       }
     }

@@ -556,6 +556,22 @@ export const plantedBugs: readonly PlantedBug[] = [
     "test/core/lazy-wake.test.ts",
   ),
   bug(
+    "a room that wakes counts the deletions of a flush otherwise than before",
+    "src/core/memory.ts",
+    "  index.settle(changes);",
+    "  for (const [section, records] of [...changes].reverse()) index.settle(new Map([[section, records]]));",
+    "test/core/memory.test.ts",
+    "test/simulation/stories.node.test.ts",
+  ),
+  bug(
+    "a room counts deletions that their own flush has undone",
+    "src/core/engine.ts",
+    "        memory.pages.touch(collection, id, change.kind);\n",
+    "        memory.pages.touch(collection, id, change.kind);\n" +
+      "        memory.authorship.settle(new Map([[collection, new Map([[id, change]])]]));\n",
+    "test/simulation/stories.node.test.ts",
+  ),
+  bug(
     "a page that cannot be read is taken for a bug of the mutator that needs it",
     "src/core/page-reader.ts",
     "    if (this.#failures > failures) throw this.#failure;",

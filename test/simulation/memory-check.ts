@@ -98,7 +98,7 @@ function factsOf(memory: Memory): Facts {
     numbers: { epoch, stored, rev, n, checkpoints, checkpointN, checkpointRev, journalBytes, horizon },
     checksums: collections.map((name) => memory.state.checksum(name)),
     nextHandle: memory.handles.next,
-    tombstones: Array.from(memory.authorship.tombstones(), ([name, id]) => `${name}/${id}`).toSorted(),
+    tombstones: [...memory.authorship.tombstones()],
     pages: { bytes: memory.pages.bytes, ranges: [...memory.pages.ranges()] },
   };
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { defaultLimits, type Limits } from "../../src/core/limits.ts";
 import type { MutatorName } from "./board.ts";
+import { readState } from "./deeds.ts";
 import { Life } from "./life.ts";
 import type { Page } from "./page.ts";
 import type { Plan } from "./plan.ts";
@@ -22,6 +23,7 @@ function newLife(
   const plan = {
     faults: [],
     hasHooks: false,
+    isClosed: false,
     latencyMs: [5, 5],
     keepMs: [5, 5],
     forgetMs: [500, 500],
@@ -50,6 +52,12 @@ function put({ world }: Life, page: Page, id: string): void {
   const token = world.newToken();
   world.noteCall(page, token, true);
   page.edit(token, (tx) => tx["shapes"]?.put(id, { x: 1, by: token, label: "x".repeat(60) }));
+}
+
+function remove({ world }: Life, page: Page, id: string): void {
+  const token = world.newToken();
+  world.noteCall(page, token, true);
+  page.edit(token, (tx) => tx["shapes"]?.delete(id));
 }
 
 /** Everything comes to rest, and nothing happened meanwhile that must not. */
@@ -366,5 +374,33 @@ test("a call that comes once more does not take the id of one that is on its way
   await life.pass(5_000);
   expect(life.world.server.disk.ledger.tokens.has(token)).toBe(true);
   expect(page.client.pending).toBe(0);
+  await expectRest(life);
+});
+
+test("a record that is deleted and made again within a flush leaves the deletions before it remembered", async () => {
+  const life = newLife({ maxTombstones: 2, pageBytes: 10_000 });
+  const page = await enter(life);
+  for (const id of ["a", "b", "c"]) put(life, page, id);
+  await life.pass(40);
+  for (const id of ["a", "b"]) remove(life, page, id);
+  await life.pass(40);
+  remove(life, page, "c");
+  call(life, page); // so that the client does not make one edit of both
+  put(life, page, "c");
+  await life.pass(40);
+  readState(life.world);
+  await expectRest(life);
+});
+
+test("of more deletions in one flush than a room remembers, memory and disk remember the same", async () => {
+  const life = newLife({ maxTombstones: 2, pageBytes: 10_000 });
+  const page = await enter(life);
+  for (const id of ["a", "b", "c", "d"]) put(life, page, id);
+  await life.pass(40);
+  for (const id of ["d", "a", "b"]) remove(life, page, id);
+  put(life, page, "d");
+  for (const id of ["c", "d"]) remove(life, page, id);
+  await life.pass(40);
+  readState(life.world);
   await expectRest(life);
 });
