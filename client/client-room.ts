@@ -376,6 +376,7 @@ export class ClientRoom {
         if (this.#replica.isReady) return false;
         this.#advanced(this.#replica.restore(base, this.calls), []);
         this.#settleReady.resolve();
+        this.#sync.greetAnew();
         return true;
       },
       keepOwn: (keeper) => {
@@ -393,7 +394,7 @@ export class ClientRoom {
     this.#backlog.adopt(queue);
     if (this.#replica.isReady) this.#advanced(this.#replica.advance(undefined, this.#backlog.calls), []);
     // The page may be about to connect under its own id, even before there is a state.
-    if (this.#backlog.current === queue) this.#sync.takeTurn();
+    if (this.#backlog.current === queue) this.#sync.greetAnew();
     return queue;
   }
 

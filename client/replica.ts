@@ -200,16 +200,22 @@ export class Replica {
     return this.#epoch !== null && delta.from <= this.#rev;
   }
 
-  /** Adds some of a base that came whole to its checksums; false when there is nothing left to add. */
-  countSome(): boolean {
-    return this.#base.countSome();
-  }
-
-  /** The collections of which the base is not what `checksums` are of. */
-  differingFrom(checksums: Checksums): string[] {
-    return Object.keys(this.#definition.collections).filter((collection) => {
-      return this.#base.checksum(collection) !== (checksums[collection] ?? 0);
-    });
+  /**
+   * Compares the base, as it is at this moment, with `checksums`. Each call of the returned function adds up one part of
+   * a base that came whole; when no part is left, the function returns the collections that differ. A delta that is
+   * taken in between two calls makes no difference: the parts are added up as they came.
+   */
+  comparison(checksums: Checksums): () => string[] | undefined {
+    const base = this.#base;
+    const names = Object.keys(this.#definition.collections);
+    /** By collection: what the parts still have to add up to. */
+    const missing = new Map(names.map((name) => [name, (checksums[name] ?? 0) - base.counted(name)]));
+    return () => {
+      const [name, sum] = base.countSome() ?? [];
+      if (name === undefined) return names.filter((each) => (missing.get(each) as number) >>> 0 !== 0);
+      missing.set(name, ((missing.get(name) ?? 0) - (sum as number)) | 0);
+      return undefined;
+    };
   }
 
   /**

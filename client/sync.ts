@@ -113,6 +113,8 @@ export class Sync {
   /** They differed, and have not been the same since. */
   #isHealing = false;
   #cancelComparison = () => {};
+  /** Whether a hello has said which client this is and what base it has. */
+  #hasGreeted = false;
 
   constructor(options: SyncOptions, replica: Replica, backlog: Backlog, events: SyncEvents) {
     this.#options = options;
@@ -156,11 +158,14 @@ export class Sync {
     this.outbox.schedule();
   }
 
-  /** Connects anew, under the id of the queue whose turn it is. What still comes of the former connection is not of this one. */
-  takeTurn(): void {
+  /**
+   * Connects anew, since the hello that has left names another client or another base than the page has now: a reply to
+   * it may be older than the base. What still comes of the former connection is not of this one.
+   */
+  greetAnew(): void {
     this.#leaveOff();
     this.#connection.stir();
-    this.#connection.restart(true);
+    if (this.#hasGreeted) this.#connection.restart(true);
   }
 
   /** Whatever an earlier connection brought or was to take, it is over. */
@@ -183,6 +188,7 @@ export class Sync {
     const { schemaVersion, names, token, restored } = this.#options;
     this.#leaveOff();
     if (restored !== undefined) await restored;
+    this.#hasGreeted = true;
     const queue = this.#queue;
     const attempt = queue.nextAttempt(this.#options.runtime.now());
     // Whatever an earlier connection awaited or owed, this one begins with its own reply.
@@ -300,33 +306,32 @@ export class Sync {
     if (update.presence !== undefined) this.#events.peers(update.presence);
     if (update.events !== undefined) this.#events.events(update.events);
     this.#compare(update);
-    if (this.#backlog.next()) this.takeTurn();
+    if (this.#backlog.next()) this.greetAnew();
   }
 
   /**
    * Looks whether the base is what the room has at the same revision. To add up a state that has just come takes as long as to
-   * read it, so that is done in between other things; should the base go on meanwhile, there will be other checksums.
+   * read it, so the client does that in between other things. Updates that come meanwhile do not end the comparison: the room
+   * may send no other checksums for as long as it is quiet.
    */
   #compare({ delta, checksums }: Update): void {
     const { rev } = this.#replica;
     if (checksums === undefined || !this.#isComparing || (delta !== undefined && delta.to !== rev)) return;
     this.#cancelComparison();
+    const compareSome = this.#replica.comparison(checksums);
     const goOn = () => {
-      if (rev !== this.#replica.rev || !this.#connection.hasSocket) return;
-      if (this.#replica.countSome()) {
-        this.#cancelComparison = this.#options.runtime.startTimer(goOn, 0);
-        return;
-      }
-      const diverged = this.#replica.differingFrom(checksums);
-      if (diverged.length > 0) this.#heal(diverged);
+      if (!this.#connection.hasSocket) return;
+      const diverged = compareSome();
+      if (diverged === undefined) this.#cancelComparison = this.#options.runtime.startTimer(goOn, 0);
+      else if (diverged.length > 0) this.#heal(diverged, rev);
       else this.#isHealing = false;
     };
     goOn();
   }
 
   /** Takes the state anew. Where what was taken anew differs too, another would do no better until the next connection. */
-  #heal(diverged: readonly string[]): void {
-    const message = `at revision ${this.#replica.rev} the copy of ${diverged.join(", ")} was not what the room has`;
+  #heal(diverged: readonly string[], rev: number): void {
+    const message = `at revision ${rev} the copy of ${diverged.join(", ")} was not what the room has`;
     this.#isComparing = !this.#isHealing;
     this.#fail("diverged", message, this.#isComparing);
     if (!this.#isComparing) return;
@@ -343,7 +348,10 @@ export class Sync {
     const changes = isSnapshot
       ? this.#replica.finishSnapshot(this.#welcome?.epoch ?? "", parts, delta, pending)
       : this.#replica.advance(delta, pending);
-    if (isSnapshot) this.#isMistaken = false;
+    if (isSnapshot) {
+      this.#isMistaken = false;
+      this.#cancelComparison(); // it was of the base that the snapshot replaces
+    }
     const told = mark === undefined ? [] : this.#queue.answer(mark, outcomes ?? []);
     if (tag !== undefined) this.#queue.resume(executed);
     this.#events.advanced(changes, told);

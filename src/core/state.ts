@@ -83,6 +83,11 @@ export class State implements Source {
 
   checksum(collection: string): number {
     while (this.countSome());
+    return this.counted(collection);
+  }
+
+  /** What the checksum of a collection is without the parts that `countSome` has not added yet. */
+  counted(collection: string): number {
     return this.#checksums.get(collection) ?? 0;
   }
 
@@ -107,11 +112,16 @@ export class State implements Source {
     this.loadRecords(collection, added);
   }
 
-  /** Adds a part of what came by `add` to the checksums; false when nothing of it is left. Whoever reads them adds all. */
-  countSome(): boolean {
+  /**
+   * Adds a part of what came by `add` to the checksums, and returns the part's collection and its sum as it came. Returns
+   * undefined when no part is left. A caller who reads a checksum adds all parts.
+   */
+  countSome(): readonly [collection: string, sum: number] | undefined {
     const part = this.#uncounted.pop();
-    if (part !== undefined) this.addToChecksum(part[0], checksumOf(...part));
-    return part !== undefined;
+    if (part === undefined) return undefined;
+    const sum = checksumOf(...part);
+    this.addToChecksum(part[0], sum);
+    return [part[0], sum];
   }
 
   /** Puts records in place whose hashes are part of the checksums that `loadChecksums` is given. */

@@ -1,9 +1,11 @@
 import { expect, test } from "vitest";
 import type { Transport } from "../../client/index.ts";
+import type { Fields } from "../../src/core/json.ts";
+import { State } from "../../src/core/state.ts";
 import { bytesOfHex, hexOf } from "../protocol/hex.ts";
 import { newTestRoom, put, patch } from "../room/rooms.ts";
 import { approach, expectAgreement, hushed, until, viewOf } from "./enter.ts";
-import { joined } from "./scripted-room.ts";
+import { joined, turn, type ScriptedSocket } from "./scripted-room.ts";
 
 /** The fields x and y with the values 5 and 7, where a delta names them for the first time; and with another x. */
 const said = "01780179 05 07".replaceAll(" ", "");
@@ -111,3 +113,43 @@ test("the checksums of a delta that is skipped say nothing of what is here", asy
   expect(told).toEqual([]);
   expect(socket.frames("resync")).toEqual([]);
 });
+
+/** A client with one record, whose snapshot came without checksums, so that the record is not added up yet. */
+async function withUncounted(): Promise<{ socket: ScriptedSocket; told: string[] }> {
+  const { room, socket } = await joined({ records: { shapes: { s: { x: 1, y: 1 } } }, rev: 1 });
+  const told: string[] = [];
+  room.on("error", ({ code, message }) => told.push(`${code} ${message}`));
+  return { socket, told };
+}
+
+test("a comparison goes on over the updates that overtake it, and finds what differed when it began", async () => {
+  hushed("warn");
+  const { socket, told } = await withUncounted();
+  socket.delta(1, {}, { checksums: { shapes: 12_345 } });
+  socket.delta(2, { shapes: [["put", "t", { x: 2, y: 2 }]] });
+  socket.delta(3, { shapes: [["put", "s", { x: 3, y: 3 }]] });
+  await until(() => told.length === 1);
+  expect(told).toEqual(["diverged at revision 2 the copy of shapes was not what the room has"]);
+  expect(socket.frames("resync")).toMatchObject([{ tag: 1, epoch: null, diverged: ["shapes"] }]);
+});
+
+test("a comparison takes no change of the updates that overtake it for a difference", async () => {
+  const { socket, told } = await withUncounted();
+  const { checksums } = stateOf({ s: { x: 1, y: 1 } });
+  socket.delta(1, {}, { checksums });
+  socket.delta(2, { shapes: [["put", "t", { x: 2, y: 2 }]] });
+  socket.delta(3, { shapes: [["patch", "s", { x: 3 }]] });
+  socket.delta(4, { shapes: [["delete", "t"]] });
+  await turn();
+  // Everything is added up now: the next comparison ends at once.
+  socket.delta(5, {}, { checksums: stateOf({ s: { x: 3, y: 1 } }).checksums });
+  expect(told).toEqual([]);
+  socket.delta(6, {}, { checksums });
+  expect(told).toHaveLength(1);
+});
+
+function stateOf(shapes: { readonly [id: string]: Fields }): State {
+  const state = new State();
+  for (const id in shapes) state.set("shapes", id, shapes[id]);
+  return state;
+}

@@ -82,9 +82,9 @@ describe("records added at once", () => {
       state.set("notes", "a", undefined);
       state.set("notes", "b", { text: "another" });
     }
-    expect([slow.countSome(), quick.countSome()]).toEqual([true, false]);
+    expect([slow.countSome(), quick.countSome()]).toEqual([["notes", expect.any(Number)], undefined]);
     expect(slow.checksums).toEqual(quick.checksums);
-    expect(slow.countSome()).toBe(false);
+    expect(slow.countSome()).toBeUndefined();
   });
 });
 

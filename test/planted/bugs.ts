@@ -312,9 +312,16 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "kept calls are taken over in the middle of a connection of the page's own",
     "client/client-room.ts",
-    "    if (this.#backlog.current === queue) this.#sync.takeTurn();",
-    "    if (this.#replica.isReady) this.#sync.takeTurn();",
+    "    if (this.#backlog.current === queue) this.#sync.greetAnew();",
+    "    if (this.#replica.isReady) this.#sync.greetAnew();",
     "test/client/reload.test.ts",
+  ),
+  bug(
+    "a page takes the reply to a hello that did not tell of its base",
+    "client/client-room.ts",
+    "        this.#settleReady.resolve();\n        this.#sync.greetAnew();\n",
+    "        this.#settleReady.resolve();\n",
+    "test/simulation/stories.node.test.ts",
   ),
   bug(
     "calls that were made before anything could be kept never are",
@@ -483,8 +490,23 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "the client never compares checksums",
     "client/sync.ts",
-    "      if (diverged.length > 0) this.#heal(diverged);",
-    "      if (diverged.length > 9) this.#heal(diverged);",
+    "      else if (diverged.length > 0) this.#heal(diverged, rev);",
+    "      else if (diverged.length > 9) this.#heal(diverged, rev);",
+    "test/client/diverged.test.ts",
+  ),
+  bug(
+    "a comparison of checksums is given up when an update comes before it is done",
+    "client/sync.ts",
+    "      if (!this.#connection.hasSocket) return;\n      const diverged",
+    "      if (rev !== this.#replica.rev || !this.#connection.hasSocket) return;\n      const diverged",
+    "test/client/diverged.test.ts",
+    "test/simulation/stories.node.test.ts",
+  ),
+  bug(
+    "what an update changes during a comparison of checksums is taken for a difference",
+    "client/replica.ts",
+    "missing.set(name, ((missing.get(name) ?? 0) - (sum as number)) | 0);",
+    "missing.set(name, (checksums[name] ?? 0) - base.counted(name));",
     "test/client/diverged.test.ts",
   ),
   bug(

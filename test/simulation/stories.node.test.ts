@@ -60,6 +60,15 @@ function remove({ world }: Life, page: Page, id: string): void {
   page.edit(token, (tx) => tx["shapes"]?.delete(id));
 }
 
+/** Has what a page is sent as it connects arrive in one moment with an update that follows. */
+async function overtake(life: Life, page: Page, update: () => void): Promise<void> {
+  await life.pass(1);
+  page.wire?.down.stall(200);
+  await life.pass(40);
+  update();
+  await life.pass(300);
+}
+
 /** Everything comes to rest, and nothing happened meanwhile that must not. */
 async function expectRest(life: Life): Promise<void> {
   await life.comeToRest();
@@ -377,6 +386,50 @@ test("a call that comes once more does not take the id of one that is on its way
   await expectRest(life);
 });
 
+test("a wrong copy is found and healed, although an update overtakes each comparison and the room goes quiet", async () => {
+  const life = newLife({ checksumIntervalMs: 30_000 });
+  const { server } = life.world;
+  const writer = await enter(life);
+  call(life, writer);
+  for (const id of ["a", "b", "c", "d"]) put(life, writer, id);
+  await life.pass(100);
+  const backup = server.disk.backUp();
+  const page = life.world.openPage();
+  await overtake(life, page, () => put(life, writer, "e"));
+  expect(page.client.rev).toBe(6);
+  page.isUnreachable = true;
+  life.world.restoreUntold(backup);
+  await life.pass(5_000);
+  for (const id of ["f", "g"]) put(life, writer, id);
+  await life.pass(100);
+  page.isUnreachable = false;
+  page.wake();
+  await overtake(life, page, () => put(life, writer, "h"));
+  await expectRest(life);
+  expect(timesOf(life, "complaints: diverged")).toBe(1);
+});
+
+test("a page that finds a base after its hello has left does not go back to what the reply holds", async () => {
+  const life = newLife({}, { baseShare: 1 });
+  const { ledger } = life.world.server.disk;
+  const writer = await enter(life);
+  const token = call(life, writer);
+  await life.pass(40);
+  const person = life.world.newPerson("writer");
+  // The page waits five seconds for what is kept, and then connects without it.
+  const page = life.world.openPage({ person, isKept: true, openingMs: 5_100 });
+  await life.pass(5_001);
+  page.wire?.down.stall(500);
+  await life.pass(20);
+  const tokens = `${token} ${call(life, writer)}`;
+  await life.pass(40);
+  const records = { ids: [writer.actor], handles: [0], records: [{ tokens }] };
+  life.world.cabinet.keepBase(person, { epoch: ledger.epoch, rev: 2, pages: [["tallies", records]] });
+  await life.pass(60);
+  expect(page.client.rev).toBe(2);
+  await expectRest(life);
+});
+
 test("a record that is deleted and made again within a flush leaves the deletions before it remembered", async () => {
   const life = newLife({ maxTombstones: 2, pageBytes: 10_000 });
   const page = await enter(life);
@@ -389,6 +442,7 @@ test("a record that is deleted and made again within a flush leaves the deletion
   put(life, page, "c");
   await life.pass(40);
   readState(life.world);
+  expect(life.stage.failure).toBeUndefined();
   await expectRest(life);
 });
 
@@ -402,5 +456,6 @@ test("of more deletions in one flush than a room remembers, memory and disk reme
   for (const id of ["c", "d"]) remove(life, page, id);
   await life.pass(40);
   readState(life.world);
+  expect(life.stage.failure).toBeUndefined();
   await expectRest(life);
 });
