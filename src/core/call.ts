@@ -6,7 +6,14 @@ import { hashJson, hashText } from "./checksum.ts";
 import type { FormLimits } from "./json.ts";
 import type { Limits } from "./limits.ts";
 import type { Source } from "./state.ts";
-import { assertSize, parseWith, Transaction, type Tx, type Writes } from "./transaction.ts";
+import {
+  assertSize,
+  parseWith,
+  Transaction,
+  type TransactionOptions,
+  type Tx,
+  type Writes,
+} from "./transaction.ts";
 
 /** The `type` of a direct edit; its payload is the changes themselves. No mutator may have this name. */
 export const transactType = "transact";
@@ -74,6 +81,7 @@ export interface CallOptions {
   /** Mutators that only the server has. */
   readonly serverMutators?: { readonly [name: string]: Run };
   readonly changedByOthers?: (collection: string, id: string) => boolean;
+  readonly withoutHidden?: NonNullable<TransactionOptions["withoutHidden"]>;
 }
 
 export type CallResult =

@@ -76,6 +76,12 @@ export interface ProposedOperation {
   readonly payload: Json;
   /** Every record that it changes, as it was and as it would be. */
   readonly changes: readonly ProposedChange[];
+  /**
+   * False for what the caller wants. The room asks again with `true` when it would also give new order keys to records that the
+   * caller has not written: `changes` are those records then. If the answer is not `true` they keep their keys, and the call
+   * is committed all the same.
+   */
+  readonly isRepair: boolean;
 }
 
 /** Says whether an operation may be committed: false refuses it as `forbidden`, a thrown `Rejection` in its own words. */
@@ -148,10 +154,12 @@ export class Engine {
     } finally {
       transaction.close();
     }
+    const unowned = this.#unowned(transaction.writes);
+    if (unowned !== undefined) throw unowned;
     this.#repairOrders(transaction.writes);
     const bytes = operationBytes(transaction.writes, this.memory.sections);
-    const refusal = this.#unowned(transaction.writes) ?? this.#excess(bytes);
-    if (refusal !== undefined) throw refusal;
+    const excess = this.#excess(bytes);
+    if (excess !== undefined) throw excess;
     if (this.#isFull(bytes)) return false;
     const made = { type: transactType, payload: null, actor: roomActor, user: null };
     this.#commit(transaction.writes, bytes, made, []);
@@ -192,9 +200,9 @@ export class Engine {
         return result satisfies never;
     }
     const { writes, broadcasts } = result;
-    const refusal = this.#unowned(writes) ?? this.#refusal(client, call, writes);
+    const refusal = this.#unowned(writes) ?? this.#refusal(client, call, writes, false);
     if (refusal !== undefined) return rejectedOutcome(refusal);
-    this.#repairOrders(writes);
+    this.#repairOrders(writes, { client, call });
     const bytes = operationBytes(writes, this.memory.sections);
     const excess = this.#excess(bytes);
     if (excess !== undefined) return rejectedOutcome(excess);
@@ -228,9 +236,17 @@ export class Engine {
     batch.addOperation({ rev, type, payload, actor, user }, writes, bytes, broadcasts);
   }
 
-  /** Behind `authorize`, which judges what the caller has asked for. */
-  #repairOrders(writes: Writes): void {
-    repairOrders(writes, this.memory.state, this.#orderFields, this.#options.limits);
+  /**
+   * Behind `authorize`, which judges first what `asked` wants, and then whether the room may change records that the operation
+   * does not write. Those keep their keys too where the operation would become too large: a repair fails no call.
+   */
+  #repairOrders(writes: Writes, asked?: { readonly client: Client; readonly call: Call }): void {
+    if (this.#orderFields.size === 0) return;
+    const { limits } = this.#options;
+    repairOrders(writes, this.memory, this.#orderFields, limits, (repaired, neighbours) => {
+      if (operationBytes(repaired, this.memory.sections) > limits.maxOperationBytes) return false;
+      return asked === undefined || this.#refusal(asked.client, asked.call, neighbours, true) === undefined;
+    });
   }
 
   #owesConfirmation({ answers, answerBytes }: ClientMark): boolean {
@@ -243,14 +259,20 @@ export class Engine {
     return (this.#batch ??= new Batch(this.memory.rev));
   }
 
-  #refusal(caller: Caller, { type, payload }: Call, writes: Writes): Rejection | undefined {
+  /** What `authorize` says to the writes of a call, or to what the room adds to them by a repair. */
+  #refusal(
+    caller: Caller,
+    { type, payload }: Call,
+    writes: Writes,
+    isRepair: boolean,
+  ): Rejection | undefined {
     const { authorize } = this.#options;
     if (authorize === undefined) return undefined;
     return this.memory.pageReader.guard(() => {
       const changes = Array.from(this.#proposed(writes), (change) => {
         return { ...change, fields: changedFields(change.before, change.after) };
       });
-      return this.#judge(authorize, { type, payload, changes }, caller);
+      return this.#judge(authorize, { type, payload, changes, isRepair }, caller);
     });
   }
 
@@ -294,7 +316,8 @@ export class Engine {
   #excess(bytes: number): Rejection | undefined {
     const { maxOperationBytes } = this.#options.limits;
     if (bytes <= maxOperationBytes) return undefined;
-    return new Rejection("too-large", `it changes ${bytes} bytes, allowed are ${maxOperationBytes}`);
+    // Not how much it changes: a mutator may change what its caller is not shown.
+    return new Rejection("too-large", `it changes more than ${maxOperationBytes} bytes`);
   }
 
   #isFull(bytes: number): boolean {
@@ -351,6 +374,12 @@ class ServerCallOptions implements CallOptions {
 
   changedByOthers(collection: string, id: string): boolean {
     return this.#authorship.changedByOthers(collection, id, this.caller.actor, this.#baseRev);
+  }
+
+  /** Leaves out the id, the size and the faults of a record that the caller is not shown: only mutators write such records. */
+  withoutHidden(rejection: Rejection, collection: string, id: string): Rejection {
+    if (this.#views.of(this.caller).shows(collection, id)) return rejection;
+    return new Rejection(rejection.code, `the call writes a record of ${collection} that you are not shown`);
   }
 
   /**

@@ -5,7 +5,9 @@ import { applyChange, sectionOf, squashChange } from "./changes.ts";
 import type { Fields } from "./json.ts";
 import type { Limits } from "./limits.ts";
 import { noOrderKey, orderOf, placeOf } from "./order.ts";
-import { mergeIds, type State } from "./state.ts";
+import type { PagedState } from "./paged-state.ts";
+import { ownerIn, type Sections } from "./sections.ts";
+import { mergeIds, type Source } from "./state.ts";
 import type { Write, Writes } from "./transaction.ts";
 
 /** Collection → its order fields; collections without one are left out. */
@@ -18,19 +20,89 @@ export function allOrderFieldsOf({ collections }: AnyRoomDefinition): OrderField
   return new Map(fields.filter(([, names]) => names.length > 0));
 }
 
+/** What the repair reads: the records as they are before the operation. */
+interface Records {
+  readonly state: PagedState;
+  readonly sections: Sections;
+}
+
 /**
- * Adds to `writes`, which are not in `state` yet, what keeps the keys of each order field unique and short. No two records
- * change places by it. Where nothing is to be repaired it costs a search in the order for each key that is written; the first
- * key that is written after a wake has the collection read and sorted.
+ * Whether the room may commit `repaired`, the writes with the repairs, of which `neighbours` are the records that the
+ * operation itself does not write.
  */
-export function repairOrders(writes: Writes, state: State, fields: OrderFields, limits: OrderLimits): void {
-  for (const [collection, names] of fields) {
-    if (!writes.has(collection)) continue;
-    for (const field of names) {
-      const order = new WrittenOrder(writes, state, collection, field, limits);
-      if (order.isFaulty()) order.repair();
-    }
+export type MayRepair = (repaired: Writes, neighbours: Writes) => boolean;
+
+/**
+ * Adds to `writes`, which are not in `state` yet, what keeps the keys of each list unique and short. No two records change
+ * places by it. A list is an order field of a collection. A private collection has one such list for each owner, so that
+ * the records of one user neither change nor show those of another.
+ *
+ * A repair may give new keys to records that the operation does not write. `mayRepair` decides on that; when it returns
+ * false, only records that the operation writes get new keys, and some keys stay long or equal.
+ *
+ * Where nothing is to be repaired it costs a search in the list for each key that is written. The first key that is
+ * written after a wake has the list read and sorted.
+ */
+export function repairOrders(
+  writes: Writes,
+  records: Records,
+  fields: OrderFields,
+  limits: OrderLimits,
+  mayRepair: MayRepair,
+): void {
+  const faulty = Array.from(listsIn(writes, records.sections, fields)).filter((list) =>
+    new WrittenOrder(writes, records.state, list, limits).isFaulty(),
+  );
+  if (faulty.length === 0) return;
+  const repaired = copyOf(writes);
+  for (const list of faulty) new WrittenOrder(repaired, records.state, list, limits).repair(true);
+  const neighbours = neighboursIn(repaired);
+  if (neighbours.size === 0 || mayRepair(repaired, neighbours)) {
+    for (const { collection } of faulty)
+      writes.set(collection, repaired.get(collection) as Map<string, Write>);
+    return;
   }
+  for (const list of faulty) new WrittenOrder(writes, records.state, list, limits).repair(false);
+}
+
+/** A list that an operation writes to. */
+interface List {
+  readonly collection: string;
+  /** Whose it is; undefined in a collection that is not private. */
+  readonly owner: string | undefined;
+  readonly field: string;
+  /** Ids of the records in it that the operation writes. */
+  readonly written: readonly string[];
+}
+
+function* listsIn(writes: Writes, sections: Sections, fields: OrderFields): Generator<List> {
+  for (const [collection, names] of fields) {
+    const written = writes.get(collection);
+    if (written === undefined) continue;
+    const byOwner = new Map<string | undefined, string[]>();
+    for (const id of written.keys()) {
+      const owner = sections.isPrivate(collection) ? ownerIn(id) : undefined;
+      const ids = byOwner.get(owner);
+      if (ids === undefined) byOwner.set(owner, [id]);
+      else ids.push(id);
+    }
+    for (const [owner, ids] of byOwner)
+      for (const field of names) yield { collection, owner, field, written: ids };
+  }
+}
+
+function copyOf(writes: Writes): Writes {
+  return new Map(Array.from(writes, ([collection, records]) => [collection, new Map(records)]));
+}
+
+/** Of repaired writes, those of records that the operation itself does not write. */
+function neighboursIn(repaired: Writes): Writes {
+  const neighbours: Writes = new Map();
+  for (const [collection, records] of repaired) {
+    for (const [id, write] of records)
+      if (write.isRepair === true) sectionOf(neighbours, collection).set(id, write);
+  }
+  return neighbours;
 }
 
 /** Records next to each other, given new keys. */
@@ -41,8 +113,9 @@ interface Spread {
 }
 
 /** A list as an operation leaves it. */
-class WrittenOrder {
-  readonly #state: State;
+class WrittenOrder implements Source {
+  readonly #state: PagedState;
+  readonly #list: List;
   readonly #collection: string;
   readonly #field: string;
   readonly #writes: Map<string, Write>;
@@ -50,23 +123,35 @@ class WrittenOrder {
   /** Keys that the operation sets, by record. */
   readonly #set = new Map<string, string>();
 
-  constructor(writes: Writes, state: State, collection: string, field: string, limits: OrderLimits) {
+  constructor(writes: Writes, state: PagedState, list: List, limits: OrderLimits) {
     this.#state = state;
-    this.#collection = collection;
-    this.#field = field;
+    this.#list = list;
+    this.#collection = list.collection;
+    this.#field = list.field;
     this.#limits = limits;
-    this.#writes = sectionOf(writes, collection);
-    for (const [id, { change, record }] of this.#writes) {
-      if (record === undefined || (change.kind === "patch" && !Object.hasOwn(change.set, field))) continue;
-      const key = orderOf(record, field);
-      if (key !== noOrderKey && key !== orderOf(this.#before(id), field)) this.#set.set(id, key);
+    this.#writes = sectionOf(writes, list.collection);
+    for (const id of list.written) {
+      const { change, record } = this.#writes.get(id) as Write;
+      if (record === undefined || (change.kind === "patch" && !Object.hasOwn(change.set, list.field)))
+        continue;
+      const key = orderOf(record, list.field);
+      if (key !== noOrderKey && key !== orderOf(this.#before(id), list.field)) this.#set.set(id, key);
     }
+  }
+
+  get(collection: string, id: string): Fields | undefined {
+    return this.#state.get(collection, id);
+  }
+
+  /** The ids of the list as it is before the operation. */
+  ids(): readonly string[] {
+    return Object.freeze(this.#order());
   }
 
   /** Whether a key that was set is too long or another record's. */
   isFaulty(): boolean {
     if (this.#set.size === 0) return false;
-    const order = this.#state.order(this.#collection, this.#field);
+    const order = this.#order();
     const keys = new Set<string>();
     for (const key of this.#set.values()) {
       if (this.#isLong(key) || keys.has(key)) return true;
@@ -81,18 +166,19 @@ class WrittenOrder {
     return false;
   }
 
-  repair(): void {
-    const written = new Map(Array.from(this.#writes, ([id, { record }]) => [id, record] as const));
-    const merged = mergeIds(this.#state, this.#collection, written, this.#field);
+  /** Gives new keys; to records that the operation does not write only `withNeighbours`. */
+  repair(withNeighbours: boolean): void {
+    const written = new Map(this.#list.written.map((id) => [id, this.#recordOf(id)] as const));
+    const merged = mergeIds(this, this.#collection, written, this.#field);
     const keyed = this.#placeIn(merged, noOrderKey, ""); // those without a key are last, and stay without
     const ids = keyed === merged.length ? merged : merged.slice(0, keyed);
-    const faults = this.#faultsIn(ids);
+    const faults = this.#faultsIn(ids, withNeighbours);
     for (const from of [...faults.keys()].toSorted((a, b) => a - b)) {
       let until = from;
       let isShared = false;
       for (; faults.has(until); until++) isShared ||= faults.get(until) === "shared";
       if (until === from) continue; // an earlier one has had new keys for this one as well
-      const spread = this.#spreadAround(ids, from, until, isShared);
+      const spread = this.#spreadAround(ids, from, until, isShared, withNeighbours);
       for (let at = from; at < until; at++) faults.delete(at);
       for (const [index, key] of spread?.keys.entries() ?? []) {
         const at = (spread as Spread).from + index;
@@ -105,7 +191,7 @@ class WrittenOrder {
   /**
    * What is wrong, by place. Of those who share a key one keeps it: one that the operation does not move, if there is one.
    */
-  #faultsIn(ids: readonly string[]): Map<number, "long" | "shared"> {
+  #faultsIn(ids: readonly string[], withNeighbours: boolean): Map<number, "long" | "shared"> {
     const { maxShortenedOrderKeys } = this.#limits;
     const faults = new Map<number, "long" | "shared">();
     for (const [id, key] of this.#set) {
@@ -120,7 +206,10 @@ class WrittenOrder {
       const untouched = sharing.filter((other) => !this.#set.has(ids[other] as string));
       if (untouched.length > maxShortenedOrderKeys) continue; // from before this was an order field: not to be mended by one call
       const keeper = untouched[0] ?? sharing[0];
-      for (const other of sharing) if (other !== keeper) faults.set(other, "shared");
+      for (const other of sharing) {
+        if (other === keeper || (!withNeighbours && !this.#set.has(ids[other] as string))) continue;
+        faults.set(other, "shared");
+      }
     }
     return faults;
   }
@@ -130,7 +219,13 @@ class WrittenOrder {
    * those that share a key get what fits between their neighbours, and long keys stay. Undefined as well where a
    * neighbour's key is none, as of records that were written under another schema.
    */
-  #spreadAround(ids: readonly string[], from: number, until: number, isShared: boolean): Spread | undefined {
+  #spreadAround(
+    ids: readonly string[],
+    from: number,
+    until: number,
+    isShared: boolean,
+    withNeighbours: boolean,
+  ): Spread | undefined {
     const { longOrderKeyLength, maxShortenedOrderKeys } = this.#limits;
     // Well below the limit, so that it is not the next one's turn again.
     const shortLength = Math.floor(longOrderKeyLength / 2);
@@ -143,7 +238,8 @@ class WrittenOrder {
     let high = until;
     while (low > 0 || high < ids.length) {
       const width = high - low;
-      const step = isPossible ? Math.min(width, maxShortenedOrderKeys - width) : width;
+      const most = isPossible ? maxShortenedOrderKeys - width : width;
+      const step = withNeighbours ? Math.min(width, most) : 0;
       if (step <= 0) break;
       if (this.#isTighterBefore(ids, low, high, from - low < high - until)) low = Math.max(0, low - step);
       else high = Math.min(ids.length, high + step);
@@ -177,6 +273,13 @@ class WrittenOrder {
     const record = change.kind === "put" ? change.record : applyChange(this.#recordOf(id), patch);
     const isRepair = write === undefined || write.isRepair === true;
     this.#writes.set(id, { change, record, ...(isRepair && { isRepair }) });
+  }
+
+  #order(): readonly string[] {
+    const { owner } = this.#list;
+    return owner === undefined
+      ? this.#state.order(this.#collection, this.#field)
+      : this.#state.ownOrder(this.#collection, owner, this.#field);
   }
 
   #isLong(key: string): boolean {

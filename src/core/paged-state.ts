@@ -14,8 +14,8 @@ export interface Unread {
   collections(): Iterable<string>;
 }
 
-/** Sums of users' own sections that are kept; one that is not is added up again. */
-const maxOwnSums = 4_096;
+/** Users of whom the state keeps the checksum, and the orders, of their own sections; those of others are made again. */
+const maxKeptSections = 4_096;
 
 /** A state of which memory takes in what somebody asks for. What it answers is the same as if it had all. */
 export class PagedState extends State {
@@ -23,6 +23,8 @@ export class PagedState extends State {
   readonly #sections: Sections;
   /** By section. There are as many as users, so they are not stored, and kept of those only who have been here. */
   readonly #ownSums = new Map<string, number>();
+  /** Sections of users of which an order is kept, the oldest first. */
+  readonly #ownOrders = new Set<string>();
 
   constructor(unread: Unread, sections = new Sections([])) {
     super();
@@ -53,7 +55,7 @@ export class PagedState extends State {
     if (sum === undefined) {
       sum = this.#addUp(collection, owner);
       for (const oldest of this.#ownSums.keys()) {
-        if (this.#ownSums.size < maxOwnSums) break;
+        if (this.#ownSums.size < maxKeptSections) break;
         this.#ownSums.delete(oldest);
       }
       this.#ownSums.set(section, sum);
@@ -61,9 +63,37 @@ export class PagedState extends State {
     return sum;
   }
 
+  /**
+   * The order of what belongs to `owner` of a private collection, as {@link order} returns that of all. It reads only the
+   * pages that hold records of this owner.
+   */
+  ownOrder(collection: string, owner: string, by: string): readonly string[] {
+    const section = ownSection(collection, owner);
+    const { from, until } = rangeOf(owner);
+    const ids = this.orderIn(section, collection, by, () => this.#unread.idsWithin(collection, from, until));
+    this.#ownOrders.add(section);
+    for (const oldest of this.#ownOrders) {
+      if (this.#ownOrders.size <= maxKeptSections) break;
+      this.#ownOrders.delete(oldest);
+      this.forgetOrders(oldest);
+    }
+    return ids;
+  }
+
   /** Adds up the checksum of a collection that had none: it has just ceased to be private. */
   recount(collection: string): void {
     this.loadChecksums({ [collection]: this.#sumOf(collection, this.ids(collection)) });
+  }
+
+  protected override noteMove(
+    collection: string,
+    id: string,
+    before: Fields | undefined,
+    after: Fields | undefined,
+  ): void {
+    super.noteMove(collection, id, before, after);
+    const section = this.sectionOf(collection, id);
+    if (section !== collection) super.noteMove(section, id, before, after);
   }
 
   protected override sectionOf(collection: string, id: string): string {

@@ -55,16 +55,25 @@ export class State implements Source {
 
   /** As `ids`, but the array may change with the state: for whoever looks at a few places of it, and now. */
   order(collection: string, by?: string): readonly string[] {
-    const orders = sectionOf(this.#orders, collection);
-    const records = this.#collections.get(collection);
-    const recordOf = (id: string) => records?.get(id);
+    return this.orderIn(collection, collection, by, () => this.#collections.get(collection)?.keys() ?? []);
+  }
+
+  /** The order of a section of `collection`; `ids` returns the section's ids when no order of it is kept. */
+  protected orderIn(
+    section: string,
+    collection: string,
+    by: OrderBy,
+    ids: () => Iterable<string>,
+  ): readonly string[] {
+    const orders = sectionOf(this.#orders, section);
     let order = orders.get(by);
     if (order === undefined) {
-      order = { ids: sortIds([...(records?.keys() ?? [])], by, recordOf), moved: new Map() };
-      orders.set(by, order);
+      const all = [...ids()];
+      const recordOf = this.#reader(collection);
+      orders.set(by, (order = { ids: sortIds(all, by, recordOf), moved: new Map() }));
     }
     if (order.moved.size > 0) {
-      order.ids = moveIds(order.ids, by, order.moved, recordOf);
+      order.ids = moveIds(order.ids, by, order.moved, this.#reader(collection));
       order.moved.clear();
     }
     return order.ids;
@@ -95,12 +104,7 @@ export class State implements Source {
   set(collection: string, id: string, record: Fields | undefined): void {
     const before = this.get(collection, id);
     this.addToChecksum(this.sectionOf(collection, id), checksumDifference(collection, id, before, record));
-    const orders = this.#orders.get(collection);
-    for (const [by, { ids, moved }] of orders ?? []) {
-      if (!changesPlace(before, record, by)) continue;
-      if (!moved.has(id)) moved.set(id, before);
-      if (areMany(moved.size, ids.length)) orders?.delete(by); // as it had better be sorted anew, if anybody still asks
-    }
+    this.noteMove(collection, id, before, record);
     const records = sectionOf(this.#collections, collection);
     if (record === undefined) records.delete(id);
     else records.set(id, record);
@@ -128,7 +132,7 @@ export class State implements Source {
   loadRecords(collection: string, { ids, records }: IdsAndRecords): void {
     const held = sectionOf(this.#collections, collection);
     for (const [index, id] of ids.entries()) held.set(id, records[index] as Fields);
-    this.#orders.delete(collection);
+    this.forgetOrders(collection);
   }
 
   /** Takes checksums over from where the loaded records were stored. */
@@ -151,7 +155,32 @@ export class State implements Source {
     return collection;
   }
 
+  protected forgetOrders(section: string): void {
+    this.#orders.delete(section);
+  }
+
+  /** Keeps the orders of `section` up to date when a record of it becomes another. */
+  protected noteMove(
+    section: string,
+    id: string,
+    before: Fields | undefined,
+    after: Fields | undefined,
+  ): void {
+    const orders = this.#orders.get(section);
+    for (const [by, { ids, moved }] of orders ?? []) {
+      if (!changesPlace(before, after, by)) continue;
+      if (!moved.has(id)) moved.set(id, before);
+      if (areMany(moved.size, ids.length)) orders?.delete(by); // as it had better be sorted anew, if anybody still asks
+    }
+  }
+
   protected addToChecksum(section: string, difference: number): void {
     this.#checksums.set(section, ((this.#checksums.get(section) ?? 0) + difference) >>> 0);
+  }
+
+  /** Reads the records that are in memory. */
+  #reader(collection: string): (id: string) => Fields | undefined {
+    const records = this.#collections.get(collection);
+    return (id) => records?.get(id);
   }
 }

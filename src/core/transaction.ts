@@ -22,6 +22,8 @@ export interface TransactionOptions {
   readonly limits: Pick<Limits, "maxRecordBytes" | "maxIdLength">;
   /** Answers `tx.<collection>.changedByOthers`; a prediction has nobody else in it. */
   readonly changedByOthers?: (collection: string, id: string) => boolean;
+  /** Returns a refusal about one record as its caller may read it, who may not be shown the record. */
+  readonly withoutHidden?: (rejection: Rejection, collection: string, id: string) => Rejection;
 }
 
 /** What a transaction has done to one record. */
@@ -210,9 +212,12 @@ export class CollectionTransaction {
     const checked = this.#check(id, merged);
     const refilled = unset.find((field) => Object.hasOwn(checked, field));
     if (refilled !== undefined) {
-      throw new Rejection(
-        "invalid",
-        `${this.#name} records have a default for ${refilled}: it cannot be removed`,
+      throw this.#about(
+        id,
+        new Rejection(
+          "invalid",
+          `${this.#name} records have a default for ${refilled}: it cannot be removed`,
+        ),
       );
     }
     const set: Record<string, Json> = {};
@@ -234,7 +239,7 @@ export class CollectionTransaction {
   #existing(id: string): Fields {
     const record = this.get(id);
     if (record === undefined)
-      throw new Rejection("not-found", `there is no ${this.#name} record ${id}`, { id });
+      throw this.#about(id, new Rejection("not-found", `there is no ${this.#name} record ${id}`, { id }));
     return record;
   }
 
@@ -249,7 +254,12 @@ export class CollectionTransaction {
 
   /** The record as its schema reads it, as frozen JSON. */
   #check(id: string, record: unknown): Fields {
-    const parsed = parseWith(this.#schema, record, `${this.#name} record ${id}`) as Fields;
+    let parsed: Fields;
+    try {
+      parsed = parseWith(this.#schema, record, `${this.#name} record ${id}`) as Fields;
+    } catch (error) {
+      throw error instanceof Rejection ? this.#about(id, error) : error;
+    }
     this.#assertSize(id, parsed);
     return parsed;
   }
@@ -257,7 +267,12 @@ export class CollectionTransaction {
   #assertSize(id: string, record: Fields): void {
     const { maxRecordBytes } = this.#transaction.options.limits;
     const bytes = bytesOver(record, maxRecordBytes);
-    if (bytes !== undefined) throw tooLarge(`${this.#name} record ${id}`, bytes, maxRecordBytes);
+    if (bytes !== undefined)
+      throw this.#about(id, tooLarge(`${this.#name} record ${id}`, bytes, maxRecordBytes));
+  }
+
+  #about(id: string, rejection: Rejection): Rejection {
+    return this.#transaction.options.withoutHidden?.(rejection, this.#name, id) ?? rejection;
   }
 }
 

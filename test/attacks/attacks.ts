@@ -723,6 +723,20 @@ export const attacks = [
     answers: ["rejected forbidden"],
     note: "It counts as knowing everything; see what the room cannot know.",
   },
+  {
+    id: "order-oracle",
+    channel: "call",
+    does: "writes private records under order keys that another user may have: each of them, beside them, and by bisection",
+    answers: ["accepted"],
+    note: "Each key is stored as it was written: a private collection has a list for each owner, and a repair stays within it.",
+  },
+  {
+    id: "order-neighbour",
+    channel: "call",
+    does: "writes order keys equal to another user's long ones and between them, in a private list and in one for everybody, then writes that user's records",
+    answers: ["accepted", "rejected forbidden"],
+    note: "No record of the other user changes: a repair changes records that the call does not write only if `authorize` allows that.",
+  },
 
   // ── the app's code ─────────────────────────────────────────────────────────────────────────────────────────
   {
@@ -806,6 +820,14 @@ export const attacks = [
     channel: "app",
     does: "sends presence on which the app's own schema throws",
     answers: ["error internal"],
+  },
+
+  {
+    id: "hidden-words",
+    channel: "app",
+    does: "has a mutator write records that the caller is not shown: one that is missing, one that does not fit",
+    answers: ["rejected not-found", "rejected invalid"],
+    note: "The refusal names neither the record, nor its size, nor what does not fit.",
   },
 
   // ── TCP ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,6 +9,7 @@ import {
 } from "../../src/core/engine.ts";
 import { defaultLimits, type Limits } from "../../src/core/limits.ts";
 import { wake, type Memory } from "../../src/core/memory.ts";
+import { Sections } from "../../src/core/sections.ts";
 import type { Json } from "../../src/index.ts";
 import { MemoryStorage } from "../../src/testing/memory-storage.ts";
 import { sheet, sheetServerMutators, writer } from "./sheet.ts";
@@ -25,8 +26,9 @@ export class Desk {
 
   constructor(options: Partial<EngineOptions> = {}, limits: Partial<Limits> = {}) {
     const allLimits = { ...defaultLimits, ...limits };
+    const sections = new Sections((options.definition ?? sheet).private);
     this.engine = new Engine(
-      wake(new MemoryStorage(64), allLimits, () => "epoch"),
+      wake(new MemoryStorage(64), allLimits, () => "epoch", sections),
       {
         definition: sheet,
         limits: allLimits,

@@ -175,6 +175,7 @@ describe("authorize", () => {
     expect(asked[1]).toEqual({
       type: "transact",
       payload,
+      isRepair: false,
       actor: "ben",
       changes: [
         {

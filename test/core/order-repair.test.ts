@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Authorize } from "../../src/core/engine.ts";
 import { defaultLimits, type Limits } from "../../src/core/limits.ts";
 import { wake } from "../../src/core/memory.ts";
-import { maxOrderKeyLength, orderBetween, type Json } from "../../src/index.ts";
+import { maxOrderKeyLength, orderBetween, Rejection, type Json } from "../../src/index.ts";
 import { isOrderKey } from "../../src/schema/order-key.ts";
 import { keysIn, listBoard } from "./list-board.ts";
 import { Journal } from "../../src/room/journal.ts";
@@ -139,7 +139,7 @@ describe("a repair", () => {
     expect(desk.outcome(ben, "claim", { id: "u0" }, seen)).toMatchObject({ code: "conflict" });
   });
 
-  test("is not for `authorize` to judge, which is asked of what the caller wants", () => {
+  test("of the records that the caller writes is not for `authorize` to judge, which is asked what the caller wants", () => {
     const asked: unknown[] = [];
     const desk = newDesk({}, ({ changes }) => {
       asked.push(changes.map(({ id, after }) => [id, after?.["order"]]));
@@ -147,6 +147,77 @@ describe("a repair", () => {
     });
     add(desk, { a: "a0", b: "a0" });
     expect(asked).toEqual([[["a", "a0"]], [["b", "a0"]]]);
+  });
+
+  describe("of other records", () => {
+    const deep = `a0${"V".repeat(60)}`;
+    /** Two records of Ann's with long keys, of which `rule` decides whether a call of Ben's between them changes them. */
+    const deskOf = (rule: Authorize) => {
+      const desk = newDesk({}, (operation, caller) => caller.actor === "ann" || rule(operation, caller));
+      for (const [id, order] of Object.entries({ a: `${deep}A`, c: `${deep}C` }))
+        desk.memory.state.set("tasks", id, Object.freeze({ title: id, order }));
+      return desk;
+    };
+    const between = { id: "b", order: `${deep}B` };
+
+    test("is done when `authorize` returns true for it, and is asked with what would change", () => {
+      const asked: unknown[] = [];
+      const desk = deskOf(({ type, payload, changes, isRepair }) => {
+        asked.push([type, payload, isRepair, changes.map(({ id, fields }) => [id, fields])]);
+        return true;
+      });
+      expect(desk.outcome(ben, "add", between)).toMatchObject({ kind: "accepted" });
+      expect(asked).toEqual([
+        ["add", between, false, [["b", ["title", "order"]]]],
+        ["add", between, true, [["c", ["order"]]]],
+      ]);
+      expect(tasksOf(desk)).toEqual({ a: `${deep}A`, b: "a1", c: "a2" });
+    });
+
+    test.each([
+      ["false", () => false],
+      [
+        "throws a refusal",
+        () => {
+          throw new Rejection("frozen");
+        },
+      ],
+      [
+        "throws an error",
+        () => {
+          throw new Error("a bug");
+        },
+      ],
+      ["returns a promise", () => Promise.resolve(true) as unknown as boolean],
+    ])("is not done when `authorize` %s: the call is committed, and they keep their keys", (_, no) => {
+      const desk = deskOf(({ changes, isRepair }, caller) => {
+        if (isRepair) return no();
+        return changes.every(({ before }) => before === undefined) && caller.actor === "ben";
+      });
+      expect(desk.outcome(ben, "add", between)).toMatchObject({ kind: "accepted" });
+      expect(tasksOf(desk)).toEqual({ a: `${deep}A`, b: `${deep}B`, c: `${deep}C` });
+      // Of equal keys the caller's record still gets another, which needs no other record.
+      expect(desk.outcome(ben, "add", { id: "d", order: `${deep}C` })).toMatchObject({ kind: "accepted" });
+      const { a, b, c, d } = tasksOf(desk);
+      expect([a, b, c]).toEqual([`${deep}A`, `${deep}B`, `${deep}C`]);
+      expect(d).not.toBe(c);
+    });
+
+    test("is not done when the operation would become too large by it", () => {
+      const crowdedDesk = (maxOperationBytes: number) => {
+        const desk = newDesk({ maxOperationBytes });
+        for (let at = 10; at < 60; at++)
+          desk.memory.state.set("tasks", `t${at}`, Object.freeze({ title: "", order: `${deep}${at}V` }));
+        const before = tasksOf(desk);
+        expect(desk.outcome(ben, "add", { id: "t345", order: `${deep}34W` })).toMatchObject({
+          kind: "accepted",
+        });
+        const after = tasksOf(desk);
+        return Object.keys(before).filter((id) => before[id] !== after[id]).length;
+      };
+      expect(crowdedDesk(100_000)).toBeGreaterThan(20);
+      expect(crowdedDesk(1_000)).toBe(0);
+    });
   });
 
   test("leaves keys alone that another schema has let in", () => {

@@ -1015,4 +1015,40 @@ export const plantedBugs: readonly PlantedBug[] = [
     'name === ""',
     "test/room/remote.test.ts",
   ),
+  // ── what belongs to one user stays there ───────────────────────────────────────────────────────────────────
+  bug(
+    "a key of a private list is compared with the keys of other owners",
+    "src/core/order-repair.ts",
+    "      const owner = sections.isPrivate(collection) ? ownerIn(id) : undefined;",
+    '      const owner = sections.isPrivate(collection) ? undefined : ownerIn("");',
+    "test/core/order-owners.test.ts",
+  ),
+  bug(
+    "the list of one owner does not follow what is written",
+    "src/core/paged-state.ts",
+    "    if (section !== collection) super.noteMove(section, id, before, after);\n",
+    "",
+    "test/core/order-owners.test.ts",
+  ),
+  bug(
+    "a repair changes records of others without asking",
+    "src/core/order-repair.ts",
+    "  if (neighbours.size === 0 || mayRepair(repaired, neighbours)) {",
+    "  if (neighbours.size >= 0 || mayRepair(repaired, neighbours)) {",
+    "test/core/order-repair.test.ts",
+  ),
+  bug(
+    "a refused repair changes the neighbours all the same",
+    "src/core/order-repair.ts",
+    "      const step = withNeighbours ? Math.min(width, most) : 0;",
+    "      const step = Math.min(width, most);",
+    "test/core/order-repair.test.ts",
+  ),
+  bug(
+    "a refusal names a record that its caller is not shown",
+    "src/core/engine.ts",
+    "    if (this.#views.of(this.caller).shows(collection, id)) return rejection;",
+    "    if (id !== collection) return rejection;",
+    "test/core/order-owners.test.ts",
+  ),
 ];

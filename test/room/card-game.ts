@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { defineRoom, type ServerMutatorsOf } from "../../src/index.ts";
+import { defineRoom, orderKey, type ServerMutatorsOf } from "../../src/index.ts";
 import type { RoomObjectOptions } from "../../src/server.ts";
 
-const Card = z.object({ face: z.string(), note: z.string().optional() });
+const Card = z.object({ face: z.string(), note: z.string().optional(), place: z.optional(orderKey()) });
 
 /** Everybody sees the table, each their own hand, nobody the deck, and readers not the minutes. */
 export const cardGame = defineRoom({

@@ -11,6 +11,7 @@ declare global {
       WATCHFUL_ROOMS: DurableObjectNamespace<TestWorker.WatchfulRoom>;
       CARD_ROOMS: DurableObjectNamespace<TestWorker.CardRoom>;
       ATTACK_ROOMS: DurableObjectNamespace<TestWorker.AttackRoom>;
+      LIST_ROOMS: DurableObjectNamespace<TestWorker.ListRoom>;
       TIGHT_ROOMS: DurableObjectNamespace<TestWorker.TightRoom>;
       SCRATCH: DurableObjectNamespace<TestWorker.Scratch>;
     }

@@ -1,19 +1,14 @@
 import { expect, test } from "vitest";
-import { newCardRoom, patch, put, remove } from "./rooms.ts";
+import { ordersBetween } from "../../src/index.ts";
+import { diceOf } from "../core/dice.ts";
 import type { Collections } from "./client-copy.ts";
+import { newCardRoom, patch, put, remove } from "./rooms.ts";
 import type { Call, WireClient } from "./wire-client.ts";
-
-/** Small whole numbers from 0 on, the same for the same seed. */
-function diceOf(seed: number): (below: number) => number {
-  let state = Math.imul(seed + 1, 0x9e3779b1);
-  return (below) => {
-    state = (Math.imul(state ^ (state >>> 15), state | 1) + 0x6d2b79f5) | 0;
-    return ((state ^ (state >>> 14)) >>> 0) % below;
-  };
-}
 
 const players = ["ann", "anna", "bea"] as const;
 const roles = ["user", "reader"] as const;
+/** Order keys that each player uses one after the other, so that no player uses one twice. */
+const places = ordersBetween(null, null, 400);
 
 /** What of the state somebody is shown, worked out with nothing of the room's own code. */
 function shownOf(state: Collections, user: string, role: string): Collections {
@@ -57,6 +52,9 @@ test.each(Array.from({ length: 6 }, (_, seed) => seed))(
       role: "user" as (typeof roles)[number],
       client: room.client({ token: `user:${user}` }),
       ear: new Ear(),
+      used: 0,
+      /** Ids with the keys that this player wrote to them. */
+      placed: new Set<string>(),
     }));
     for (const { client } of people) {
       await client.open();
@@ -67,7 +65,11 @@ test.each(Array.from({ length: 6 }, (_, seed) => seed))(
       const { user, client, ear } = person;
       const id = `${user}/${below(6)}`;
       const calls: readonly (() => Call)[] = [
-        () => put("hands", id, { face: mark(user) }),
+        () => {
+          const place = places[person.used++] as string;
+          person.placed.add(`${id} ${place}`);
+          return put("hands", id, { face: mark(user), place });
+        },
         () => patch("hands", id, { note: mark(user) }),
         () => remove("hands", id),
         () => put("minutes", `m${below(3)}`, { face: mark("minutes") }),
@@ -103,9 +105,15 @@ test.each(Array.from({ length: 6 }, (_, seed) => seed))(
         Object.entries(collections).map(([name, records]) => [name, Object.fromEntries(records.entries())]),
       ),
     );
-    for (const { user, role, client, ear } of people) {
+    for (const { user, role, client, ear, placed } of people) {
       await client.until(({ rev }) => rev === table.copy.rev);
       expect(client.copy.collections).toEqual(shownOf(state as Collections, user, role));
+      // All players use the same keys, and each keeps theirs: what one writes repairs nothing of another.
+      const hand = Object.entries(client.copy.collections["hands"] ?? {});
+      const kept = hand.filter(([, { place }]) => place !== undefined);
+      expect(
+        kept.map(([id, { place }]) => `${id} ${place as string}`).filter((at) => !placed.has(at)),
+      ).toEqual([]);
       ear.note(client);
       expect(ear.marksOf(/<\w+:\d+>/g).length).toBeGreaterThan(0);
       const others = players.filter((name) => name !== user).join("|");

@@ -6,6 +6,7 @@ import type { Collections } from "./client-copy.ts";
 import type {
   AttackRoom,
   CardRoom,
+  ListRoom,
   SmallRoom,
   TestRoom,
   ThriftyRoom,
@@ -14,7 +15,15 @@ import type {
 } from "./test-worker.ts";
 import { WireClient, type WireOptions } from "./wire-client.ts";
 
-type AnyTestRoom = TestRoom | SmallRoom | ThriftyRoom | WatchfulRoom | CardRoom | AttackRoom | TightRoom;
+type AnyTestRoom =
+  | TestRoom
+  | SmallRoom
+  | ThriftyRoom
+  | WatchfulRoom
+  | CardRoom
+  | AttackRoom
+  | TightRoom
+  | ListRoom;
 
 interface Row {
   readonly n: number;
@@ -110,6 +119,7 @@ export const newCardRoom = () => new RoomUnderTest("/card-rooms", env.CARD_ROOMS
 export const newWatchfulRoom = () => new RoomUnderTest("/watchful-rooms", env.WATCHFUL_ROOMS);
 export const newAttackRoom = () => new RoomUnderTest("/attack-rooms", env.ATTACK_ROOMS);
 export const newClosedRoom = () => new RoomUnderTest("/closed-rooms", env.ATTACK_ROOMS);
+export const newListRoom = () => new RoomUnderTest("/list-rooms", env.LIST_ROOMS);
 export const newTightRoom = () => new RoomUnderTest("/tight-rooms", env.TIGHT_ROOMS);
 
 /** A direct edit of one record. */

@@ -16,6 +16,7 @@ import { testBoard, type TestBoard } from "./test-board.ts";
 /** The demo's, of which the Worker says who may come in as it starts. */
 export class Board extends RoomObject(board) {}
 export { AttackRoom, TightRoom } from "../attacks/attack-rooms.ts";
+export { ListRoom } from "../attacks/list-rooms.ts";
 
 export const serverMutators: ServerMutatorsOf<TestBoard> = {
   roll(tx, _payload, ctx) {
@@ -114,7 +115,7 @@ export default {
       (await routeRooms(request, closed, { authenticate })) ??
       (await routeRooms(
         request,
-        { "/closed-rooms": env.ATTACK_ROOMS },
+        { "/closed-rooms": env.ATTACK_ROOMS, "/list-rooms": env.LIST_ROOMS },
         { authenticate: authenticateGrant },
       )) ??
       new Response("Not found", { status: 404 })
