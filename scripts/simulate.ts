@@ -1,12 +1,15 @@
 /**
  * Runs the simulation: `--seed 4711` for one seed, with every step when it fails; `--seeds 10000 [--from 1]` for
- * many, on all processors. `--without supersede,clock` leaves faults out. Exits with 1 when a seed fails.
+ * many, on all processors or on `--workers 1`. `--from commit` begins at a seed that belongs to the checked out commit.
+ * `--without supersede,clock` leaves faults out. Exits with 1 when a seed fails, and prints the command that repeats it.
  */
 import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { faultNames, type FaultName } from "../test/simulation/plan.ts";
 import { runSeed, type Report } from "../test/simulation/run.ts";
+import { firstSeed } from "./seed-range.ts";
 
 /** What a worker is given, and what it posts for each share of the seeds. */
 interface Job {
@@ -22,7 +25,16 @@ interface Progress {
   readonly failures: readonly { readonly seed: number; readonly failure: string | undefined }[];
 }
 
+/** The seeds of one run. */
+interface Range {
+  readonly from: number;
+  readonly seeds: number;
+  readonly workers: number;
+  readonly without: readonly FaultName[];
+}
+
 const seedsAPost = 20;
+const repository = fileURLToPath(new URL("..", import.meta.url));
 
 // The client tells the console of what an app's mutator throws, and some of these throw on purpose.
 console.error = () => {};
@@ -38,13 +50,19 @@ async function main(): Promise<void> {
       seed: { type: "string" },
       seeds: { type: "string", default: "1000" },
       from: { type: "string", default: "1" },
+      workers: { type: "string", default: String(availableParallelism()) },
       without: { type: "string", default: "" },
     },
   });
   const without = faultNames.filter((fault) => values.without.split(",").includes(fault));
   const failed =
     values.seed === undefined
-      ? await runMany(Number(values.from), Number(values.seeds), without)
+      ? await runMany({
+          from: firstSeed(values.from, repository),
+          seeds: Number(values.seeds),
+          workers: Number(values.workers),
+          without,
+        })
       : await runOne(Number(values.seed), without);
   process.exitCode = failed ? 1 : 0;
 }
@@ -61,9 +79,10 @@ async function runOne(seed: number, without: readonly FaultName[]): Promise<bool
   return true;
 }
 
-async function runMany(from: number, seeds: number, without: readonly FaultName[]): Promise<boolean> {
+async function runMany({ from, seeds, without, ...range }: Range): Promise<boolean> {
+  console.log(`seeds ${from} to ${from + seeds - 1}`);
   const startedAt = performance.now();
-  const workers = Math.min(availableParallelism(), seeds);
+  const workers = Math.min(range.workers, seeds);
   const counts = new Map<string, number>();
   let done = 0;
   let failures = 0;
@@ -72,7 +91,7 @@ async function runMany(from: number, seeds: number, without: readonly FaultName[
     for (const [what, times] of progress.counts) counts.set(what, (counts.get(what) ?? 0) + times);
     for (const { seed, failure } of progress.failures) {
       failures += 1;
-      console.log(`\nseed ${seed} failed: ${failure}`);
+      console.log(`\nseed ${seed} failed: ${failure}\nrepeat it: ${commandOf(seed, without)}`);
     }
     if (process.stdout.isTTY || done % 1_000 < progress.seeds)
       process.stdout.write(`\r${done} of ${seeds} seeds, ${failures} failed`);
@@ -86,6 +105,12 @@ async function runMany(from: number, seeds: number, without: readonly FaultName[
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
   console.log(`${done} seeds from ${from} in ${seconds} s on ${workers} processors: ${failures} failed`);
   return failures > 0 || done < seeds;
+}
+
+/** What runs one seed again, with every step. */
+function commandOf(seed: number, without: readonly FaultName[]): string {
+  const left = without.length === 0 ? "" : ` --without ${without.join()}`;
+  return `npm run simulate -- --seed ${seed}${left}`;
 }
 
 async function runWorker(job: Job, note: (progress: Progress) => void): Promise<void> {
