@@ -5,6 +5,7 @@ import { copyJson, equalJson } from "../src/core/json.ts";
 import { RecordsReader } from "../src/core/reader.ts";
 import type { PendingCall } from "../src/core/rebase.ts";
 import { changesOf, parseWith, type Tx, type Writes } from "../src/core/transaction.ts";
+import { actorOf } from "../src/protocol/client-secret.ts";
 import type { Welcome, WireEvent } from "../src/protocol/frames.ts";
 import { nameTable } from "../src/protocol/names.ts";
 import type { AnyRoomDefinition } from "../src/schema/definition.ts";
@@ -30,8 +31,8 @@ import { Sync, type Progress, type SyncOptions } from "./sync.ts";
 const restoreTimeoutMs = 5_000;
 
 export interface ClientRoomOptions extends Omit<SyncOptions, "restored" | "schemaVersion" | "names"> {
-  /** `<actor>.<secret>` */
-  readonly clientId: string;
+  /** The client secret, from which its public id follows. */
+  readonly secret: string;
   /** Keeps the room beyond the page; left out, nothing is kept. */
   readonly persist?: Persist | undefined;
   readonly definition: AnyRoomDefinition;
@@ -87,8 +88,8 @@ export class ClientRoom {
   #historyTold = { canUndo: false, canRedo: false };
   #isClosed = false;
 
-  constructor({ definition, presence, clientId, persist, limits, ...options }: ClientRoomOptions) {
-    const actor = clientId.slice(0, clientId.indexOf("."));
+  constructor({ definition, presence, secret, persist, limits, ...options }: ClientRoomOptions) {
+    const actor = actorOf(secret);
     const first = presence === undefined ? undefined : presenceAs(definition, presence);
     this.#definition = definition;
     this.#runtime = options.runtime;
@@ -98,7 +99,7 @@ export class ClientRoom {
       return this.#observers.size > 0 || !this.subscriptions.isEmpty;
     });
     const ownLimits = { ...clientLimits, ...limits };
-    const own = new PendingQueue(clientId, ownLimits);
+    const own = new PendingQueue(secret, ownLimits);
     this.#backlog = new Backlog(own);
     this.history = new History(ownLimits, {
       transact: (edit) => this.transact(edit),
@@ -371,7 +372,7 @@ export class ClientRoom {
     const { own } = this.#backlog;
     return {
       base: this.#replica,
-      clientId: own.clientId,
+      secret: own.secret,
       restore: (base) => {
         if (this.#replica.isReady) return false;
         this.#advanced(this.#replica.restore(base, this.calls), []);

@@ -52,7 +52,7 @@ export function connect<D extends AnyRoomDefinition>(
     url: address,
     definition,
     persist: options?.persist === undefined ? undefined : persistFor(options.persist, address, definition),
-    clientId: `${randomId(9)}.${randomId(18)}`,
+    secret: randomId(18),
     transport: options?.transport ?? webSocketTransport,
     runtime: ownRuntime,
     token: options?.token,

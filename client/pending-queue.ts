@@ -44,7 +44,7 @@ export interface KeptCall extends PendingCall {
 
 /** What is needed to send a client's calls from another page, under the ids that they have. */
 export interface KeptQueue extends Introduction {
-  readonly clientId: string;
+  readonly secret: string;
   /** Their ids follow one another. */
   readonly calls: readonly KeptCall[];
 }
@@ -74,8 +74,8 @@ export interface CallKeeper {
 /** The calls of one client id that the room has not answered, in the order in which they were made. */
 export class PendingQueue {
   readonly #limits: ClientLimits;
-  /** `<actor>.<secret>` */
-  readonly clientId: string;
+  /** The client secret that its calls are sent under. */
+  readonly secret: string;
   #keeper: CallKeeper | undefined;
   /** What waited to be kept may leave. */
   #onKept = () => {};
@@ -95,19 +95,19 @@ export class PendingQueue {
   /** As it is kept: of calls that are still kept, older than the hello's perhaps. */
   #keptBirth: number | null = null;
 
-  constructor(clientId: string, limits: ClientLimits = clientLimits) {
-    this.clientId = clientId;
+  constructor(secret: string, limits: ClientLimits = clientLimits) {
+    this.secret = secret;
     this.#limits = limits;
   }
 
   /** Takes over what a page has left that is gone; `settle` is told what became of it. */
   static of(
-    { clientId, calls, ...introduction }: KeptQueue,
+    { secret, calls, ...introduction }: KeptQueue,
     settle: Settle,
     keeper: CallKeeper,
     onKept: () => void,
   ): PendingQueue {
-    const queue = new PendingQueue(clientId);
+    const queue = new PendingQueue(secret);
     queue.#keeper = keeper;
     queue.#onKept = onKept;
     queue.#introduction = introduction;

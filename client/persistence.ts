@@ -6,7 +6,7 @@ import type { BaseChange } from "./sync.ts";
 export interface KeptRoom {
   readonly base: Pick<Replica, "epoch" | "rev" | "handles" | "recordOf">;
   /** Of this page. */
-  readonly clientId: string;
+  readonly secret: string;
   /** Shows a base that was kept; false, and without effect, once there is another. */
   restore(base: KeptBase): boolean;
   /** Has this page's calls be kept from now on. */

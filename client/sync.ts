@@ -199,7 +199,7 @@ export class Sync {
     this.#takeUnacknowledged();
     const { arrived } = this.#replica;
     return encodeHello({
-      client: queue.clientId,
+      secret: queue.secret,
       schema: schemaVersion,
       ...this.#position,
       confirmed: queue.confirmed,

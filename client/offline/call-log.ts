@@ -15,22 +15,22 @@ interface ClientTable {
   delete(key: never): Promise<void>;
 }
 
-/** The clients that something is kept of. */
-export async function readClientIds(database: Database, room: string): Promise<Set<string>> {
+/** The secrets of the clients that something is kept of. */
+export async function readSecrets(database: Database, room: string): Promise<Set<string>> {
   const [clients, calls] = await Promise.all([
     database.getAllKeys("clients", under(room)),
     database.getAllKeys("calls", under(room)),
   ]);
-  return new Set([...clients, ...calls].map(([, clientId]) => clientId));
+  return new Set([...clients, ...calls].map(([, secret]) => secret));
 }
 
 /** What a client has left. */
-export async function readQueue(database: Database, room: string, clientId: string): Promise<KeptQueue> {
+export async function readQueue(database: Database, room: string, secret: string): Promise<KeptQueue> {
   const [introduction, calls] = await Promise.all([
-    database.get("clients", [room, clientId]),
-    database.getAll("calls", under(room, clientId)),
+    database.get("clients", [room, secret]),
+    database.getAll("calls", under(room, secret)),
   ]);
-  return { clientId, ...(introduction ?? { birth: null, attempt: 0 }), calls };
+  return { secret, ...(introduction ?? { birth: null, attempt: 0 }), calls };
 }
 
 export interface LogEvents {
@@ -44,7 +44,7 @@ export interface LogEvents {
 export class CallLog implements CallKeeper {
   readonly #database: Database;
   readonly #room: string;
-  readonly #clientId: string;
+  readonly #secret: string;
   readonly #events: LogEvents;
   /** Told of what is forgotten. */
   #queue: PendingQueue | undefined;
@@ -58,10 +58,10 @@ export class CallLog implements CallKeeper {
   /** Answered and not forgotten, in order. */
   #answered: { readonly clientReqId: number; readonly rev: number }[] = [];
 
-  constructor(database: Database, room: string, clientId: string, events: LogEvents) {
+  constructor(database: Database, room: string, secret: string, events: LogEvents) {
     this.#database = database;
     this.#room = room;
-    this.#clientId = clientId;
+    this.#secret = secret;
     this.#events = events;
   }
 
@@ -76,7 +76,7 @@ export class CallLog implements CallKeeper {
   }
 
   async keep(call: KeptCall): Promise<void> {
-    await this.#put((calls) => calls.put(call, [this.#room, this.#clientId, call.clientReqId]));
+    await this.#put((calls) => calls.put(call, [this.#room, this.#secret, call.clientReqId]));
   }
 
   settle(clientReqId: number, rev = 0): void {
@@ -86,13 +86,13 @@ export class CallLog implements CallKeeper {
   }
 
   async introduce(introduction: Introduction): Promise<void> {
-    await this.#put((_, clients) => clients.put(introduction, [this.#room, this.#clientId]));
+    await this.#put((_, clients) => clients.put(introduction, [this.#room, this.#secret]));
   }
 
   async clear(): Promise<void> {
     this.#answered = [];
     this.#puts = []; // of this turn, before it
-    await this.#delete((calls) => calls.delete(under(this.#room, this.#clientId)));
+    await this.#delete((calls) => calls.delete(under(this.#room, this.#secret)));
   }
 
   /** Deletes the calls whose outcome the base on disk has, which is at `rev`. */
@@ -102,7 +102,7 @@ export class CallLog implements CallKeeper {
     const newest = gone.at(-1)?.clientReqId;
     if (newest === undefined) return;
     const deleted = this.#delete((calls) =>
-      gone.map(({ clientReqId }) => calls.delete([this.#room, this.#clientId, clientReqId] as never)),
+      gone.map(({ clientReqId }) => calls.delete([this.#room, this.#secret, clientReqId] as never)),
     );
     // Whoever found a row that is still there would be told that nobody knows what became of it.
     void deleted.then((isDone) => (isDone || !this.#isKept) && this.#queue?.confirm(newest));
@@ -111,8 +111,8 @@ export class CallLog implements CallKeeper {
   /** Deletes what there is of this client. */
   async remove(): Promise<void> {
     await this.#delete((calls, clients) => [
-      calls.delete(under(this.#room, this.#clientId)),
-      clients.delete([this.#room, this.#clientId] as never),
+      calls.delete(under(this.#room, this.#secret)),
+      clients.delete([this.#room, this.#secret] as never),
     ]);
   }
 

@@ -14,10 +14,10 @@ interface Tables extends DBSchema {
   bases: { key: string; value: BaseRow };
   /** By room, collection and number; the text of `PageRecords`. */
   pages: { key: [room: string, collection: string, page: number]; value: string };
-  /** By room and client id. */
-  clients: { key: [room: string, clientId: string]; value: Introduction };
-  /** By room, client id and `clientReqId`: one row a call. */
-  calls: { key: [room: string, clientId: string, clientReqId: number]; value: KeptCall };
+  /** By room and client secret. */
+  clients: { key: [room: string, secret: string]; value: Introduction };
+  /** By room, client secret and `clientReqId`: one row a call. */
+  calls: { key: [room: string, secret: string, clientReqId: number]; value: KeptCall };
 }
 
 export type Database = IDBPDatabase<Tables>;

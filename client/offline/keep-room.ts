@@ -3,7 +3,7 @@ import { ownRuntime } from "../platform.ts";
 import type { PendingQueue } from "../pending-queue.ts";
 import type { BaseChange } from "../sync.ts";
 import { BasePages, readBase } from "./base-pages.ts";
-import { CallLog, readClientIds, readQueue } from "./call-log.ts";
+import { CallLog, readSecrets, readQueue } from "./call-log.ts";
 import { openDatabase, type Database } from "./database.ts";
 import { onLeave, openChannel, requireLocks, type Channel } from "./platform.ts";
 import { TabLocks, type Release } from "./tab-locks.ts";
@@ -13,7 +13,7 @@ export { deleteDatabase } from "./database.ts";
 /** By how much the base on disk may be behind. */
 const writeDelayMs = 1_000;
 
-/** Of the lock of the tab that keeps the base. No client id: those have a dot. */
+/** Names the lock of the tab that keeps the base. The other locks have the names of client secrets, which are longer. */
 const baseLock = "base";
 
 /** Which room is kept, and for whom. */
@@ -59,7 +59,7 @@ class Keeping implements Persistence {
   readonly #stopListening: () => void;
   readonly #ownLog: CallLog;
   readonly #left = new Map<CallLog, Left>();
-  /** Client ids that this tab has a lock of, or waits for it. */
+  /** Client secrets that this tab has a lock of, or waits for it. */
   readonly #known = new Set<string>();
   /** Set while this tab keeps the base. */
   #pages: BasePages | undefined;
@@ -73,28 +73,28 @@ class Keeping implements Persistence {
     this.#room = room;
     this.#options = options;
     this.#locks = locks;
-    this.#channel = openChannel(scope, (clientId) => this.#meet(clientId));
-    this.#ownLog = this.#newLog(room.clientId);
-    this.#known.add(room.clientId);
+    this.#channel = openChannel(scope, (secret) => this.#meet(secret));
+    this.#ownLog = this.#newLog(room.secret);
+    this.#known.add(room.secret);
     this.#stopListening = onLeave(() => void this.#write());
   }
 
   async open(): Promise<void> {
     const { url, schema } = this.#options;
-    await this.#locks.take(this.#room.clientId);
+    await this.#locks.take(this.#room.secret);
     const isFirst = (await this.#locks.take(baseLock)) !== undefined;
     const base = await readBase(this.#database, url, schema);
     // Before the base, so that the first view has them.
-    for (const clientId of await readClientIds(this.#database, url)) {
-      const release = await this.#locks.take(clientId);
-      if (release === undefined) this.#await(clientId);
-      else await this.#takeOver(clientId, release);
+    for (const secret of await readSecrets(this.#database, url)) {
+      const release = await this.#locks.take(secret);
+      if (release === undefined) this.#await(secret);
+      else await this.#takeOver(secret, release);
     }
     const isRestored = base !== undefined && this.#room.restore(base);
     if (isFirst) this.#keepBase(isRestored);
     else this.#tell(this.#locks.wait(baseLock).then((release) => release && this.#keepBase(false)));
     this.#ownLog.confirmTo(this.#room.keepOwn(this.#ownLog));
-    this.#channel.say(this.#room.clientId);
+    this.#channel.say(this.#room.secret);
   }
 
   noteBase(change: BaseChange): void {
@@ -122,23 +122,23 @@ class Keeping implements Persistence {
   }
 
   /** Another tab says that it is there. */
-  #meet(clientId: string): void {
-    if (this.#known.has(clientId)) return;
-    this.#await(clientId);
-    this.#channel.say(this.#room.clientId); // it may have come after this one said so
+  #meet(secret: string): void {
+    if (this.#known.has(secret)) return;
+    this.#await(secret);
+    this.#channel.say(this.#room.secret); // it may have come after this one said so
   }
 
   /** Takes over from a tab as soon as it is gone. */
-  #await(clientId: string): void {
-    this.#known.add(clientId);
-    this.#tell(this.#locks.wait(clientId).then((release) => release && this.#takeOver(clientId, release)));
+  #await(secret: string): void {
+    this.#known.add(secret);
+    this.#tell(this.#locks.wait(secret).then((release) => release && this.#takeOver(secret, release)));
   }
 
-  async #takeOver(clientId: string, release: Release): Promise<void> {
-    this.#known.add(clientId);
-    const left = await readQueue(this.#database, this.#options.url, clientId);
+  async #takeOver(secret: string, release: Release): Promise<void> {
+    this.#known.add(secret);
+    const left = await readQueue(this.#database, this.#options.url, secret);
     if (this.#isClosed) return;
-    const log = this.#newLog(clientId);
+    const log = this.#newLog(secret);
     if (left.calls.length === 0) return await this.#finish(log, release);
     const queue = this.#room.adopt(left, log);
     log.confirmTo(queue);
@@ -152,8 +152,8 @@ class Keeping implements Persistence {
     release();
   }
 
-  #newLog(clientId: string): CallLog {
-    return new CallLog(this.#database, this.#options.url, clientId, {
+  #newLog(secret: string): CallLog {
+    return new CallLog(this.#database, this.#options.url, secret, {
       settled: () => this.#schedule(),
       failed: (error) => this.#fail(error),
     });

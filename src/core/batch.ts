@@ -38,7 +38,7 @@ export interface Flush {
 
 /** Bytes that a row spends on one changed record and on one outcome, beside the change itself. */
 const bookkeepingBytes = 64;
-/** Bytes that a row spends on one client: its id among the authors, and its id, secret and owner beside its outcomes. */
+/** Bytes that a row spends on one client: its id among the authors, and its id and owner beside its outcomes. */
 const clientBytes = 1_024;
 
 /** What was executed and is in no journal row yet. It keeps count of the row that it will be. */

@@ -35,12 +35,6 @@ export interface Call {
   readonly payload: Json;
 }
 
-/** A caller with the half of its client id that proves it. */
-export interface Client extends Caller {
-  /** That half. The others are never told: log the `actor` instead. */
-  readonly secret: string;
-}
-
 /** What became of a submitted call. Only `executed` has changed anything. */
 export type Submission =
   /** Its outcome leaves with the next flush. */
@@ -124,7 +118,7 @@ export class Engine {
   }
 
   /** Executes the call if it is the client's next one. Throws what storage throws; then nothing has happened. */
-  submit(client: Client, call: Call, now: number): Submission {
+  submit(client: Caller, call: Call, now: number): Submission {
     const known = this.memory.marks.get(client.actor);
     const mark = known?.mark ?? 0;
     if (known && call.clientReqId <= mark) return { kind: "duplicate", outcome: answerAgain(known, call) };
@@ -135,7 +129,7 @@ export class Engine {
     const outcome = this.#execute(client, call, now);
     if (outcome === undefined) return { kind: "full" };
     const answer = [call.clientReqId, outcome, callHash] as const;
-    const marked = known ?? { actor: client.actor, secret: client.secret, owner: ownerOf(client.user) };
+    const marked = known ?? { actor: client.actor, owner: ownerOf(client.user) };
     const executedMark = this.memory.marks.execute(marked, answer, now);
     this.#openBatch().addAnswer(executedMark, answer);
     return executed;
@@ -181,7 +175,7 @@ export class Engine {
   }
 
   /** The call's outcome; undefined when there is no room for it in the batch, and then nothing has happened. */
-  #execute(client: Client, call: Call, now: number): Outcome | undefined {
+  #execute(client: Caller, call: Call, now: number): Outcome | undefined {
     const { limits } = this.#options;
     if (client.role === "reader")
       return rejectedOutcome(new Rejection("forbidden", "a reader may not change the room"));
@@ -240,7 +234,7 @@ export class Engine {
    * Behind `authorize`, which judges first what `asked` wants, and then whether the room may change records that the operation
    * does not write. Those keep their keys too where the operation would become too large: a repair fails no call.
    */
-  #repairOrders(writes: Writes, asked?: { readonly client: Client; readonly call: Call }): void {
+  #repairOrders(writes: Writes, asked?: { readonly client: Caller; readonly call: Call }): void {
     if (this.#orderFields.size === 0) return;
     const { limits } = this.#options;
     repairOrders(writes, this.memory, this.#orderFields, limits, (repaired, neighbours) => {

@@ -7,8 +7,6 @@ import type { Limits } from "./limits.ts";
 /** A client as its mark knows it. */
 export interface MarkedClient {
   readonly actor: string;
-  /** The half of the client id that nobody else knows. */
-  readonly secret: string;
   /** Of the person whose client this is, see {@link ownerOf}. */
   readonly owner: string;
 }
@@ -139,8 +137,8 @@ export class Marks {
 
   /** Takes in the marks of a journal row, on wake. */
   replay(text: string): void {
-    for (const { actor, confirmed, answers, seenAt, isOf } of decodeMarks(text)) {
-      const client = isOf === undefined ? this.get(actor) : { actor, ...isOf };
+    for (const { actor, confirmed, answers, seenAt, owner } of decodeMarks(text)) {
+      const client = owner === undefined ? this.get(actor) : { actor, owner };
       if (client === undefined) throw new Error(`mark gap: nobody said who ${actor} is`);
       for (const answer of answers) this.execute(client, answer, seenAt);
       this.confirm(actor, confirmed);
@@ -148,9 +146,9 @@ export class Marks {
   }
 
   /** Takes in what a checkpoint wrote, on wake. */
-  load({ actor, secret, owner, mark, confirmed, outcomes, seenAt }: StoredMark): void {
+  load({ actor, owner, mark, confirmed, outcomes, seenAt }: StoredMark): void {
     const answers = [...outcomes];
-    const client = { actor, secret, owner, mark, confirmed, answers, answerBytes: 0, seenAt };
+    const client = { actor, owner, mark, confirmed, answers, answerBytes: 0, seenAt };
     this.#clients.set(actor, client);
     for (const answer of outcomes) this.#weigh(client, bytesOf(answer));
   }
@@ -161,9 +159,9 @@ export class Marks {
     for (const actor of this.#changed) {
       const client = this.#clients.get(actor);
       if (client === undefined) continue;
-      const { secret, owner, mark, confirmed, seenAt } = client;
+      const { owner, mark, confirmed, seenAt } = client;
       const outcomes = [...client.answers];
-      stored.push({ actor, secret, owner, mark, confirmed, seenAt, outcomes });
+      stored.push({ actor, owner, mark, confirmed, seenAt, outcomes });
     }
     this.#changed.clear();
     return stored;
@@ -213,10 +211,10 @@ export class Marks {
     this.#answerBytes += bytes;
   }
 
-  #open({ actor, secret, owner }: MarkedClient): ClientMark {
+  #open({ actor, owner }: MarkedClient): ClientMark {
     let client = this.#clients.get(actor);
     if (client === undefined) {
-      client = { actor, secret, owner, mark: 0, confirmed: 0, answers: [], answerBytes: 0, seenAt: 0 };
+      client = { actor, owner, mark: 0, confirmed: 0, answers: [], answerBytes: 0, seenAt: 0 };
       this.#clients.set(actor, client);
     }
     return client;
@@ -226,7 +224,7 @@ export class Marks {
 /**
  * What a flush adds to marks, as its journal row has it: one JSON list, which takes a tenth of the time that objects
  * take. `seenAt, number of clients`, and of each `actor, confirmed, number of answers`, of each answer `clientReqId,
- * outcome, callHash`, and behind a client's first call ever `secret, owner`: later ones are of a client that storage knows.
+ * outcome, callHash`, and behind a client's first call ever its `owner`: later ones are of a client that storage knows.
  */
 export function encodeMarks(clients: Iterable<ClientAnswers>, size: number, seenAt: number): string {
   const fields: Json[] = [seenAt, size];
@@ -235,7 +233,7 @@ export function encodeMarks(clients: Iterable<ClientAnswers>, size: number, seen
     for (const [clientReqId, outcome, callHash] of answers) {
       fields.push(clientReqId, outcome.kind === "accepted" ? outcome.rev : outcome, callHash);
     }
-    if (answers[0]?.[0] === 1) fields.push(client.secret, client.owner);
+    if (answers[0]?.[0] === 1) fields.push(client.owner);
   }
   return JSON.stringify(fields);
 }
@@ -248,7 +246,7 @@ interface RowAnswers {
   /** Milliseconds since the epoch. */
   readonly seenAt: number;
   /** Whose the client is: told with its first call ever. */
-  readonly isOf?: Omit<MarkedClient, "actor">;
+  readonly owner?: string;
 }
 
 /** Reads what {@link encodeMarks} has written. */
@@ -263,8 +261,7 @@ export function* decodeMarks(text: string): Generator<RowAnswers> {
       return [take<number>(), readOutcome(take()), take<number>()] as const;
     });
     const isNew = answers[0]?.[0] === 1;
-    const isOf = isNew ? { secret: take<string>(), owner: take<string>() } : undefined;
-    yield { actor, confirmed, answers, seenAt, ...(isOf && { isOf }) };
+    yield { actor, confirmed, answers, seenAt, ...(isNew && { owner: take<string>() }) };
   }
 }
 

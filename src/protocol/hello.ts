@@ -1,11 +1,9 @@
 import * as z from "zod/mini";
 import { decodeBase64Url } from "./base64url.ts";
+import { clientSecretPattern } from "./client-secret.ts";
 import { helloPrefix } from "./version.ts";
 
 const Counter = z.int().check(z.nonnegative());
-
-/** Public half of a client id: what others see as `actor`. */
-export const actorPattern = /^[A-Za-z0-9_-]{8,32}$/;
 
 /** How much of a snapshot a client has. */
 const Arrived = z.object({
@@ -24,8 +22,8 @@ export const maxTokenLength = 8_192;
 
 /** Everything that a client says of itself and of what it has, before the first frame. */
 export const Hello = z.object({
-  /** `<actor>.<secret>`: both chosen at random by the client, once a page load; the secret is never shown to others. */
-  client: z.string().check(z.regex(/^[A-Za-z0-9_-]{8,32}\.[A-Za-z0-9_-]{16,64}$/)),
+  /** The client chooses it at random, once a page load. Others see only the public id that follows from it. */
+  secret: z.string().check(z.regex(clientSecretPattern)),
   /** Version of the app's schema, from `defineRoom`. */
   schema: Counter,
   /** Where the client is: epoch and revision of the state it holds; null and 0 when it has none. */

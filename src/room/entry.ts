@@ -1,4 +1,4 @@
-import type { Client } from "../core/engine.ts";
+import type { Caller } from "../core/call.ts";
 import type { Limits } from "../core/limits.ts";
 import { ownerOf } from "../core/marks.ts";
 import type { Memory } from "../core/memory.ts";
@@ -11,12 +11,6 @@ import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
 import type { Session } from "./session.ts";
-
-/** A client id's two halves: the one that others see, and the one that proves it. */
-export function splitClientId(id: string): [actor: string, secret: string] {
-  const dot = id.indexOf(".");
-  return [id.slice(0, dot), id.slice(dot + 1)];
-}
 
 /**
  * A person as the room's schema reads it; null for a room that asks for none. Throws `Rejection` for what
@@ -34,9 +28,12 @@ export function userAs(definition: AnyRoomDefinition, user: Json, maxBytes: numb
   return checked;
 }
 
-/** Why a client may not come in, undefined when it may. A client id belongs to who knows its secret, and to the user that it was first used by. */
+/**
+ * Why a client may not come in, undefined when it may. The client has proved its id by the secret that the id follows from. A client
+ * that is here, or has made a call, also belongs to its user: another user who has stolen the secret is refused.
+ */
 export function refusalOf(
-  { actor, secret, user }: Client,
+  { actor, user }: Caller,
   { birth, attempt = 0 }: Pick<Hello, "birth" | "attempt">,
   { marks, horizon }: Memory,
   sessions: ReadonlyMap<string, Session>,
@@ -45,7 +42,6 @@ export function refusalOf(
   const former = sessions.get(actor);
   const mark = marks.get(actor);
   const owner = ownerOf(user);
-  if ((former?.client.secret ?? mark?.secret ?? secret) !== secret) return "id-conflict";
   if ((former ? ownerOf(former.client.user) : (mark?.owner ?? owner)) !== owner) return "id-conflict";
   if (former !== undefined && attempt < former.attempt) return "replaced";
   if (mark === undefined && birth !== null && birth < horizon) return "too-old";

@@ -1,4 +1,4 @@
-import type { Client } from "../core/engine.ts";
+import type { Caller } from "../core/call.ts";
 import type { Limits } from "../core/limits.ts";
 import { ownerOf } from "../core/marks.ts";
 import { TokenBucket } from "../core/token-bucket.ts";
@@ -34,7 +34,7 @@ export class Quotas {
   }
 
   /** Whether a user has as many sessions as one may. */
-  isCrowded(client: Client): boolean {
+  isCrowded(client: Caller): boolean {
     const owner = ownerOf(client.user);
     return owner !== "" && (this.#sessionsOf.get(owner) ?? 0) >= this.#limits.maxSessionsPerUser;
   }
@@ -43,7 +43,7 @@ export class Quotas {
    * The meter of a client that comes, in place of `former` if it is here already; or the milliseconds that it has to wait. Without a
    * user and unknown it is one of many that nothing tells apart.
    */
-  admit(client: Client, former: Session | undefined, isKnown: boolean, now: number): Meter | number {
+  admit(client: Caller, former: Session | undefined, isKnown: boolean, now: number): Meter | number {
     const owner = ownerOf(client.user);
     const actor = this.#leavers.has(client.actor) ? client.actor : this.#lastOf(owner);
     const left = actor === undefined ? undefined : this.#leavers.get(actor);
@@ -81,7 +81,7 @@ export class Quotas {
   }
 
   /** Whether somebody may read the state as a whole: 0, or the milliseconds to wait. */
-  takeRead(user: Client["user"], now: number): number {
+  takeRead(user: Caller["user"], now: number): number {
     const { readsPerSecond, readsBurst } = this.#limits;
     const owner = ownerOf(user);
     const full = { tokens: readsBurst, at: now };

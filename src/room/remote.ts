@@ -1,5 +1,4 @@
 import type { Caller, Outcome } from "../core/call.ts";
-import type { Client } from "../core/engine.ts";
 import { isRoomId, roomIdRule } from "../core/ids.ts";
 import { copyJson } from "../core/json.ts";
 import { remoteActor } from "../core/marks.ts";
@@ -78,13 +77,12 @@ export function remote<D extends AnyRoomDefinition>(stub: RemoteStub, definition
 /** The room's side: runs the request by `call` and answers its outcome. Each key is a client of its own with one call. */
 export function answerRemote(
   request: string,
-  call: (client: Client, type: string, payload: Json) => Outcome,
+  call: (caller: Caller, type: string, payload: Json) => Outcome,
 ): string {
   const { type, payload, key, user } = JSON.parse(request) as RemoteRequest;
   if (!isKey(key))
     return JSON.stringify({ kind: "rejected", code: "invalid", message: keyRule } satisfies Outcome);
-  const caller: Caller = { actor: remoteActor(key), user, role: "writer" };
-  return JSON.stringify(call({ ...caller, secret: "" }, type, payload));
+  return JSON.stringify(call({ actor: remoteActor(key), user, role: "writer" }, type, payload));
 }
 
 const keyRule = "an idempotency key has 1 to 128 characters";

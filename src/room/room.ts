@@ -1,6 +1,6 @@
 import { parseEvent, type Caller, type Outcome, type Run } from "../core/call.ts";
 import type { Flush, Operation } from "../core/batch.ts";
-import type { Authorize, Client } from "../core/engine.ts";
+import type { Authorize } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
 import { answerTo, ownerOf } from "../core/marks.ts";
 import type { Memory } from "../core/memory.ts";
@@ -8,6 +8,7 @@ import { rejectedOutcome } from "../core/rejected-outcome.ts";
 import { SupersededError, type RoomStorage } from "../core/storage.ts";
 import type { Tx } from "../core/transaction.ts";
 import { Views, type View, type VisibleTo } from "../core/view.ts";
+import { actorOf } from "../protocol/client-secret.ts";
 import { decodeUp } from "../protocol/codec.ts";
 import { codes, type Code } from "../protocol/codes.ts";
 import type { UpFrame } from "../protocol/frames.ts";
@@ -17,7 +18,7 @@ import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { rejectionIn } from "../schema/rejection.ts";
 import { Alarm } from "./alarm.ts";
-import { refusalOf, sendWelcome, splitClientId, userAs } from "./entry.ts";
+import { refusalOf, sendWelcome, userAs } from "./entry.ts";
 import { Credit } from "./credit.ts";
 import { Deflater } from "./deflater.ts";
 import { Expiry } from "./expiry.ts";
@@ -174,8 +175,8 @@ export class Room {
     if (expiresAt !== undefined && expiresAt <= this.#ports.now()) return { code: "token-expired" };
     const user = this.#admit(identity.user);
     if (user === undefined) return { code: "unauthorized" };
-    const [actor, secret] = splitClientId(hello.client);
-    const client: Client = { actor, secret, user, role: identity.role };
+    const actor = actorOf(hello.secret);
+    const client: Caller = { actor, user, role: identity.role };
     if (hello.schema !== this.#definition.version) return { code: "schema-mismatch" };
     const now = this.#ports.now();
     const former = this.#sessions.get(actor);
@@ -405,7 +406,7 @@ export class Room {
   }
 
   /** Executes the only call of a client without a session, and answers once its outcome is on disk. */
-  call(client: Client, type: string, payload: Json): Outcome {
+  call(client: Caller, type: string, payload: Json): Outcome {
     const user = this.#admit(client.user);
     if (user === undefined)
       return { kind: "rejected", code: "invalid", message: "the user does not fit the room" };

@@ -1,5 +1,5 @@
 import type { Position } from "../core/catch-up.ts";
-import type { Client } from "../core/engine.ts";
+import type { Caller } from "../core/call.ts";
 import type { Limits } from "../core/limits.ts";
 import type { View } from "../core/view.ts";
 import { encodeText, frameBytes } from "../protocol/codec.ts";
@@ -50,7 +50,7 @@ export type Feed =
 
 /** A session as it survives hibernation, in the socket's attachment of at most 16 KB. */
 export interface Attachment {
-  readonly client: Client;
+  readonly client: Caller;
   /** Until when the session may last, in milliseconds since the epoch; left out for ever. */
   readonly expiresAt?: number;
   /** As its view names it. */
@@ -93,7 +93,7 @@ const unsavedIdleShare = 0.1;
 
 /** One WebSocket of one client. */
 export class Session {
-  readonly client: Client;
+  readonly client: Caller;
   /** Until when it may last; `Infinity` for ever. */
   readonly expiresAt: number;
   readonly epoch: string;

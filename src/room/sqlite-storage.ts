@@ -10,7 +10,7 @@ import {
 } from "../core/storage.ts";
 
 /** Of the tables below. A room with another one was written by another version of deltaroom. */
-const layout = 6;
+const layout = 7;
 
 // The app may keep tables of its own in the same database, so each name here begins with `deltaroom_`.
 // SQLite finds a column by going through all that stands before it in the row: what joins read stands first.
@@ -32,7 +32,7 @@ const tables = `
     "from" INTEGER PRIMARY KEY, "to" INTEGER NOT NULL, level INTEGER NOT NULL, body BLOB NOT NULL
   );
   CREATE TABLE deltaroom_mark (
-    actor TEXT PRIMARY KEY, secret TEXT NOT NULL, owner TEXT NOT NULL, mark INTEGER NOT NULL, confirmed INTEGER NOT NULL,
+    actor TEXT PRIMARY KEY, owner TEXT NOT NULL, mark INTEGER NOT NULL, confirmed INTEGER NOT NULL,
     seenAt INTEGER NOT NULL, outcomes TEXT NOT NULL
   ) WITHOUT ROWID;
 `;
@@ -175,9 +175,9 @@ export class SqliteStorage implements RoomStorage {
     this.#storage.transactionSync(() => {
       this.#assertCheckpoint(room.checkpoints - 1);
       for (const write of pages) this.#writePage(write);
-      for (const { actor, secret, owner, mark, confirmed, seenAt, outcomes } of marks) {
-        const values = [actor, secret, owner, mark, confirmed, seenAt, JSON.stringify(outcomes)];
-        sql.exec("REPLACE INTO deltaroom_mark VALUES (?, ?, ?, ?, ?, ?, ?)", ...values);
+      for (const { actor, owner, mark, confirmed, seenAt, outcomes } of marks) {
+        const values = [actor, owner, mark, confirmed, seenAt, JSON.stringify(outcomes)];
+        sql.exec("REPLACE INTO deltaroom_mark VALUES (?, ?, ?, ?, ?, ?)", ...values);
       }
       for (const actor of forgottenMarks) sql.exec("DELETE FROM deltaroom_mark WHERE actor = ?", actor);
       for (const from of removedSegments) sql.exec('DELETE FROM deltaroom_segment WHERE "from" = ?', from);

@@ -7,6 +7,9 @@ import type { Clock } from "./clock.ts";
 import { promptMs } from "./host.ts";
 import type { Network, TestNetwork } from "./network.ts";
 
+/** Of a client secret, in characters. These need not be random. */
+const secretLength = 24;
+
 /** A client of a test room. */
 export interface TestClient<D extends AnyRoomDefinition> {
   /** What `connect` would give: the app's own code may have it. */
@@ -39,7 +42,7 @@ export class Guest {
     this.client = new ClientRoom({
       url: "ws://room.test",
       definition,
-      clientId: `${name}.secret-of-${name}`,
+      secret: `secret-of-${name}`.padEnd(secretLength, "-"),
       transport: (_, protocols) => network.connect(protocols),
       runtime: this.#runtime(),
       token: undefined,

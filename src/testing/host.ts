@@ -1,4 +1,4 @@
-import type { Client } from "../core/engine.ts";
+import type { Caller } from "../core/call.ts";
 import type { Limits } from "../core/limits.ts";
 import type { JournalRow } from "../core/storage.ts";
 import { codes, type Code } from "../protocol/codes.ts";
@@ -21,7 +21,7 @@ export interface HostOptions {
   readonly rules: RoomRules;
   readonly clock: Clock;
   /** A message is about to be handled. */
-  readonly arrived: (client: Client, raw: string | Uint8Array) => void;
+  readonly arrived: (client: Caller, raw: string | Uint8Array) => void;
   /** A flush is on disk. */
   readonly flushed: (row: JournalRow) => void;
   /** The room has noted something that an operator should know. */

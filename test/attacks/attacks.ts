@@ -141,9 +141,9 @@ export const attacks = [
     answers: ["closed invalid"],
   },
   {
-    id: "hello-client",
+    id: "hello-secret",
     channel: "handshake",
-    does: "calls itself by a client id that is too short, too long, without a secret, with a NUL, a lone surrogate or `__proto__` in it",
+    does: "sends a client secret that is empty, too short, too long, with a dot, a NUL, a lone surrogate or `__proto__` in it",
     answers: ["closed invalid"],
   },
   {
@@ -238,15 +238,16 @@ export const attacks = [
     answers: ["closed forbidden"],
   },
   {
-    id: "other-secret",
+    id: "claimed-id",
     channel: "handshake",
-    does: "joins as a client that is here, or that was here, with another secret",
-    answers: ["closed id-conflict"],
+    does: "joins under the public id of a writer, of a reader, or of a client that was here and made no call",
+    answers: ["closed invalid", "welcome"],
+    note: "The room takes a public id from the secret alone. A stranger that is let in has an id of its own.",
   },
   {
     id: "other-user",
     channel: "handshake",
-    does: "joins with a client id and the secret of it, but as another user",
+    does: "joins with the secret of a writer, or of a client that has made no call, but as another user",
     answers: ["closed id-conflict"],
   },
   {

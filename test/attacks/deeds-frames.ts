@@ -149,7 +149,7 @@ export const frameDeeds = {
       const { actor, secret } = scene.writer;
       const mallory = await scene.join();
       const more = {
-        client: `${actor}.${secret}`,
+        client: actor,
         actor,
         secret,
         user: { id: "root" },

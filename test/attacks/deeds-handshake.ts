@@ -1,5 +1,6 @@
 import { exports } from "cloudflare:workers";
 import { Hello } from "../../src/protocol/hello.ts";
+import { secretOf } from "../room/named-client.ts";
 import type { Answer } from "./attack.ts";
 import { each, strangeOrigins } from "./deeds-http.ts";
 import { withWrongTypes } from "./positions.ts";
@@ -9,8 +10,8 @@ let strangers = 0;
 
 /** A good hello of somebody who was never here. */
 export function newHello(changes: object = {}): { readonly [member: string]: unknown } {
-  const client = `stranger-${++strangers}.${"s".repeat(16)}`;
-  return { client, schema: 3, epoch: null, rev: 0, confirmed: 0, birth: null, ...changes };
+  const secret = secretOf(`stranger-${++strangers}`);
+  return { secret, schema: 3, epoch: null, rev: 0, confirmed: 0, birth: null, ...changes };
 }
 
 /** A hello with everything that one may have, so that nothing of it can be left unexamined. */
@@ -125,28 +126,27 @@ export const handshakeDeeds = {
       return await each(hellos, async (json) => await scene.hello(json));
     },
   },
-  "hello-client": {
+  "hello-secret": {
     run: async (scene) => {
-      const secret = "s".repeat(16);
-      const clients = [
+      const good = "s".repeat(20);
+      const secrets = [
         "",
-        ".",
-        `.${secret}`,
-        `short.${secret}`,
-        `${"a".repeat(33)}.${secret}`,
-        "actor-ab",
-        "actor-ab.short",
-        `actor-ab.${"s".repeat(65)}`,
-        `actor-ab.${secret}.x`,
-        `actor\u0000ab.${secret}`,
-        `actor-ab.${secret}\n`,
-        `\ud800actor-ab.${secret}`,
-        `__proto__`,
-        `__proto__.${secret}\u0000`,
-        `rpc:actor.${secret}`,
-        `actor ab.${secret}`,
+        "short",
+        "s".repeat(19),
+        "s".repeat(65),
+        `${good}.${good}`,
+        `actor\u0000${good}`,
+        `${good}\n`,
+        `\ud800${good}`,
+        `${good}\u017f`,
+        "__proto__",
+        `rpc:${good}`,
+        "room",
+        `two words ${good}`,
+        `${good}=`,
+        `${good}+`,
       ];
-      return await each(clients, async (client) => await scene.hello(newHello({ client })));
+      return await each(secrets, async (secret) => await scene.hello(newHello({ secret })));
     },
   },
   "hello-deep": {
@@ -296,43 +296,44 @@ export const handshakeDeeds = {
         async (room) => await scene.hello(newHello({ token: await scene.token({ room }) })),
       ),
   },
-  "other-secret": {
+  "claimed-id": {
     prepare: async (scene) => {
-      const gone = await scene.join({ actor: "gone-for-now" });
-      await gone.commit(["take", {}]);
-      gone.cut();
+      (await scene.join({ name: "made-no-call" })).cut();
     },
     run: async (scene) => {
-      const { actor } = scene.writer;
-      const secrets = ["s".repeat(16), "s".repeat(64), `${scene.writer.secret.slice(0, -1)}_`];
-      return [
-        ...(await each(
-          secrets,
-          async (secret) =>
-            await scene.hello(newHello({ client: `${actor}.${secret}`, attempt: Number.MAX_SAFE_INTEGER })),
-        )),
-        ...(await each(
-          secrets,
-          async (secret) => await scene.hello(newHello({ client: `gone-for-now.${secret}` })),
-        )),
-      ];
+      const silent = scene.client({ name: "made-no-call" });
+      const victims = [scene.writer, scene.witness, silent];
+      const hellos = victims.flatMap(({ actor, secret }) => [
+        ...[actor, actor.padEnd(20, "-"), `${actor}${actor}`].map((claimed) => ({ secret: claimed })),
+        ...["actor", "client", "clientId", "id"].map((member) => ({ [member]: actor })),
+        { client: `${actor}.${"s".repeat(20)}` },
+        { secret: `${secret.slice(0, -1)}${secret.endsWith("_") ? "-" : "_"}` },
+      ]);
+      const answers = await each(hellos, async (claim) => {
+        return await scene.hello(newHello({ attempt: Number.MAX_SAFE_INTEGER, ...claim }));
+      });
+      for (const { actor } of victims) {
+        if (scene.told.some((text) => text.includes(`"welcome"`) && text.includes(`"actor":"${actor}"`)))
+          throw new Error(`a stranger was let in as ${actor}`);
+      }
+      await silent.open(); // a client that has never made a call comes back as the same
+      await silent.caughtUp();
+      if (silent.copy.welcome?.actor !== silent.actor) throw new Error("the client came back as another");
+      return answers;
     },
   },
   "other-user": {
     room: "closed",
     run: async (scene) => {
-      const { actor, secret } = scene.writer;
       const token = await scene.token({ user: "mallory" });
-      return [
-        await scene.hello(
-          newHello({ client: `${actor}.${secret}`, attempt: Number.MAX_SAFE_INTEGER, token }),
-        ),
-      ];
+      return await each([scene.writer, scene.witness], async ({ secret }) => {
+        return await scene.hello(newHello({ secret, attempt: Number.MAX_SAFE_INTEGER, token }));
+      });
     },
   },
   "hello-replayed": {
     run: async (scene) => {
-      const victim = await scene.join({ actor: "here-again" }, { attempt: 10 });
+      const victim = await scene.join({ name: "here-again" }, { attempt: 10 });
       const answers = await each(
         [0, 9],
         async (attempt) => await scene.hello(victim.hello({ attempt, epoch: null, rev: 0 })),
@@ -344,7 +345,7 @@ export const handshakeDeeds = {
   forgotten: {
     room: "tight",
     prepare: async (scene) => {
-      const old = await scene.join({ actor: "long-ago" });
+      const old = await scene.join({ name: "long-ago" });
       await old.commit(["take", {}]);
       old.cut();
       for (let other = 0; other < 4; other++) {
@@ -354,7 +355,7 @@ export const handshakeDeeds = {
       }
       for (let edit = 0; edit < 20; edit++) await scene.writer.commit(["take", {}]); // until a checkpoint forgets
     },
-    run: async (scene) => [await scene.hello(newHello({ client: `long-ago.${"s".repeat(16)}`, birth: 0 }))],
+    run: async (scene) => [await scene.hello(newHello({ secret: secretOf("long-ago"), birth: 0 }))],
   },
   "join-flood": {
     room: "tight",

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import type { Traffic } from "../../client/index.ts";
+import { actorOf } from "../../src/protocol/client-secret.ts";
 import { codes } from "../../src/protocol/codes.ts";
 import { nameTable } from "../../src/protocol/names.ts";
 import { bytesOfHex } from "../protocol/hex.ts";
@@ -31,9 +32,9 @@ describe("the first hello", () => {
     const socket = await server.attempt(1);
     expect(socket.url).toBe("ws://room.test/rooms/lobby");
     expect(socket.protocols[0]).toBe("deltaroom.v1");
-    const { client } = socket.hello;
+    const { secret } = socket.hello;
     const said = {
-      client,
+      secret,
       schema: 7,
       token: "let me in",
       names: nameTable(clientBoard).hash,
@@ -74,10 +75,14 @@ describe("the first hello", () => {
     expect(server.newest.hello.birth).toBe(null);
   });
 
-  test("is of a client that nobody can guess, and shows others only its first half", () => {
-    const hellos = Array.from({ length: 50 }, () => scripted().room.self.actor);
-    expect(new Set(hellos).size).toBe(50);
-    for (const actor of hellos) expect(actor).toMatch(/^[A-Za-z0-9_-]{12}$/);
+  test("has a secret that nobody can guess, and shows others only the id that follows from it", async () => {
+    const clients = Array.from({ length: 50 }, () => scripted());
+    const secrets = await Promise.all(
+      clients.map(async ({ server }) => (await server.attempt(1)).hello.secret),
+    );
+    expect(new Set(secrets).size).toBe(50);
+    for (const secret of secrets) expect(secret).toMatch(/^[A-Za-z0-9_-]{24}$/);
+    expect(clients.map(({ room }) => room.self.actor)).toEqual(secrets.map(actorOf));
   });
 });
 

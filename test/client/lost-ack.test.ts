@@ -245,8 +245,8 @@ describe("a page that is loaded anew with the calls that the last one has saved"
     await meanwhile(at);
     const before = await at.json();
 
-    const { actor, secret, copy } = page;
-    const anew = at.client({ actor, secret });
+    const { secret, copy } = page;
+    const anew = at.client({ secret });
     await anew.open({ birth: copy.welcome?.birth ?? null });
     expect((await anew.caughtUp()).outcomes?.map(([, outcome]) => outcome)).toEqual(outcomes);
     for (const first of [1, 1, 3]) {
@@ -271,8 +271,8 @@ describe("a page that is loaded anew with the calls that the last one has saved"
     await meanwhile(at);
     const { rev } = await at.json();
 
-    const { actor, secret, copy } = page;
-    const anew = at.client({ actor, secret });
+    const { secret, copy } = page;
+    const anew = at.client({ secret });
     await anew.open({ birth: copy.welcome?.birth ?? null });
     await anew.caughtUp();
     anew.nextId = 1;

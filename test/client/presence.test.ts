@@ -1,3 +1,4 @@
+import { actorOf } from "../../src/protocol/client-secret.ts";
 import { describe, expect, test, vi } from "vitest";
 import { connect } from "../../client/index.ts";
 import { clientBoard } from "./client-board.ts";
@@ -214,7 +215,7 @@ describe("self", () => {
     const user = { id: "u1", name: "Ada" };
     const { room, socket } = await joined({ user }, { presence: { x: 1, y: 1 } });
     const { self } = room;
-    expect(self).toEqual({ actor: socket.hello.client.split(".")[0], user, presence: { x: 1, y: 1 } });
+    expect(self).toEqual({ actor: actorOf(socket.hello.secret), user, presence: { x: 1, y: 1 } });
     socket.welcome({ user: { ...user } }); // as after every reconnect
     expect(room.self).toBe(self);
     room.presence.update({ x: 1 });

@@ -18,9 +18,9 @@ import { testBoard, type TestBoard } from "../room/test-board.ts";
 import { expectAgreement, hushed, leave, outcomeOf, until, type Entered } from "./enter.ts";
 import { Link } from "./worker-transport.ts";
 
-/** Keeps the calls of one client id, each as soon as it is asked to, or when the test lets it. */
+/** Keeps the calls of one client, each as soon as it is asked to, or when the test lets it. */
 class Keeper implements CallKeeper {
-  readonly clientId: string;
+  readonly secret: string;
   readonly calls = new Map<number, KeptCall>();
   introduction: Introduction = { birth: null, attempt: 0 };
   queue: PendingQueue | undefined;
@@ -29,13 +29,13 @@ class Keeper implements CallKeeper {
   whenAnswered = () => {};
   #held: (() => void)[] | undefined;
 
-  constructor(clientId: string) {
-    this.clientId = clientId;
+  constructor(secret: string) {
+    this.secret = secret;
   }
 
   /** What another page finds. */
   get left(): KeptQueue {
-    return { clientId: this.clientId, ...this.introduction, calls: [...this.calls.values()] };
+    return { secret: this.secret, ...this.introduction, calls: [...this.calls.values()] };
   }
 
   async keep(call: KeptCall): Promise<void> {
@@ -95,17 +95,17 @@ interface Page extends Entered {
   readonly rejections: string[];
 }
 
-/** A room as a page has it, under the keeper's client id; it is left when the test ends. */
+/** A room as a page has it, under the keeper's client secret; it is left when the test ends. */
 function openRoom(
   at: { readonly url: string },
   link: Link,
-  { clientId }: Keeper,
+  { secret }: Keeper,
   persist: Persist,
 ): Room<TestBoard> {
   const client = new ClientRoom({
     url: at.url.replace("http", "ws"),
     definition: testBoard,
-    clientId,
+    secret,
     persist,
     transport: link.transport,
     runtime: ownRuntime,
@@ -124,7 +124,7 @@ function openRoom(
 /** Opens a page, which finds what others have left before it connects. */
 function openPage(at: { readonly url: string }, ...found: readonly Keeper[]): Page {
   const link = new Link();
-  const keeper = new Keeper(`page-${crypto.randomUUID().slice(0, 8)}.${"s".repeat(24)}`);
+  const keeper = new Keeper(crypto.randomUUID());
   let kept: KeptRoom | undefined;
   const adopt = (left: Keeper) => void (left.queue = kept?.adopt(left.left, left));
   const room = openRoom(at, link, keeper, (persisted) => {
@@ -148,8 +148,8 @@ async function reload(at: { readonly url: string }, page: Page): Promise<Page> {
   return next;
 }
 
-/** The client ids under which a page has connected, in order. */
-const idsOf = ({ link }: Page) => link.hellos.map((hello) => hello?.client);
+/** The client secrets under which a page has connected, in order. */
+const secretsOf = ({ link }: Page) => link.hellos.map((hello) => hello?.secret);
 
 /** The page's next answers never arrive. */
 function loseAnswers({ link }: Page): void {
@@ -172,7 +172,7 @@ describe("a page that is loaded anew with the calls that its room has not answer
     next.room.mutate.addUp({ id: "n", by: 1_000 });
     expect(await expectAgreement(at, next)).toEqual({ shapes: { n: { x: 1_111, y: 0 } } });
     expect(next.link.calls.map(({ clientReqId }) => clientReqId)).toEqual([2, 3, 1]);
-    expect(idsOf(next)).toEqual([page.keeper.clientId, next.keeper.clientId]);
+    expect(secretsOf(next)).toEqual([page.keeper.secret, next.keeper.secret]);
     expect(next.room.pending).toBe(0);
   });
 
@@ -221,7 +221,7 @@ describe("a page that is loaded anew with the calls that its room has not answer
     }
     const next = openPage(at, ...pages.map(({ keeper }) => keeper));
     expect(await expectAgreement(at, next)).toEqual({ shapes: { n: { x: 111, y: 0 } } });
-    expect(idsOf(next)).toEqual([...pages, next].map(({ keeper }) => keeper.clientId));
+    expect(secretsOf(next)).toEqual([...pages, next].map(({ keeper }) => keeper.secret));
   });
 
   test.each([
@@ -280,7 +280,7 @@ describe("a page that is in use", () => {
     expect(other.room.state.shapes.get("n")).toEqual({ x: 1, y: 0 });
     expect(await outcomeOf(other.room.mutate.addUp({ id: "n", by: 10 }))).toBe(2);
     expect(await expectAgreement(at, other)).toEqual({ shapes: { n: { x: 11, y: 0 } } });
-    expect(idsOf(other).slice(1)).toEqual([page.keeper.clientId, other.keeper.clientId]);
+    expect(secretsOf(other).slice(1)).toEqual([page.keeper.secret, other.keeper.secret]);
   });
 
   test("sends nothing of its own before the room has answered its own hello", async () => {
@@ -319,7 +319,7 @@ describe("a page that is in use", () => {
   test("keeps what it was asked to before anything could be kept", async () => {
     const at = newTestRoom();
     const link = new Link();
-    const keeper = new Keeper(`page-slow.${"s".repeat(24)}`);
+    const keeper = new Keeper("the-secret-of-a-slow-page");
     const opened = Promise.withResolvers<void>();
     const room = openRoom(at, link, keeper, async (persisted) => {
       persisted.restore({ epoch: "of yesterday", rev: 1, pages: [] });

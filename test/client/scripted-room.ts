@@ -1,3 +1,4 @@
+import { actorOf } from "../../src/protocol/client-secret.ts";
 import { abortAllDurableObjects } from "cloudflare:test";
 import { afterEach, beforeAll, beforeEach, onTestFinished, vi } from "vitest";
 import {
@@ -154,7 +155,7 @@ export class ScriptedSocket implements TransportSocket {
     this.say({
       kind: "welcome",
       epoch: greeting.epoch ?? epoch,
-      actor: this.hello.client.split(".")[0] as string,
+      actor: actorOf(this.hello.secret),
       user: greeting.user ?? null,
       role: "writer",
       birth: greeting.birth ?? 3,

@@ -34,7 +34,7 @@ describe("a batch", () => {
       fc.property(fc.array(call, { minLength: 60, maxLength: 60 }), (calls) => {
         const desk = new Desk({}, { maxRowBytes: 8_000 });
         for (const { actor, kind, size } of calls) {
-          const client = { ...writer(`an-actor-with-a-long-name-${actor}`), secret: "s".repeat(64) };
+          const client = writer(`an-actor-with-a-long-name-${actor}`);
           const submit = () => {
             if (kind === "nothing") return desk.next(client, "nothing", {});
             if (kind === "refuse")
@@ -70,7 +70,7 @@ describe("a batch", () => {
   test("of many clients with one call each stays within its row as well", () => {
     const desk = new Desk({}, { maxRowBytes: 60_000 });
     for (let n = 0; n < 1_000; n++) {
-      const client = { ...writer(`an-actor-with-a-long-name-${n}`), secret: "s".repeat(64) };
+      const client = writer(`an-actor-with-a-long-name-${n}`);
       if (desk.next(client, "nothing", {}).kind === "full") desk.flush();
     }
     desk.flush();
@@ -147,10 +147,9 @@ describe("a cut", () => {
     expect(sent).toContain("rank");
     expect(sent).not.toContain("ann");
     const answers = [[1, 1, expect.any(Number)]];
-    const who = { secret: "secret-of-ann", owner: ownerOf(ann.user) };
     expect(readRowMarks(row.marks)).toEqual({
       seenAt: now,
-      marks: [{ actor: "ann", confirmed: 0, answers, ...who }],
+      marks: [{ actor: "ann", confirmed: 0, answers, owner: ownerOf(ann.user) }],
     });
     expect(JSON.parse(row.authors)).toEqual({ actors: ["ann"], records: [1, 0, 0] });
   });

@@ -1,12 +1,6 @@
-import type { Outcome } from "../../src/core/call.ts";
+import type { Caller, Outcome } from "../../src/core/call.ts";
 import type { Flush } from "../../src/core/batch.ts";
-import {
-  Engine,
-  type Call,
-  type Client,
-  type EngineOptions,
-  type Submission,
-} from "../../src/core/engine.ts";
+import { Engine, type Call, type EngineOptions, type Submission } from "../../src/core/engine.ts";
 import { defaultLimits, type Limits } from "../../src/core/limits.ts";
 import { wake, type Memory } from "../../src/core/memory.ts";
 import { Sections } from "../../src/core/sections.ts";
@@ -43,25 +37,25 @@ export class Desk {
     return this.engine.memory;
   }
 
-  submit(client: Client, call: Call): Submission {
+  submit(client: Caller, call: Call): Submission {
     return this.engine.submit(client, call, now);
   }
 
   /** Makes the client's next call. */
-  next(client: Client, type: string, payload: Json, baseRev = this.memory.rev): Submission {
+  next(client: Caller, type: string, payload: Json, baseRev = this.memory.rev): Submission {
     const clientReqId = (this.memory.marks.get(client.actor)?.mark ?? 0) + 1;
     return this.submit(client, { clientReqId, baseRev, type, payload });
   }
 
   /** Makes the client's next call and tells what it came to. */
-  outcome(client: Client, type: string, payload: Json, baseRev?: number): Outcome | undefined {
+  outcome(client: Caller, type: string, payload: Json, baseRev?: number): Outcome | undefined {
     const { kind } = this.next(client, type, payload, baseRev);
     if (kind !== "executed") throw new Error(`${type} was not executed: ${kind}`);
     const mark = this.memory.marks.get(client.actor);
     return mark?.answers.at(-1)?.[1];
   }
 
-  put(client: Client, id: string, text = ""): Outcome | undefined {
+  put(client: Caller, id: string, text = ""): Outcome | undefined {
     return this.outcome(client, "transact", { notes: [["put", id, { text, rank: 0 }]] });
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Run } from "../../src/core/call.ts";
-import type { Authorize, Call, Client } from "../../src/core/engine.ts";
+import type { Caller, Run } from "../../src/core/call.ts";
+import type { Authorize, Call } from "../../src/core/engine.ts";
 import { utf8Bytes } from "../../src/core/json.ts";
 import { defaultLimits } from "../../src/core/limits.ts";
 import { Rejection, type Json } from "../../src/index.ts";
@@ -108,7 +108,7 @@ describe("exactly once:", () => {
 });
 
 describe("a call that is rejected", () => {
-  test.each<[string, string, Json, Client, string]>([
+  test.each<[string, string, Json, Caller, string]>([
     ["by its own rule", "refuse", { code: "taken" }, ann, "taken"],
     ["for its payload", "add", { id: 1 }, ann, "invalid"],
     ["for a name that is no mutator", "nope", {}, ann, "invalid"],

@@ -1,4 +1,5 @@
-import type { Call, Client } from "../../src/core/engine.ts";
+import type { Caller } from "../../src/core/call.ts";
+import type { Call } from "../../src/core/engine.ts";
 import { defaultLimits, type Limits } from "../../src/core/limits.ts";
 import type { Memory } from "../../src/core/memory.ts";
 import { wake } from "../../src/core/memory.ts";
@@ -39,7 +40,7 @@ export class JournaledRoom {
   }
 
   /** Makes the client's next call. */
-  call(client: Client, type: string, payload: Json, baseRev = this.memory.rev): void {
+  call(client: Caller, type: string, payload: Json, baseRev = this.memory.rev): void {
     const clientReqId = (this.memory.marks.get(client.actor)?.mark ?? 0) + 1;
     const call: Call = { clientReqId, baseRev, type, payload };
     let submission = this.journal.engine.submit(client, call, now);
@@ -59,7 +60,7 @@ export class JournaledRoom {
     this.#names[rev] = namesOf(state, handles, Object.keys(sheet.collections));
   }
 
-  put(client: Client, id: string, text = "0123456789"): void {
+  put(client: Caller, id: string, text = "0123456789"): void {
     this.call(client, "transact", { notes: [["put", id, { text, rank: 0 }]] });
   }
 

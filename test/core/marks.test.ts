@@ -6,7 +6,7 @@ import { encodeMarks, Marks, ownerOf, remoteActor, type MarkLimits } from "../..
 
 const accepted = (rev: number): Outcome => ({ kind: "accepted", rev });
 const answer = (id: number, rev: number): Answer => [id, accepted(rev), 7];
-const clientOf = (actor: string, owner = "") => ({ actor, secret: `secret-${actor}`, owner });
+const clientOf = (actor: string, owner = "") => ({ actor, owner });
 const nobody = () => false;
 
 /** Marks in which `actor` has executed calls 1 to `count`, the last at `now`. */
@@ -24,7 +24,7 @@ function outcomesOf(marks: Marks, actor: string): number[] {
 describe("a mark", () => {
   test("goes up by one with each call, and keeps what each came to", () => {
     const marks = executed(new Marks(), "ann", 3, 7);
-    expect(marks.get("ann")).toMatchObject({ secret: "secret-ann", mark: 3, confirmed: 0, seenAt: 7 });
+    expect(marks.get("ann")).toMatchObject({ mark: 3, confirmed: 0, seenAt: 7 });
     expect(marks.get("ann")?.answers[1]).toEqual(answer(2, 20));
     expect(marks.get("ben")).toBeUndefined();
     expect(marks.size).toBe(1);
@@ -116,10 +116,10 @@ describe("on wake", () => {
     const woken = new Marks();
     for (const ids of [[1, 2], [3], [4, 5]]) {
       const answers = ids.map((id) => answer(id, id * 10));
-      for (const given of answers) written.execute(clientOf("ann", "owner"), given, 5);
+      for (const given of answers) written.execute(clientOf("ann", "owner-of-ann"), given, 5);
       const client = written.get("ann");
       const row = encodeMarks(client === undefined ? [] : [{ client, answers }], 1, 5);
-      expect(row.includes("secret-ann")).toBe(ids.includes(1));
+      expect(row.includes("owner-of-ann")).toBe(ids.includes(1));
       woken.replay(row);
     }
     expect(woken.get("ann")).toEqual(written.get("ann"));
@@ -165,7 +165,6 @@ test("a checkpoint is given each changed mark once", () => {
   expect(marks.takeChanged()).toEqual([
     {
       actor: "ben",
-      secret: "secret-ben",
       owner: "",
       mark: 2,
       confirmed: 0,

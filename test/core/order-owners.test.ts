@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import type { Outcome } from "../../src/core/call.ts";
-import type { Client } from "../../src/core/engine.ts";
+import type { Caller, Outcome } from "../../src/core/call.ts";
 import type { Limits } from "../../src/core/limits.ts";
 import { Views } from "../../src/core/view.ts";
 import { defineRoom, orderBetween, orderKey } from "../../src/index.ts";
@@ -26,7 +25,7 @@ const planner = defineRoom({
   }),
 });
 
-const personOf = (id: string): Client => ({ ...writer(id), user: { id } });
+const personOf = (id: string): Caller => ({ ...writer(id), user: { id } });
 const ann = personOf("ann");
 const ben = personOf("ben");
 
@@ -36,7 +35,7 @@ function newDesk(limits: Partial<Limits> = {}): Desk {
 
 const put = (id: string, place: string) => ({ plans: [["put", id, { text: "", place }]] });
 
-function write(desk: Desk, client: Client, id: string, place: string): Outcome | undefined {
+function write(desk: Desk, client: Caller, id: string, place: string): Outcome | undefined {
   return desk.outcome(client, "transact", put(id, place));
 }
 
@@ -110,7 +109,7 @@ describe("a private collection has a list for each owner", () => {
       const keys = ["a0", "a1"];
       while (keys.length < 40) keys.push(orderBetween(keys[below(keys.length)], keys[below(keys.length)]));
       for (let step = 0; step < 120; step++) {
-        const client = owners[below(owners.length)] as Client;
+        const client = owners[below(owners.length)] as Caller;
         const id = `${client.actor}/${below(8)}`;
         const isPut = below(6) > 0;
         const edit = isPut

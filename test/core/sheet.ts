@@ -1,6 +1,5 @@
 import { z } from "zod";
-import type { Run } from "../../src/core/call.ts";
-import type { Client } from "../../src/core/engine.ts";
+import type { Caller, Run } from "../../src/core/call.ts";
 import { defineRoom } from "../../src/index.ts";
 
 const note = z.object({
@@ -58,6 +57,6 @@ export const sheetServerMutators: { readonly [name: string]: Run } = {
   roll: (tx, payload) => tx["counters"]?.put((payload as { id: string }).id, { value: 6 }),
 };
 
-export function writer(actor: string): Client {
-  return { actor, secret: `secret-of-${actor}`, user: { name: actor }, role: "writer" };
+export function writer(actor: string): Caller {
+  return { actor, user: { name: actor }, role: "writer" };
 }

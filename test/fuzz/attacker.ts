@@ -71,8 +71,8 @@ export class Attacker {
   }
 
   /** A hello as its JSON; of this client, mostly. */
-  hello(client: string, known: Knowledge): string {
-    const good = { ...(this.#inventor.fit(Hello) as object), client, schema: this.#definition.version };
+  hello(secret: string, known: Knowledge): string {
+    const good = { ...(this.#inventor.fit(Hello) as object), secret, schema: this.#definition.version };
     const at = this.#dice.chance(0.5) ? { epoch: known.epoch, rev: known.rev } : {};
     const hello = { ...good, ...at, ...(this.#dice.chance(0.6) && { names: this.#names.hash, birth: null }) };
     return this.#inventor.write(this.#dice.chance(0.5) ? this.#inventor.spoil(hello) : hello);

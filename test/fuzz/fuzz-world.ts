@@ -1,3 +1,4 @@
+import { actorOf } from "../../src/protocol/client-secret.ts";
 import { safeParse } from "zod/v4/core";
 import { wake } from "../../src/core/memory.ts";
 import type { Operation } from "../../src/core/batch.ts";
@@ -225,10 +226,10 @@ class FuzzWorld {
 
   #tryHello(): void {
     const { epoch, rev } = this.#witness.copy;
-    const client = this.#dice.chance(0.8)
-      ? `fuzzer-${++this.#clients}.${"s".repeat(16)}`
-      : `${this.#writer.actor}.${"x".repeat(16)}`;
-    const json = this.#attacker.hello(client, { epoch, rev, due: 1 });
+    const secret = this.#dice.chance(0.8)
+      ? `secret-of-a-fuzzer-${++this.#clients}`
+      : this.#writer.actor.padEnd(20, "x");
+    const json = this.#attacker.hello(secret, { epoch, rev, due: 1 });
     this.#describe = () => `hello ${json}`;
     const escaped = json.replace(
       /[\u0080-\uffff]/g,
@@ -274,16 +275,16 @@ class FuzzWorld {
   // ── sessions ───────────────────────────────────────────────────────────────────────────────────────────────
 
   #enter(hello: Partial<Hello>, kind: "text" | "compact" | "reader" = "text"): Peer {
-    const client = `person-${++this.#clients}.${"s".repeat(16)}`;
+    const secret = `secret-of-a-person-${++this.#clients}`;
     const position = { epoch: null, rev: 0, confirmed: 0, birth: null };
     const compact = kind === "compact" ? { names: nameTable(fuzzBoard).hash } : {};
-    const joined = this.#join({ client, schema: 3, ...position, ...compact, ...hello }, kind);
+    const joined = this.#join({ secret, schema: 3, ...position, ...compact, ...hello }, kind);
     if (typeof joined === "string") throw new Error(`a good hello was refused with ${joined}`);
     return joined;
   }
 
   #join(hello: Hello, kind: "text" | "compact" | "reader"): Peer | string {
-    const peer = new Peer(hello.client.split(".")[0] ?? "");
+    const peer = new Peer(actorOf(hello.secret));
     const lies = hello.epoch !== null || hello.arrived !== undefined;
     if (lies) peer.copy.take = (frame) => frame as never; // nothing is promised to whoever lies about what it has
     const joined = this.#room.join(() => peer.socket, hello, {

@@ -166,6 +166,14 @@ export const plantedBugs: readonly PlantedBug[] = [
     "test/room/limits.test.ts",
   ),
   bug(
+    "the public id of a client is a part of its secret, which a stranger can then make up",
+    "src/protocol/client-secret.ts",
+    "  return encodeBase64Url(String.fromCharCode(...digest.subarray(0, actorBytes)));",
+    "  return digest.length > actorBytes ? secret.slice(0, 16) : encodeBase64Url(secret);",
+    "test/room/connect.test.ts",
+    "test/protocol/client-secret.test.ts",
+  ),
+  bug(
     "a client id may be used by another user",
     "src/room/entry.ts",
     '  if ((former ? ownerOf(former.client.user) : (mark?.owner ?? owner)) !== owner) return "id-conflict";\n',
@@ -270,8 +278,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "calls that another page has kept are sent under the id of the page that finds them",
     "client/sync.ts",
-    "      client: queue.clientId,",
-    "      client: this.#backlog.own.clientId,",
+    "      secret: queue.secret,",
+    "      secret: this.#backlog.own.secret,",
     "test/client/reload.test.ts",
   ),
   bug(

@@ -1,10 +1,10 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { actorPattern, decodeHello, type Hello } from "../../src/protocol/hello.ts";
+import { decodeHello, type Hello } from "../../src/protocol/hello.ts";
 import { encodeHello } from "../../src/protocol/hello-text.ts";
 
 const hello: Hello = {
-  client: "actor-01.secret-0123456789",
+  secret: "secret-0123456789abc",
   schema: 1,
   epoch: null,
   rev: 0,
@@ -35,7 +35,7 @@ describe("a hello", () => {
     );
     fc.assert(
       fc.property(given, (members) => {
-        const whole = { client: hello.client, ...members } as Hello;
+        const whole = { secret: hello.secret, ...members } as Hello;
         const encoded = encodeHello(whole);
         expect(decodeHello([encoded])).toEqual(whole);
         // What a subprotocol may consist of, and a header may hold.
@@ -64,7 +64,7 @@ describe("a hello", () => {
 });
 
 describe("a hello that cannot be read is none:", () => {
-  const { client: _client, ...nameless } = hello;
+  const { secret: _secret, ...unproved } = hello;
   const { birth: _birth, ...unborn } = hello;
   test.each<[string, string[]]>([
     ["no subprotocols", []],
@@ -75,27 +75,18 @@ describe("a hello that cannot be read is none:", () => {
     ["what is not JSON", [offering("{")]],
     ["null", [offering("null")]],
     ["a list", [offering("[]")]],
-    ["no client", [offering(JSON.stringify(nameless))]],
+    ["no secret", [offering(JSON.stringify(unproved))]],
     ["no birth", [offering(JSON.stringify(unborn))]],
-    ["a client without a secret", [offering(JSON.stringify({ ...hello, client: "actor-01" }))]],
-    ["a client with a short secret", [offering(JSON.stringify({ ...hello, client: "actor-01.short" }))]],
+    ["an empty secret", [offering(JSON.stringify({ ...hello, secret: "" }))]],
+    ["a short secret", [offering(JSON.stringify({ ...hello, secret: "s".repeat(19) }))]],
+    ["a long secret", [offering(JSON.stringify({ ...hello, secret: "s".repeat(65) }))]],
+    ["a secret with other letters", [offering(JSON.stringify({ ...hello, secret: `rpc:${hello.secret}` }))]],
     [
-      "a client with a short actor",
-      [offering(JSON.stringify({ ...hello, client: "ann.secret-0123456789" }))],
+      "a secret with a letter beyond ASCII",
+      [offering(JSON.stringify({ ...hello, secret: `${"s".repeat(23)}\u00fc` }))],
     ],
-    [
-      "a client with a long actor",
-      [offering(JSON.stringify({ ...hello, client: `${"a".repeat(33)}.secret-0123456789` }))],
-    ],
-    [
-      "a client with a long secret",
-      [offering(JSON.stringify({ ...hello, client: `actor-01.${"s".repeat(65)}` }))],
-    ],
-    [
-      "a client with other letters",
-      [offering(JSON.stringify({ ...hello, client: "rpc:key1.secret-0123456789" }))],
-    ],
-    ["a client with a line feed", [offering(JSON.stringify({ ...hello, client: `${hello.client}\n` }))]],
+    ["a secret with a line feed", [offering(JSON.stringify({ ...hello, secret: `${hello.secret}\n` }))]],
+    ["a secret that is a list", [offering(JSON.stringify({ ...hello, secret: [hello.secret] }))]],
     ["a revision below 0", [offering(JSON.stringify({ ...hello, rev: -1 }))]],
     ["a revision beyond counting", [offering(JSON.stringify({ ...hello, rev: 2 ** 53 }))]],
     ["a schema that is text", [offering(JSON.stringify({ ...hello, schema: "1" }))]],
@@ -104,11 +95,4 @@ describe("a hello that cannot be read is none:", () => {
   ])("%s", (_title, subprotocols) => {
     expect(decodeHello(subprotocols)).toBeUndefined();
   });
-});
-
-test("the actor is the public half of every client id", () => {
-  expect(hello.client.split(".")[0]).toMatch(actorPattern);
-  for (const actor of ["short", "room", "rpc:abcdefgh", "with.dot.in.it", "a".repeat(33), "actor-01\n"]) {
-    expect(actor).not.toMatch(actorPattern);
-  }
 });

@@ -4,7 +4,6 @@ export interface RowMark {
   readonly confirmed: number;
   readonly answers: readonly (readonly [clientReqId: number, outcome: RowOutcome, callHash: number])[];
   /** Of a client's first call ever. */
-  readonly secret?: string;
   readonly owner?: string;
 }
 
@@ -23,8 +22,8 @@ export function readRowMarks(text: string): { readonly seenAt: number; readonly 
       () => fields.splice(0, 3) as unknown as RowMark["answers"][number],
     );
     if (answers[0]?.[0] !== 1) return { actor, confirmed, answers };
-    const [secret, owner] = fields.splice(0, 2) as [string, string];
-    return { actor, confirmed, answers, secret, owner };
+    const [owner] = fields.splice(0, 1) as [string];
+    return { actor, confirmed, answers, owner };
   });
   if (fields.length > 0) throw new Error(`${fields.length} fields are left over`);
   return { seenAt, marks };

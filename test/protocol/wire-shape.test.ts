@@ -18,7 +18,7 @@ import { welcomeLimits } from "./welcome-limits.ts";
 
 const hello: { frame: Hello; json: string; subprotocol: string } = {
   frame: {
-    client: "actor-01.secret-0123456789",
+    secret: "secret-0123456789abc",
     schema: 1,
     epoch: "e1",
     rev: 7,
@@ -30,12 +30,12 @@ const hello: { frame: Hello; json: string; subprotocol: string } = {
     token: "tökén",
   },
   json:
-    '{"client":"actor-01.secret-0123456789","schema":1,"epoch":"e1","rev":7,"confirmed":2,"birth":3,"name' +
+    '{"secret":"secret-0123456789abc","schema":1,"epoch":"e1","rev":7,"confirmed":2,"birth":3,"name' +
     's":4081516237,"inflates":true,"arrived":{"epoch":"e2","rev":9,"parts":4,"collection":"shapes","until":null},"token":"t\\u00f6k\\u00e9n"}',
   subprotocol:
-    "hello.eyJjbGllbnQiOiJhY3Rvci0wMS5zZWNyZXQtMDEyMzQ1Njc4OSIsInNjaGVtYSI6MSwiZXBvY2giOiJlMSIsInJldiI6NywiY29uZmlybWVkIj" +
-    "oyLCJiaXJ0aCI6MywibmFtZXMiOjQwODE1MTYyMzcsImluZmxhdGVzIjp0cnVlLCJhcnJpdmVkIjp7ImVwb2NoIjoiZTIiLCJyZXYiOjksInBh" +
-    "cnRzIjo0LCJjb2xsZWN0aW9uIjoic2hhcGVzIiwidW50aWwiOm51bGx9LCJ0b2tlbiI6InRcdTAwZjZrXHUwMGU5biJ9",
+    "hello.eyJzZWNyZXQiOiJzZWNyZXQtMDEyMzQ1Njc4OWFiYyIsInNjaGVtYSI6MSwiZXBvY2giOiJlMSIsInJldiI6NywiY29uZmlybWVkIjoyLCJiaX" +
+    "J0aCI6MywibmFtZXMiOjQwODE1MTYyMzcsImluZmxhdGVzIjp0cnVlLCJhcnJpdmVkIjp7ImVwb2NoIjoiZTIiLCJyZXYiOjksInBhcnRzIjo0LCJjb" +
+    "2xsZWN0aW9uIjoic2hhcGVzIiwidW50aWwiOm51bGx9LCJ0b2tlbiI6InRcdTAwZjZrXHUwMGU5biJ9",
 };
 
 const up: { [title: string]: { frame: UpFrame; text: string } } = {

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { decodeHello } from "../../src/protocol/hello.ts";
-import { splitClientId } from "../../src/room/entry.ts";
+import { actorOf } from "../../src/protocol/client-secret.ts";
 
 /** One TCP connection of a client: the near end is the client's, the far end is the room's. */
 export class Line {
@@ -24,7 +24,7 @@ export class Line {
       from.on("close", () => this.#isHeld || to.destroy());
       from.on("end", () => this.#isHeld || to.end());
     }
-    near.once("data", (head: Buffer) => (this.actor = actorOf(head.toString("latin1"))));
+    near.once("data", (head: Buffer) => (this.actor = clientOf(head.toString("latin1"))));
   }
 
   /** Whether the room has this connection, as far as TCP knows. */
@@ -122,8 +122,8 @@ export class Exchange {
 }
 
 /** The client that a handshake is of. */
-function actorOf(head: string): string | undefined {
+function clientOf(head: string): string | undefined {
   const offered = /^Sec-WebSocket-Protocol: *(.*?)\r?$/im.exec(head)?.[1] ?? "";
   const hello = decodeHello(offered.split(",").map((name) => name.trim()));
-  return hello && splitClientId(hello.client)[0];
+  return hello && actorOf(hello.secret);
 }

@@ -29,8 +29,8 @@ export async function firstAck(
   type: string,
   payload: Json,
 ): Promise<FirstAck> {
-  const client = `${randomBytes(9).toString("base64url")}.${randomBytes(18).toString("base64url")}`;
-  const hello = encodeHello({ client, schema: 1, epoch, rev, confirmed: 0, birth: null });
+  const secret = randomBytes(18).toString("base64url");
+  const hello = encodeHello({ secret, schema: 1, epoch, rev, confirmed: 0, birth: null });
   const { promise, resolve, reject } = Promise.withResolvers<FirstAck>();
   const startedAt = performance.now();
   let caughtUpMs = 0;

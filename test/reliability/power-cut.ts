@@ -156,8 +156,8 @@ async function serve(
     const response = await fetch(url);
     if (!response.ok) return [{ kind: "lost", text: `GET: ${response.status} ${await response.text()}` }];
     const found = told.testimony.audit((await response.json()) as LedgerJson);
-    for (const { actor, clientId } of writers)
-      found.push(...told.auditMark(actor, await hearAgain(url, clientId)));
+    for (const { actor, secret } of writers)
+      found.push(...told.auditMark(actor, await hearAgain(url, secret)));
     return found;
   } finally {
     await server.stop();

@@ -5,8 +5,8 @@ import type { Outcome } from "./testimony.ts";
 const patienceMs = 10_000;
 
 /** Connects as a client that has confirmed nothing and lost its memory, and hears what the room remembers of its calls. */
-export async function hearAgain(roomUrl: string, clientId: string): Promise<StoredMark> {
-  const hello = { client: clientId, schema: 1, epoch: null, rev: 0, confirmed: 0, birth: null };
+export async function hearAgain(roomUrl: string, secret: string): Promise<StoredMark> {
+  const hello = { secret, schema: 1, epoch: null, rev: 0, confirmed: 0, birth: null };
   const encoded = Buffer.from(JSON.stringify(hello)).toString("base64url");
   const socket = new WebSocket(roomUrl.replace(/^http/, "ws"), ["deltaroom.v1", `hello.${encoded}`]);
   socket.binaryType = "arraybuffer";

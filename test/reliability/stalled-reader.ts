@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { frameBytes } from "../../src/protocol/codec.ts";
+import { actorOf } from "../../src/protocol/client-secret.ts";
 import { encodeHello } from "../../src/protocol/hello-text.ts";
 import { pingText, pongText, subprotocol } from "../../src/protocol/version.ts";
 import { readFrame, type ReadFrame } from "../protocol/frame-reader.ts";
@@ -29,9 +30,9 @@ export class StalledReader {
 
   /** Comes to the room at `path`, reads what there is, and then nothing more. */
   static async open(exchange: Exchange, path: string): Promise<StalledReader> {
-    const actor = randomBytes(9).toString("base64url");
-    const client = `${actor}.${randomBytes(18).toString("base64url")}`;
-    const hello = encodeHello({ client, schema: 1, epoch: null, rev: 0, confirmed: 0, birth: null });
+    const secret = randomBytes(18).toString("base64url");
+    const actor = actorOf(secret);
+    const hello = encodeHello({ secret, schema: 1, epoch: null, rev: 0, confirmed: 0, birth: null });
     const socket = new WebSocket(`${exchange.url.replace("http", "ws")}${path}`, [subprotocol, hello]);
     socket.binaryType = "arraybuffer";
     const reader = new StalledReader(socket, () => exchange.lines.find((line) => line.actor === actor));

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import type { UpFrame, WireCall } from "../../src/protocol/frames.ts";
 import { readFrame, type ReadFrame } from "../protocol/frame-reader.ts";
 import { ClientCopy } from "../room/client-copy.ts";
@@ -25,9 +25,9 @@ export class WireWriter {
   resent = 0;
   retold = 0;
   isWriting = true;
-  /** Public half of its client id. */
-  readonly actor = randomBytes(9).toString("base64url");
-  readonly clientId = `${this.actor}.${randomBytes(18).toString("base64url")}`;
+  readonly secret = randomBytes(18).toString("base64url");
+  /** Its public id, as docs/PROTOCOL.md has it follow from the secret. */
+  readonly actor = createHash("sha256").update(this.secret).digest().subarray(0, 12).toString("base64url");
   /** One that never confirms makes the room keep every outcome. */
   readonly confirms: boolean;
   /** What it was told, and a judge of each frame. */
@@ -80,7 +80,7 @@ export class WireWriter {
     const isUnsure = this.#sent > this.#answered;
     const fromNothing = this.#chance.happens(0.2);
     const hello = {
-      client: this.clientId,
+      secret: this.secret,
       schema: 1,
       epoch: fromNothing ? null : this.#copy.epoch,
       rev: fromNothing ? 0 : this.#copy.rev,

@@ -2,8 +2,10 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defaultLimits } from "../../src/core/limits.ts";
 import { codes } from "../../src/protocol/codes.ts";
+import type { Hello } from "../../src/protocol/hello.ts";
 import type { Attachment } from "../../src/room/session.ts";
 import { defineRoom } from "../../src/index.ts";
+import { idOf } from "./named-client.ts";
 import { withLoneRoom } from "./lone-room.ts";
 import { newPrivateRoom, newSmallRoom, newTestRoom, put } from "./rooms.ts";
 
@@ -94,13 +96,14 @@ describe("connecting", () => {
       alice.take();
       const names = Array.from({ length: 20 }, (_, index) => `actor-guest-${index}`);
       const guests = names.map((name) => room.join(name)); // the first is told of at once
+      const ids = names.map(idOf);
       room.pass(100);
       const frames = alice.take();
       expect(frames.map(({ kind }) => kind)).toEqual(["update", "update"]);
-      expect([...alice.copy.peers.keys()].toSorted()).toEqual(names.toSorted());
+      expect([...alice.copy.peers.keys()].toSorted()).toEqual(ids.toSorted());
       for (const [index, guest] of guests.entries()) {
-        const others = ["actor-alice", ...names.filter((_, other) => other !== index)];
-        const known = [...guest.copy.peers.keys()].filter((actor) => actor !== names[index]);
+        const others = [idOf("actor-alice"), ...ids.filter((_, other) => other !== index)];
+        const known = [...guest.copy.peers.keys()].filter((actor) => actor !== ids[index]);
         expect(known.toSorted()).toEqual(others.toSorted());
       }
     });
@@ -116,7 +119,7 @@ describe("connecting", () => {
       room.evict(); // and with it the second edit, of which nobody was told
       room.pass(0);
       expect([bob.copy.rev, carol.copy.rev]).toEqual([1, 1]);
-      expect([...bob.copy.peers.keys()]).toContain("actor-carol");
+      expect([...bob.copy.peers.keys()]).toContain(idOf("actor-carol"));
       alice.pushAt(2, put("shapes", "s", { x: 2, y: 2 }));
       room.pass(100);
       expect([bob.copy.rev, carol.copy.rev]).toEqual([2, 2]);
@@ -134,7 +137,7 @@ describe("connecting", () => {
       room.pass(100);
       expect(bob.seen.map(({ kind }) => kind)).toEqual(["welcome"]);
       expect(again.copy.rev).toBe(2);
-      expect([...alice.copy.peers.keys()]).toEqual(["actor-bob"]);
+      expect([...alice.copy.peers.keys()]).toEqual([idOf("actor-bob")]);
     });
   });
 
@@ -143,16 +146,16 @@ describe("connecting", () => {
     [" while it slept", "evicted"],
   ])("by the same client again replaces its session%s", async (_, evicted) => {
     const room = newTestRoom();
-    const [first, bystander] = [await room.join({ actor: "actor-alice" }), await room.join()];
+    const [first, bystander] = [await room.join({ name: "actor-alice" }), await room.join()];
     first.setPresence({ at: 3 });
     await bystander.until(({ peers }) => peers.size === 1);
     if (evicted) await room.evict();
 
-    const second = await room.join({ actor: "actor-alice", secret: first.secret });
+    const second = await room.join({ secret: first.secret });
     expect(await first.closed()).toEqual({ closeCode: 4410, reason: "replaced" });
     expect(await bystander.quiet()).toEqual([]); // the same person, still here
     const carol = await room.join();
-    expect([...carol.copy.peers]).toEqual([["actor-alice", { user: null, presence: { at: 3 } }]]);
+    expect([...carol.copy.peers]).toEqual([[idOf("actor-alice"), { user: null, presence: { at: 3 } }]]);
     expect(await second.commit(edit)).toEqual([1]);
   });
 
@@ -183,8 +186,8 @@ describe("connecting", () => {
 
   it("by a client whose old socket never answers its close works on after the room has slept", async () => {
     const room = newTestRoom();
-    const lost = await room.join({ actor: "actor-alice", allowHalfOpen: true });
-    const alice = await room.join({ actor: "actor-alice", secret: lost.secret });
+    const lost = await room.join({ name: "actor-alice", allowHalfOpen: true });
+    const alice = await room.join({ secret: lost.secret });
     await lost.closed();
     const claims = await room.inside((_, ctx) =>
       ctx.getWebSockets().map((socket) => socket.deserializeAttachment()),
@@ -197,7 +200,7 @@ describe("connecting", () => {
 
   it("in an attempt that is older than the one that is here is refused, and replaces nobody", async () => {
     const room = newTestRoom();
-    const id = { actor: "actor-alice", secret: "the-same-secret-for-both" };
+    const id = { secret: "the-same-secret-for-both" };
     const [newer, older] = [room.client(id), room.client(id)];
     await newer.open({ attempt: 7 });
     await newer.caughtUp();
@@ -214,7 +217,7 @@ describe("connecting", () => {
 
   it("under a client id that another user has used is refused, while that client is here and after it has gone", async () => {
     const room = newPrivateRoom();
-    const id = { actor: "actor-shared", secret: "the-same-secret-for-both" };
+    const id = { secret: "the-same-secret-for-both" };
     const alice = await room.join({ ...id, token: "user:alice" });
     const bob = room.client({ ...id, token: "user:bob" });
     await bob.open();
@@ -232,22 +235,26 @@ describe("connecting", () => {
     expect(await alice.caughtUp()).toMatchObject({ mark: 1 });
   });
 
-  it("with another secret for the same actor is refused, while the client is here and after it has gone", async () => {
+  it("is under the id of its own secret: a client that has made no call cannot be taken over while it is away", async () => {
     const room = newTestRoom();
-    const alice = await room.join({ actor: "actor-alice" });
-    await alice.commit(edit);
-    const thief = room.client({ actor: "actor-alice" });
-    await thief.open();
-    expect(await thief.closed()).toEqual({ closeCode: 4411, reason: "id-conflict" });
-    expect(thief.kinds).toEqual([]);
+    const [alice, bystander] = [await room.join({ name: "actor-alice" }), await room.join()];
+    alice.setPresence({ at: 1 });
+    await bystander.until(({ peers }) => peers.size === 1);
     alice.cut();
-    await thief.open();
-    expect(await thief.closed()).toMatchObject({ closeCode: 4411 });
-    await room.evict();
-    await thief.open();
-    expect(await thief.closed()).toMatchObject({ closeCode: 4411 });
+    const thief = room.client();
+    await thief.open({ actor: alice.actor, client: alice.actor } as Partial<Hello>);
+    await thief.caughtUp();
+    thief.setPresence({ at: 2 });
+    await bystander.until(({ peers }) => peers.get(thief.actor) !== undefined);
+    expect([thief.copy.welcome?.actor, bystander.copy.peers.has(alice.actor)]).toEqual([thief.actor, false]);
+    await thief.open({ secret: alice.actor.padEnd(20, "-") });
+    expect((await thief.next("welcome")).actor).not.toBe(alice.actor);
+    await thief.open({ secret: alice.actor });
+    expect(await thief.closed()).toEqual({ closeCode: 4400, reason: "invalid" });
     await alice.open();
-    expect(await alice.caughtUp()).toMatchObject({ mark: 1 });
+    await alice.caughtUp();
+    expect(alice.copy.welcome?.actor).toBe(alice.actor);
+    expect(await alice.commit(edit)).toEqual([1]);
   });
 
   it("with another version of the schema is refused, and writes nothing", async () => {

@@ -47,7 +47,7 @@ describe("a room with a renewed epoch", () => {
     const [rev] = await alice.commit(call);
     await room.inside((self) => self.renewEpoch());
     await alice.closed();
-    const again = room.client({ actor: alice.actor, secret: alice.secret });
+    const again = room.client({ secret: alice.secret });
     await again.open({ epoch, confirmed: 1, birth: 0 });
     await again.caughtUp();
     expect(again.copy.outcomes.get(1)).toBe(rev);

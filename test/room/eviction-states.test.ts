@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { idOf } from "./named-client.ts";
 import type { SeenFrame } from "./client-copy.ts";
 import { withLoneRoom, type LoneClient, type LoneRoom } from "./lone-room.ts";
 import { put } from "./rooms.ts";
@@ -54,7 +55,7 @@ class Scene {
   }
 
   get nextId(): number {
-    return (this.room.room.read().marks.get("actor-alice")?.mark ?? 0) + 1;
+    return (this.room.room.read().marks.get(idOf("actor-alice"))?.mark ?? 0) + 1;
   }
 
   get feed(): string | undefined {
@@ -64,9 +65,9 @@ class Scene {
   /** For each socket what it was sent since the last time, how it was closed, and what its client knows now. */
   news() {
     return this.#clients.map((client) => {
-      const { actor, closed, copy } = client;
+      const { name, closed, copy } = client;
       const knows = [copy.rev, copy.mark, copy.collections, copy.events, Object.fromEntries(copy.peers)];
-      return { actor, closed, frames: client.take().flatMap(newsOf), knows };
+      return { name, closed, frames: client.take().flatMap(newsOf), knows };
     });
   }
 }
@@ -130,7 +131,7 @@ const firsts: { readonly [what: string]: (scene: Scene) => void } = {
   "a newcomer": (scene) => void scene.join("actor-carol"),
   "somebody else's call": ({ bob }) => bob.push(add(100)),
   "a backend's call": ({ room }) => {
-    const cron = { actor: "rpc:1", secret: "", user: null, role: "writer" };
+    const cron = { actor: "rpc:1", user: null, role: "writer" };
     room.room.call(cron, ...add(1_000));
   },
   "a reader of the state": ({ room }) => void room.room.read(),

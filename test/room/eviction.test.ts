@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { remote } from "../../src/server.ts";
+import { idOf } from "./named-client.ts";
 import { newTestRoom } from "./rooms.ts";
 import { testBoard } from "./test-board.ts";
 import type { WireClient } from "./wire-client.ts";
@@ -12,8 +13,7 @@ const refusal = { code: "no-way", message: "this is never allowed", data: { text
 async function asleep() {
   const room = newTestRoom();
   // Whoever is sent a close does not answer it, as a peer whose network is gone.
-  const join = async (name: string) =>
-    await room.join({ actor: `actor-${name}`, secret: "s".repeat(16), allowHalfOpen: true });
+  const join = async (name: string) => await room.join({ name: `actor-${name}`, allowHalfOpen: true });
   const [alice, bob, carol] = [await join("alice"), await join("bob"), await join("carol")];
   await alice.commit(add(1), refuse);
   alice.setPresence({ at: 1 });
@@ -78,23 +78,23 @@ const rows: [string, (scene: Scene) => Promise<Aftermath>][] = [
     "presence of one who shows it",
     async ({ alice, bob }) => {
       alice.setPresence({ at: 9 });
-      expect((await bob.next("update")).presence).toEqual([["set", "actor-alice", { at: 9 }]]);
-      return { shown: { "actor-alice": 9, "actor-bob": 2 } };
+      expect((await bob.next("update")).presence).toEqual([["set", idOf("actor-alice"), { at: 9 }]]);
+      return { shown: { [idOf("actor-alice")]: 9, [idOf("actor-bob")]: 2 } };
     },
   ],
   [
     "presence of one who has shown none",
     async ({ bob, carol }) => {
       carol.setPresence({ at: 3 });
-      expect((await bob.next("update")).presence).toEqual([["join", "actor-carol", null, { at: 3 }]]);
-      return { shown: { "actor-alice": 1, "actor-bob": 2, "actor-carol": 3 } };
+      expect((await bob.next("update")).presence).toEqual([["join", idOf("actor-carol"), null, { at: 3 }]]);
+      return { shown: { [idOf("actor-alice")]: 1, [idOf("actor-bob")]: 2, [idOf("actor-carol")]: 3 } };
     },
   ],
   [
     "an event",
     async ({ alice, bob, carol }) => {
       alice.sendEvent("wave", { text: "hi" });
-      const events = [["actor-alice", "wave", { text: "hi" }]];
+      const events = [[idOf("actor-alice"), "wave", { text: "hi" }]];
       for (const { next } of [alice, bob, carol].map((client) => ({ next: client.next("update") })))
         expect(await next).toEqual({ kind: "update", events });
       return {};
@@ -113,7 +113,7 @@ const rows: [string, (scene: Scene) => Promise<Aftermath>][] = [
       alice.resync(5);
       const { tag, mark, delta, parts } = await alice.next("update");
       expect([tag, mark, delta, parts]).toEqual([5, 2, undefined, undefined]);
-      expect((await alice.next("roster")).peers).toEqual([["actor-bob", null, { at: 2 }]]);
+      expect((await alice.next("roster")).peers).toEqual([[idOf("actor-bob"), null, { at: 2 }]]);
       return {};
     },
   ],
@@ -138,7 +138,7 @@ const rows: [string, (scene: Scene) => Promise<Aftermath>][] = [
     async ({ alice, bob, carol, join }) => {
       const erik = await join("erik");
       expect(erik.copy.collections).toEqual({ shapes: { sum: { x: 1, y: 0 } } });
-      return { here: [alice, bob, carol, erik], heard: ["join actor-erik"] };
+      return { here: [alice, bob, carol, erik], heard: [`join ${idOf("actor-erik")}`] };
     },
   ],
   [
@@ -155,8 +155,12 @@ const rows: [string, (scene: Scene) => Promise<Aftermath>][] = [
     "one who leaves",
     async ({ alice, bob, carol }) => {
       alice.cut();
-      expect((await bob.next("update")).presence).toEqual([["leave", "actor-alice"]]);
-      return { here: [bob, carol], shown: { "actor-bob": 2 }, heard: ["leave actor-alice"] };
+      expect((await bob.next("update")).presence).toEqual([["leave", idOf("actor-alice")]]);
+      return {
+        here: [bob, carol],
+        shown: { [idOf("actor-bob")]: 2 },
+        heard: [`leave ${idOf("actor-alice")}`],
+      };
     },
   ],
   [
@@ -164,12 +168,17 @@ const rows: [string, (scene: Scene) => Promise<Aftermath>][] = [
     async ({ room, alice, bob, carol }) => {
       await room.inside((self, ctx) => {
         const isAlices = (socket: WebSocket) =>
-          (socket.deserializeAttachment() as { client: { actor: string } }).client.actor === "actor-alice";
+          (socket.deserializeAttachment() as { client: { actor: string } }).client.actor ===
+          idOf("actor-alice");
         self.webSocketError(ctx.getWebSockets().find(isAlices) as WebSocket);
       });
       expect(await alice.closed()).toMatchObject({ closeCode: 4400 });
-      expect((await bob.next("update")).presence).toEqual([["leave", "actor-alice"]]);
-      return { here: [bob, carol], shown: { "actor-bob": 2 }, heard: ["leave actor-alice"] };
+      expect((await bob.next("update")).presence).toEqual([["leave", idOf("actor-alice")]]);
+      return {
+        here: [bob, carol],
+        shown: { [idOf("actor-bob")]: 2 },
+        heard: [`leave ${idOf("actor-alice")}`],
+      };
     },
   ],
   [
@@ -194,7 +203,8 @@ it.each(rows)("%s wakes the room, and nobody else notices", async (_, wake) => {
   const scene = await asleep();
   const { room, alice, bob, carol } = scene;
   const aftermath = await wake(scene);
-  const { here = [alice, bob, carol], shown = { "actor-alice": 1, "actor-bob": 2 } } = aftermath;
+  const { here = [alice, bob, carol], shown = { [idOf("actor-alice")]: 1, [idOf("actor-bob")]: 2 } } =
+    aftermath;
   const { heard = [], refused = [] } = aftermath;
 
   const { rev } = await room.json();
@@ -214,7 +224,7 @@ it.each(rows)("%s wakes the room, and nobody else notices", async (_, wake) => {
     expect(refusalsTo(client)).toEqual(client === alice ? refused : []);
   }
   const people = (await room.inside(({ heard }) => heard)).filter((text) => /^(join|leave) /.test(text));
-  expect(people).toEqual([...heard, "join actor-dora"]); // to wake is not to join
+  expect(people).toEqual([...heard, `join ${idOf("actor-dora")}`]); // to wake is not to join
 });
 
 /** Kinds of the frames that said no. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Identity } from "../../src/room/room.ts";
+import { idOf } from "./named-client.ts";
 import { withLoneRoom, type LoneRoom } from "./lone-room.ts";
 import { newPrivateRoom, newTestRoom, put } from "./rooms.ts";
 
@@ -23,7 +24,7 @@ describe("somebody whose time is up", () => {
       expect([brief.closed, left]).toEqual([undefined, []]);
       room.pass(1);
       expect([brief.closed, long.closed, ever.closed]).toEqual([expired, undefined, undefined]);
-      expect([left, brief.attachment]).toEqual([["actor-brief"], undefined]);
+      expect([left, brief.attachment]).toEqual([[idOf("actor-brief")], undefined]);
       room.pass(30 * second);
       expect([long.closed, ever.closed]).toEqual([expired, undefined]);
       expect(room.alarmAt).toBeUndefined();
@@ -182,7 +183,6 @@ describe("on the platform", () => {
     expect((await room.get({ headers: { Authorization: `Bearer ${token}` } })).status).toBe(401);
     await room.join({
       token: `user:alice@${Date.now() + 60_000}`,
-      actor: client.actor,
       secret: client.secret,
     });
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { encodeDelta } from "../../src/core/delta.ts";
 import { hexOf } from "../protocol/hex.ts";
+import { idOf } from "./named-client.ts";
 import { withLoneRoom, type LoneClient, type LoneRoom } from "./lone-room.ts";
 import { newSmallRoom, put } from "./rooms.ts";
 
@@ -63,7 +64,7 @@ describe("when a row cannot be written", () => {
       room.pass(40);
       room.failing.append = undefined;
       room.pass(1_000);
-      expect(bob.copy.peers.has("actor-alice")).toBe(true);
+      expect(bob.copy.peers.has(idOf("actor-alice"))).toBe(true);
       expect(bob.copy.events).toHaveLength(1);
     });
   });
@@ -88,7 +89,7 @@ describe("when a row cannot be written", () => {
 
   it("an RPC caller is told by an exception, and may call again", async () => {
     await withLoneRoom({}, (room) => {
-      const cron = { actor: "rpc:1", secret: "", user: null, role: "writer" };
+      const cron = { actor: "rpc:1", user: null, role: "writer" };
       room.failing.append = "disk full";
       expect(() => room.room.call(cron, ...add(1))).toThrow("came to nothing");
       room.failing.append = undefined;
@@ -307,7 +308,7 @@ describe("when a page cannot be read that a call needs", () => {
   it("an RPC caller is told by an exception, and may call again", async () => {
     await withLoneRoom({ limits }, (room) => {
       sleeping(room);
-      const cron = { actor: "rpc:1", secret: "", user: null, role: "writer" };
+      const cron = { actor: "rpc:1", user: null, role: "writer" };
       room.failing.page = "disk error";
       expect(() => room.room.call(cron, ...add(1))).toThrow("disk error");
       expect(() => room.room.transact((tx) => tx["notes"]?.delete("n3"))).toThrow("disk error");
@@ -327,8 +328,7 @@ describe("when a page cannot be read that a call needs", () => {
     const asked = [
       (_: LoneRoom, alice: LoneClient) => alice.push(put("notes", "n3", again)),
       ({ room }: LoneRoom) => room.transact((tx) => tx["notes"]?.delete("n3")),
-      ({ room }: LoneRoom) =>
-        room.call({ actor: "rpc:1", secret: "", user: null, role: "writer" }, ...add(1)),
+      ({ room }: LoneRoom) => room.call({ actor: "rpc:1", user: null, role: "writer" }, ...add(1)),
     ];
     for (const ask of asked) {
       await withLoneRoom({ limits }, (room) => {

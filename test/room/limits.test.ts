@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Limits } from "../../src/core/limits.ts";
 import { remoteActor } from "../../src/core/marks.ts";
+import { idOf } from "./named-client.ts";
 import { abuseLimitCases, type LimitCase } from "./abuse-limit-cases.ts";
 import { withLoneRoom, type LoneClient, type LoneRoom } from "./lone-room.ts";
 import { put, remove } from "./rooms.ts";
@@ -140,7 +141,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       expect(first).toMatchObject({ kind: "error", code: "rate-limited", retryAfterMs: expect.any(Number) });
       room.pass(40);
       expect(bob.copy.events).toHaveLength(1);
-      expect(bob.copy.peers.get("actor-alice")?.presence).toEqual({ at: 1 });
+      expect(bob.copy.peers.get(idOf("actor-alice"))?.presence).toEqual({ at: 1 });
     },
   ],
   signalsPerSecond: [
@@ -177,7 +178,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       expect(room.join("actor-alice", {}, named(textOf(80))).session?.client.user).toMatchObject({ id: "u" });
       for (const name of [textOf(90), 7]) {
         expect(() => room.join("actor-bobby", {}, named(name))).toThrow("unauthorized");
-        const client = { actor: "rpc:key", secret: "", ...named(name) };
+        const client = { actor: "rpc:key", ...named(name) };
         expect(room.room.call(client, "addTask", { id: "t", title: "T" })).toMatchObject({ code: "invalid" });
       }
       expect(room.logged).toEqual(Array.from({ length: 4 }, () => "user-refused"));
@@ -432,7 +433,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       alice.push(edit);
       alice.leave();
       const call = (key: string) =>
-        room.room.call({ actor: remoteActor(key), secret: "", user: null, role: "writer" }, "addUp", {
+        room.room.call({ actor: remoteActor(key), user: null, role: "writer" }, "addUp", {
           id: "sum",
           by: 1,
         });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { idOf } from "./named-client.ts";
 import { withLoneRoom, type LoneClient, type LoneRoom } from "./lone-room.ts";
 import { newTestRoom, newWatchfulRoom, put } from "./rooms.ts";
 
@@ -61,7 +62,7 @@ describe("a client that vanishes without a word", () => {
       const [alice, bob] = [shown(room, "alice", 1), shown(room, "bob", 2)];
       bob.isThere = false;
       passPinging(room, 30 * second, 10 * second, alice);
-      expect(left).toEqual(["actor-bob"]);
+      expect(left).toEqual([idOf("actor-bob")]);
     });
   });
 
@@ -109,7 +110,7 @@ describe("a client that is there", () => {
     await withLoneRoom({}, (room) => {
       const [alice, tab] = [shown(room, "alice", 1), shown(room, "tab", 2)];
       passPinging(room, 10 * minute, 10 * second, alice);
-      expect([tab.closed, namesSeenBy(alice)]).toEqual([undefined, ["actor-tab"]]);
+      expect([tab.closed, namesSeenBy(alice)]).toEqual([undefined, [idOf("actor-tab")]]);
       expect(tab.asked).toBeGreaterThan(20);
       expect(tab.asked).toBeLessThanOrEqual(30);
     });
@@ -123,7 +124,7 @@ describe("a client that is there", () => {
         room.pass(minute);
       }
       const alice = shown(room, "alice", 1);
-      expect(namesSeenBy(alice)).toEqual(["actor-tab"]);
+      expect(namesSeenBy(alice)).toEqual([idOf("actor-tab")]);
       passPinging(room, minute, 10 * second, alice);
       expect(tab.closed).toBeUndefined();
     });

@@ -14,6 +14,7 @@ import type { AnyRoomDefinition } from "../../src/schema/definition.ts";
 import { ClientCopy, type Collections, type SeenFrame } from "./client-copy.ts";
 import { readFrame } from "../protocol/frame-reader.ts";
 import { squeezed } from "../simulation/squeezed.ts";
+import { secretOf } from "./named-client.ts";
 import { testBoard } from "./test-board.ts";
 import { serverMutators } from "./test-worker.ts";
 import type { Call } from "./wire-client.ts";
@@ -89,11 +90,11 @@ export class LoneRoom {
 
   /** Joins, and leaves nothing of the catch-up to be taken. Throws when the room does not let the client in. */
   join(
-    actor: string,
+    name: string,
     hello: Partial<Hello> = {},
     identity: Identity = { user: null, role: "writer" },
   ): LoneClient {
-    const client = new LoneClient(this, actor);
+    const client = new LoneClient(this, name);
     const joined = this.room.join(() => client.socket, client.hello(hello), identity);
     if ("code" in joined) throw new Error(joined.code);
     client.session = joined;
@@ -110,7 +111,7 @@ export class LoneRoom {
     identity: Identity = { user: null, role: "writer" },
   ): LoneClient {
     before.copy.reconnect(true);
-    const client = new LoneClient(this, before.actor, before.copy);
+    const client = new LoneClient(this, before.name, before.copy);
     const joined = this.room.join(() => client.socket, client.hello(hello), identity);
     if ("code" in joined) throw new Error(joined.code);
     client.session = joined;
@@ -232,7 +233,7 @@ export class LoneRoom {
 
 /** A client whose socket is a pair of lists. */
 export class LoneClient {
-  readonly actor: string;
+  readonly name: string;
   readonly copy: ClientCopy;
   /** Every frame so far. */
   readonly seen: SeenFrame[] = [];
@@ -268,15 +269,15 @@ export class LoneClient {
   #frames: SeenFrame[] = [];
   #nextId = 1;
 
-  constructor(lone: LoneRoom, actor: string, copy = new ClientCopy()) {
+  constructor(lone: LoneRoom, name: string, copy = new ClientCopy()) {
     this.copy = copy;
     this.#lone = lone;
-    this.actor = actor;
+    this.name = name;
   }
 
   hello(changes: Partial<Hello> = {}): Hello {
-    const client = `${this.actor}.${"secret-of-".padEnd(16, "-")}${this.actor}`;
-    return { client, schema: 3, epoch: null, rev: 0, confirmed: 0, birth: null, ...changes };
+    const secret = secretOf(this.name);
+    return { secret, schema: 3, epoch: null, rev: 0, confirmed: 0, birth: null, ...changes };
   }
 
   ping(): void {

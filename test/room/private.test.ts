@@ -198,7 +198,7 @@ describe("a collection that is hidden from a role", () => {
     await alice.commit(put("minutes", "m1", { face: "who has cheated" }));
     const { rev } = alice.copy;
     const as = async (role: string) => {
-      const page = room.client({ token: `${role}:alice`, actor: alice.actor, secret: alice.secret });
+      const page = room.client({ token: `${role}:alice`, secret: alice.secret });
       const { epoch } = alice.copy;
       await page.open({ epoch, rev, confirmed: alice.copy.confirmed });
       await page.caughtUp();

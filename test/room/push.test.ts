@@ -143,7 +143,6 @@ describe("the journal", () => {
     expect(readRowMarks(row?.marks ?? "").marks).toMatchObject([
       {
         actor: alice.actor,
-        secret: alice.secret,
         confirmed: 0,
         answers: [
           [1, 1, expect.any(Number)],
@@ -152,6 +151,7 @@ describe("the journal", () => {
       },
     ]);
     expect(row?.body).not.toContain(alice.actor);
+    expect(JSON.stringify(row)).not.toContain(alice.secret);
   });
 });
 

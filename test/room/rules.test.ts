@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { idOf } from "./named-client.ts";
 import { newPrivateRoom, newSmallRoom, newTestRoom, patch, put, remove } from "./rooms.ts";
 
 const edit = put("shapes", "s", { x: 1, y: 1 });
@@ -219,28 +220,31 @@ describe("the object's own methods", () => {
 describe("hooks", () => {
   it("are told who comes and goes, once a client and not once a socket, and of no one again after hibernation", async () => {
     const room = newTestRoom();
-    const alice = await room.join({ actor: "actor-alice" });
-    const again = await room.join({ actor: "actor-alice", secret: alice.secret });
+    const alice = await room.join({ name: "actor-alice" });
+    const again = await room.join({ secret: alice.secret });
     await alice.closed();
-    expect(await room.inside(({ heard }) => heard)).toEqual(["join actor-alice"]);
+    expect(await room.inside(({ heard }) => heard)).toEqual([`join ${idOf("actor-alice")}`]);
     await room.evict();
     again.cut();
-    await room.join({ actor: "actor-bobby" });
-    expect(await room.inside(({ heard }) => heard)).toEqual(["leave actor-alice", "join actor-bobby"]);
+    await room.join({ name: "actor-bobby" });
+    expect(await room.inside(({ heard }) => heard)).toEqual([
+      `leave ${idOf("actor-alice")}`,
+      `join ${idOf("actor-bobby")}`,
+    ]);
   });
 
   it("are told of each operation after its row is written, in order, and may commit themselves", async () => {
     const room = newTestRoom();
-    const alice = await room.join({ actor: "actor-alice" });
+    const alice = await room.join({ name: "actor-alice" });
     alice.push(edit, ["refuse", { text: "" }], ["celebrate", { text: "hi" }], edit);
     await alice.until(({ rev }) => rev === 4);
-    expect(alice.copy.get("notes", "thanks")).toEqual({ text: "to actor-alice" });
+    expect(alice.copy.get("notes", "thanks")).toEqual({ text: `to ${idOf("actor-alice")}` });
     expect(await room.inside(({ heard }) => heard)).toEqual([
-      "join actor-alice",
-      "commit 1 transact by actor-alice",
-      "commit 2 celebrate by actor-alice",
+      `join ${idOf("actor-alice")}`,
+      `commit 1 transact by ${idOf("actor-alice")}`,
+      `commit 2 celebrate by ${idOf("actor-alice")}`,
       "commit 4 transact by room",
-      "commit 3 transact by actor-alice",
+      `commit 3 transact by ${idOf("actor-alice")}`,
     ]);
     expect((await room.rows()).map(({ from, to }) => [from, to])).toEqual([
       [0, 3],
@@ -250,10 +254,10 @@ describe("hooks", () => {
 
   it("may speak to whoever has just come, and break nothing when they throw", async () => {
     const room = newTestRoom();
-    const greeted = await room.join({ actor: "greeted-alice" });
+    const greeted = await room.join({ name: "greeted-alice" });
     await greeted.until(({ events }) => events.length === 1);
-    expect(greeted.copy.events).toEqual([[null, "wave", { text: "welcome greeted-alice" }]]);
-    const unwanted = await room.join({ actor: "unwanted-bob" });
+    expect(greeted.copy.events).toEqual([[null, "wave", { text: `welcome ${greeted.actor}` }]]);
+    const unwanted = await room.join({ name: "unwanted-bob" });
     expect(await unwanted.commit(edit)).toEqual([1]);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { defineRoom } from "../../src/index.ts";
+import { idOf } from "./named-client.ts";
 import { withLoneRoom } from "./lone-room.ts";
 import { newPrivateRoom, newSmallRoom, newTestRoom, put } from "./rooms.ts";
 
@@ -68,8 +69,8 @@ describe("presence", () => {
       expect(bob.take()).toEqual([]);
       room.pass(40);
       const presence = [
-        ["set", "actor-alice", { at: 5 }],
-        ["join", "actor-bob", null, { at: 8 }],
+        ["set", idOf("actor-alice"), { at: 5 }],
+        ["join", idOf("actor-bob"), null, { at: 8 }],
       ];
       expect(bob.take()).toEqual([{ kind: "update", presence }]);
     });
@@ -82,13 +83,13 @@ describe("presence", () => {
         for (const presence of shown) alice.send({ kind: "presence", presence } as never);
         return bob.take().map((frame) => "presence" in frame && frame.presence);
       };
-      const whole = (presence: object) => [["join", "actor-alice", null, presence]];
+      const whole = (presence: object) => [["join", idOf("actor-alice"), null, presence]];
       expect(show({ at: 1, note: "a" })).toEqual([whole({ at: 1, note: "a" })]);
-      expect(show({ at: 2, note: "a" })).toEqual([[["set", "actor-alice", { at: 2 }]]]);
-      expect(show({ at: 2, note: "a", code: "x" })).toEqual([[["set", "actor-alice", { code: "x" }]]]);
+      expect(show({ at: 2, note: "a" })).toEqual([[["set", idOf("actor-alice"), { at: 2 }]]]);
+      expect(show({ at: 2, note: "a", code: "x" })).toEqual([[["set", idOf("actor-alice"), { code: "x" }]]]);
       expect(show({ at: 2, note: "a", code: "x" })).toEqual([]); // as after a reconnect
       expect(show({ at: 2, note: "a" })).toEqual([whole({ at: 2, note: "a" })]);
-      expect(bob.copy.peers.get("actor-alice")?.presence).toEqual({ at: 2, note: "a" });
+      expect(bob.copy.peers.get(idOf("actor-alice"))?.presence).toEqual({ at: 2, note: "a" });
     });
     await withLoneRoom({}, (room) => {
       const [alice, bob] = [room.join("actor-alice"), room.join("actor-bob")];
@@ -101,7 +102,7 @@ describe("presence", () => {
       room.pass(40);
       expect(bob.take().at(-1)).toEqual({
         kind: "update",
-        presence: [["set", "actor-alice", { at: 1, note: "b" }]],
+        presence: [["set", idOf("actor-alice"), { at: 1, note: "b" }]],
       });
     });
   });
@@ -112,8 +113,8 @@ describe("presence", () => {
       const alice = room.join("actor-alice");
       const bob = room.join("actor-bob");
       room.pass(40);
-      expect([...bob.copy.peers]).toEqual([["actor-alice", { user: null, presence: {} }]]);
-      expect([...alice.copy.peers.keys()]).toEqual(["actor-bob"]);
+      expect([...bob.copy.peers]).toEqual([[idOf("actor-alice"), { user: null, presence: {} }]]);
+      expect([...alice.copy.peers.keys()]).toEqual([idOf("actor-bob")]);
       room.evict();
       bob.leave();
       room.pass(40);
@@ -174,10 +175,10 @@ describe("events", () => {
       expect(frame).toEqual({
         kind: "update",
         delta: { from: 1, to: 2, changes: { shapes: [["put", "s", { x: 1, y: 0 }]] } },
-        presence: [["join", "actor-alice", null, { at: 1 }]],
+        presence: [["join", idOf("actor-alice"), null, { at: 1 }]],
         events: [
-          ["actor-alice", "wave", { text: "a" }],
-          ["actor-alice", "wave", { text: "b" }],
+          [idOf("actor-alice"), "wave", { text: "a" }],
+          [idOf("actor-alice"), "wave", { text: "b" }],
         ],
       });
     });

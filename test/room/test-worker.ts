@@ -8,6 +8,7 @@ import {
   type Client,
   type Operation,
 } from "../../src/server.ts";
+import { idOf } from "./named-client.ts";
 import { cardGame, cardRules } from "./card-game.ts";
 import { board } from "../../demo/board.ts";
 import { authenticateGrant } from "../attacks/tokens.ts";
@@ -39,8 +40,8 @@ export class TestRoom extends RoomObject(testBoard, { mutators: serverMutators, 
 
   override onJoin({ actor }: Client): void {
     this.heard.push(`join ${actor}`);
-    if (actor.startsWith("greeted-")) this.broadcast("wave", { text: `welcome ${actor}` });
-    if (actor.startsWith("unwanted-")) throw new Error("a hook's own bug");
+    if (actor === idOf("greeted-alice")) this.broadcast("wave", { text: `welcome ${actor}` });
+    if (actor === idOf("unwanted-bob")) throw new Error("a hook's own bug");
   }
 
   override onLeave({ actor }: Client): void {

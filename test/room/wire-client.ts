@@ -1,18 +1,21 @@
 import { exports } from "cloudflare:workers";
 import type { UpFrame, WireCall } from "../../src/protocol/frames.ts";
 import { frameBytes } from "../../src/protocol/codec.ts";
+import { actorOf } from "../../src/protocol/client-secret.ts";
 import { type Hello } from "../../src/protocol/hello.ts";
 import { encodeHello } from "../../src/protocol/hello-text.ts";
 import { pingText, pongText, subprotocol } from "../../src/protocol/version.ts";
 import { ClientCopy, type SeenFrame } from "./client-copy.ts";
 import { readFrame, type Result } from "../protocol/frame-reader.ts";
+import { secretOf } from "./named-client.ts";
 
 /** `[type, payload]`, with the client's own revision as `baseRev` unless another is said. */
 export type Call = readonly [type: string, payload: unknown, baseRev?: number];
 
 export interface WireOptions {
-  readonly actor?: string;
-  /** The half of the client id that nobody else knows. */
+  /** The client secret is `secretOf(name)`. */
+  readonly name?: string;
+  /** The client secret, of another client perhaps; random when neither is given. */
   readonly secret?: string;
   readonly token?: string;
   /** Sent along with the upgrade. */
@@ -63,18 +66,18 @@ export class WireClient {
   constructor(url: string, options: WireOptions = {}) {
     this.#url = url;
     this.#options = options;
-    this.actor = options.actor ?? `actor-${crypto.randomUUID().slice(0, 8)}`;
-    this.secret = options.secret ?? crypto.randomUUID();
+    const { name, secret = name === undefined ? crypto.randomUUID() : secretOf(name) } = options;
+    this.secret = secret;
+    this.actor = actorOf(secret);
   }
 
   /** The hello that this client would say now. */
   hello(changes: Partial<Hello> = {}): Hello {
     const { epoch, rev, confirmed, welcome } = this.copy;
     const { token } = this.#options;
-    const client = `${this.actor}.${this.secret}`;
     const birth = (this.#birth ??= welcome?.birth ?? null);
     return {
-      client,
+      secret: this.secret,
       schema: 3,
       epoch,
       rev,

@@ -1,3 +1,4 @@
+import { actorOf } from "../../src/protocol/client-secret.ts";
 import type { Introduction, KeptCall, KeptQueue } from "../../client/pending-queue.ts";
 import type { KeptBase } from "../../client/replica.ts";
 
@@ -9,7 +10,7 @@ export interface Person {
 
 /** What is kept of one client id. */
 export class KeptClient {
-  readonly clientId: string;
+  readonly secret: string;
   readonly person: Person;
   /** The page that has its lock; undefined when that page is gone. */
   holder: object | undefined;
@@ -17,19 +18,19 @@ export class KeptClient {
   /** By `clientReqId`. */
   readonly calls = new Map<number, KeptCall>();
 
-  constructor(clientId: string, person: Person) {
-    this.clientId = clientId;
+  constructor(secret: string, person: Person) {
+    this.secret = secret;
     this.person = person;
   }
 
   get actor(): string {
-    return this.clientId.slice(0, this.clientId.indexOf("."));
+    return actorOf(this.secret);
   }
 
   /** As a page reads it that takes it over. */
   get queue(): KeptQueue {
     const calls = [...this.calls.values()].toSorted((a, b) => a.clientReqId - b.clientReqId);
-    return { clientId: this.clientId, ...(this.introduction ?? { birth: null, attempt: 0 }), calls };
+    return { secret: this.secret, ...(this.introduction ?? { birth: null, attempt: 0 }), calls };
   }
 
   /** The id under which the call with this token is kept. */
@@ -45,9 +46,9 @@ export class Cabinet {
   readonly #bases = new Map<Person, KeptBase>();
 
   /** Of a page that has just opened. */
-  open(clientId: string, person: Person): KeptClient {
-    const client = new KeptClient(clientId, person);
-    this.clients.set(clientId, client);
+  open(secret: string, person: Person): KeptClient {
+    const client = new KeptClient(secret, person);
+    this.clients.set(secret, client);
     return client;
   }
 
@@ -65,7 +66,7 @@ export class Cabinet {
   /** Nothing is left of a client, or it is lost. */
   remove(client: KeptClient): void {
     client.calls.clear();
-    this.clients.delete(client.clientId);
+    this.clients.delete(client.secret);
   }
 
   baseOf(person: Person): KeptBase | undefined {

@@ -26,7 +26,7 @@ export interface KeepingOptions {
 export class Keeping {
   readonly #options: KeepingOptions;
   readonly #shelves = new Map<KeptClient, Shelf>();
-  readonly #clientIds = new Set<string>();
+  readonly #secrets = new Set<string>();
   #room: KeptRoom | undefined;
   #isOver = false;
   #isFull = false;
@@ -62,12 +62,12 @@ export class Keeping {
   }
 
   /** All that it has ever sent calls under. */
-  get clientIds(): string[] {
-    return [...this.#clientIds];
+  get secrets(): string[] {
+    return [...this.#secrets];
   }
 
-  shelfOf(clientId: string): Shelf | undefined {
-    for (const [client, shelf] of this.#shelves) if (client.clientId === clientId) return shelf;
+  shelfOf(secret: string): Shelf | undefined {
+    for (const [client, shelf] of this.#shelves) if (client.secret === secret) return shelf;
     return undefined;
   }
 
@@ -90,7 +90,7 @@ export class Keeping {
       if (client === own || !shelf.isDone) continue;
       this.#shelves.delete(client);
       shelf.stop();
-      if (stage.sharedIds.has(client.clientId)) client.calls.clear(); // its own page is still there, and keeps more
+      if (stage.sharedIds.has(client.secret)) client.calls.clear(); // its own page is still there, and keeps more
       else cabinet.remove(client);
     }
   }
@@ -127,7 +127,7 @@ export class Keeping {
     const shelf = new Shelf(stage, client, answered);
     shelf.isFull = this.#isFull;
     this.#shelves.set(client, shelf);
-    this.#clientIds.add(client.clientId);
+    this.#secrets.add(client.secret);
     return shelf;
   }
 

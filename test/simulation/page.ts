@@ -1,3 +1,4 @@
+import { actorOf } from "../../src/protocol/client-secret.ts";
 import { ClientRoom } from "../../client/client-room.ts";
 import type { RejectedError, RoomError } from "../../client/errors.ts";
 import type { Call } from "../../client/room.ts";
@@ -23,7 +24,7 @@ export interface PageOptions {
   readonly disk: Disk;
   readonly room: RoomEnd;
   readonly name: string;
-  readonly clientId: string;
+  readonly secret: string;
   readonly person: Person;
   /** Makes what keeps its room; undefined where nothing is kept. */
   readonly keeping: ((page: Page) => Keeping) | undefined;
@@ -40,7 +41,7 @@ const bearable = new Set(["epoch-changed", "rate-limited", "too-old", "room-full
 export class Page implements PageEnd {
   readonly name: string;
   readonly actor: string;
-  readonly clientId: string;
+  readonly secret: string;
   /** Client ids belong to one person. */
   readonly identity: Person;
   readonly keeping: Keeping | undefined;
@@ -67,11 +68,11 @@ export class Page implements PageEnd {
   #wires = 0;
 
   constructor(options: PageOptions) {
-    const { stage, clientId } = options;
+    const { stage, secret } = options;
     this.#options = options;
     this.name = options.name;
-    this.clientId = clientId;
-    this.actor = clientId.slice(0, clientId.indexOf("."));
+    this.secret = secret;
+    this.actor = actorOf(secret);
     this.identity = options.person;
     this.keeping = options.keeping?.(this);
     this.presence = stage.dice.between(1, 1_000_000);
@@ -79,7 +80,7 @@ export class Page implements PageEnd {
     this.client = new ClientRoom({
       url: "ws://room",
       definition: stage.board,
-      clientId,
+      secret,
       transport: (_, protocols) => this.#connect(protocols),
       runtime: {
         now: () => stage.clock.now + this.skewMs,
@@ -187,9 +188,9 @@ export class Page implements PageEnd {
     if (frame.kind === "resync") this.#mirror.resync(frame.tag);
   }
 
-  #pushes({ actor, clientId }: Wire, { first, calls }: PushFrame): void {
+  #pushes({ actor, secret }: Wire, { first, calls }: PushFrame): void {
     this.#mirror.push();
-    const shelf = this.keeping?.shelfOf(clientId);
+    const shelf = this.keeping?.shelfOf(secret);
     for (const [index, [, , payload]] of calls.entries()) shelf?.judge(first + index, payload);
     const newest = this.#newestSentIds.get(actor) ?? 0;
     const last = first + calls.length - 1;
@@ -208,9 +209,9 @@ export class Page implements PageEnd {
     const { stage } = this.#options;
     stage.note(this.name, "complains", code, message);
     stage.figures.count(`complaints: ${code}`);
-    if (bearable.has(code) || (code === "replaced" && stage.sharedIds.has(this.clientId))) return;
+    if (bearable.has(code) || (code === "replaced" && stage.sharedIds.has(this.secret))) return;
     const isSlow = message.endsWith("the storage does not answer");
-    if (code === "not-kept" && (isSlow || stage.unkeptIds.has(this.clientId))) return;
+    if (code === "not-kept" && (isSlow || stage.unkeptIds.has(this.secret))) return;
     // So says the room, which failed; a client that fails has other words.
     const isOfRoom = message === codes.internal.sentence || message.startsWith("the room has closed");
     if (code === "internal" && isOfRoom && this.#options.disk.hasFailed) return;

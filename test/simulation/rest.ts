@@ -27,9 +27,9 @@ export async function comeToRest(world: World, pass: (ms: number) => Promise<boo
   }
   readState(world);
   if (stage.isLawless) return;
-  for (const [token, { clientId, isEdit, isInDoubt }] of world.openCalls) {
+  for (const [token, { secret, isEdit, isInDoubt }] of world.openCalls) {
     if (isEdit || isInDoubt) continue;
-    if (!world.server.disk.ledger.tokens.has(token)) stage.fail(`${token} of ${clientId} came to nothing`);
+    if (!world.server.disk.ledger.tokens.has(token)) stage.fail(`${token} of ${secret} came to nothing`);
   }
 }
 

@@ -89,8 +89,8 @@ export class Shelf implements CallKeeper {
 
   /** Judges a call that leaves: if it is kept, then as it is and under the id that it has. */
   judge(clientReqId: number, payload: Json): void {
-    const { calls, actor, clientId } = this.client;
-    if (this.#stage.isDoubted(clientId)) return;
+    const { calls, actor, secret } = this.client;
+    if (this.#stage.isDoubted(secret)) return;
     const kept = calls.get(clientReqId);
     if (kept !== undefined && !equalJson(kept.payload, payload))
       this.#stage.fail(

@@ -58,8 +58,8 @@ export class Stage {
   }
 
   /** Whether an id of this client may name one call here and another there. */
-  isDoubted(clientId: string): boolean {
-    return this.sharedIds.has(clientId) || this.unkeptIds.has(clientId);
+  isDoubted(secret: string): boolean {
+    return this.sharedIds.has(secret) || this.unkeptIds.has(secret);
   }
 
   /** The first thing that must not have happened. */

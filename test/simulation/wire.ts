@@ -1,3 +1,4 @@
+import { actorOf } from "../../src/protocol/client-secret.ts";
 import { frameBytes } from "../../src/protocol/codec.ts";
 import { pingText, pongText } from "../../src/protocol/version.ts";
 import type { UpFrame } from "../../src/protocol/frames.ts";
@@ -71,7 +72,7 @@ export class Wire implements TransportSocket {
   readonly name: string;
   readonly page: PageEnd;
   /** Of the hello: the page's own, or that of a page that is gone. */
-  readonly clientId: string;
+  readonly secret: string;
   readonly protocols: readonly string[];
   /** What the room saved, as the platform keeps it over hibernation. */
   attachment: Attachment | undefined;
@@ -103,7 +104,7 @@ export class Wire implements TransportSocket {
     this.page = page;
     this.name = name;
     this.protocols = protocols;
-    this.clientId = decodeHello(protocols)?.client ?? "";
+    this.secret = decodeHello(protocols)?.secret ?? "";
     this.up = new Lane(stage);
     this.down = new Lane(stage);
     if (page.isUnreachable) {
@@ -117,7 +118,7 @@ export class Wire implements TransportSocket {
   }
 
   get actor(): string {
-    return this.clientId.slice(0, this.clientId.indexOf("."));
+    return actorOf(this.secret);
   }
 
   get isOpenAtPage(): boolean {

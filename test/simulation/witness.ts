@@ -72,7 +72,7 @@ export class Witness {
     if (birth > ledger.n) this.#stage.fail(`a welcome tells of flush ${birth}, disk is at ${ledger.n}`);
   }
 
-  #judgeUpdate({ actor, clientId }: Wire, { mark, outcomes = [], delta }: ReadUpdate): void {
+  #judgeUpdate({ actor, secret }: Wire, { mark, outcomes = [], delta }: ReadUpdate): void {
     const { ledger } = this.#disk;
     if (delta !== undefined && (delta.to > ledger.rev || !ledger.states.has(delta.to)))
       this.#stage.fail(
@@ -85,7 +85,7 @@ export class Witness {
     for (const [id, result] of outcomes) {
       const texts = ledger.texts.get(`${actor}#${id}`);
       if (texts === undefined) this.#stage.fail(`the answer to call ${id} of ${actor} is not on disk`);
-      else if (!texts.has(JSON.stringify(result)) && !isExcused(result, this.#stage.isDoubted(clientId)))
+      else if (!texts.has(JSON.stringify(result)) && !isExcused(result, this.#stage.isDoubted(secret)))
         this.#stage.fail(
           `call ${id} of ${actor} is answered ${JSON.stringify(result)}, on disk is ${[...texts].join(" ")}`,
         );

@@ -9,7 +9,7 @@ import type { Stage } from "./stage.ts";
 /** A call that was made, until it is settled. */
 interface OpenCall {
   /** Under which it was made. */
-  readonly clientId: string;
+  readonly secret: string;
   readonly isEdit: boolean;
   /** It was executed in a history that is no more; only its client knows whether it will come again. */
   isInDoubt?: boolean;
@@ -89,7 +89,7 @@ export class World {
     const { stage, cabinet } = this;
     const pageNumber = ++this.#pagesEver;
     const number = String(pageNumber).padStart(3, "0");
-    const clientId = `client-${number}.secret-of-client-${number}`;
+    const secret = `secret-of-client-${number}`;
     const left = isKept ? cabinet.leftOf(person) : [];
     stage.note(`page-${pageNumber}`, "opens", person.user.name, person.role, isKept ? "kept" : "");
     for (const client of left) stage.note(`page-${pageNumber}`, "finds calls of", client.actor);
@@ -98,7 +98,7 @@ export class World {
       disk: this.server.disk,
       room: this.server,
       name: `page-${pageNumber}`,
-      clientId,
+      secret,
       person,
       keeping: isKept ? (opened) => this.#keep(opened, left, openingMs) : undefined,
       settled: (...settled) => this.#settled(...settled),
@@ -110,7 +110,7 @@ export class World {
 
   #keep(page: Page, left: readonly KeptClient[], openingMs: number): Keeping {
     const { stage, cabinet } = this;
-    const own = cabinet.open(page.clientId, page.identity);
+    const own = cabinet.open(page.secret, page.identity);
     own.holder = page;
     return new Keeping({
       stage,
@@ -139,11 +139,11 @@ export class World {
   #leave(page: Page): void {
     this.pages = this.pages.filter((one) => one !== page);
     const held = this.cabinet.heldBy(page);
-    for (const [token, { clientId }] of this.openCalls) {
-      const client = held.find((one) => one.clientId === clientId);
+    for (const [token, { secret }] of this.openCalls) {
+      const client = held.find((one) => one.secret === secret);
       if (client?.idOf(token) !== undefined) continue;
-      const isOwn = clientId === page.clientId;
-      if (isOwn || (client !== undefined && this.stage.isDoubted(clientId))) this.openCalls.delete(token);
+      const isOwn = secret === page.secret;
+      if (isOwn || (client !== undefined && this.stage.isDoubted(secret))) this.openCalls.delete(token);
     }
     for (const client of held) {
       this.#judgeBirth(client);
@@ -153,9 +153,9 @@ export class World {
   }
 
   /** Should the room forget the client, only the birth tells of calls that are kept and were executed. */
-  #judgeBirth({ clientId, actor, calls, introduction }: KeptClient): void {
+  #judgeBirth({ secret, actor, calls, introduction }: KeptClient): void {
     const outcomes = this.server.disk.ledger.marks.get(actor)?.outcomes;
-    if (this.stage.isDoubted(clientId)) return;
+    if (this.stage.isDoubted(secret)) return;
     for (const clientReqId of calls.keys()) {
       const n = outcomes?.get(clientReqId)?.n ?? Infinity;
       if (n !== Infinity && (introduction?.birth ?? Infinity) >= n)
@@ -178,14 +178,14 @@ export class World {
   loseKept(person: Person): void {
     for (const client of this.cabinet.leftOf(person)) {
       for (const [token, call] of this.openCalls)
-        if (call.clientId === client.clientId) this.openCalls.delete(token);
+        if (call.secret === client.secret) this.openCalls.delete(token);
       this.cabinet.remove(client);
     }
   }
 
   /** Another page takes a live one for gone. */
   share(client: KeptClient, other: Page): void {
-    this.stage.sharedIds.add(client.clientId);
+    this.stage.sharedIds.add(client.secret);
     this.stage.note(other.name, "takes over from", client.actor, "who lives");
     other.keeping?.adopt(client);
   }
@@ -193,14 +193,14 @@ export class World {
   /** Nothing more can be kept by this page. */
   fillDisk(page: Page): void {
     if (page.keeping?.isOpen !== true) return;
-    for (const { clientId } of [page, ...this.cabinet.heldBy(page)]) this.stage.unkeptIds.add(clientId);
+    for (const { secret } of [page, ...this.cabinet.heldBy(page)]) this.stage.unkeptIds.add(secret);
     page.keeping.fill();
   }
 
   // ── calls ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   noteCall(page: Page, token: string, isEdit: boolean): void {
-    this.openCalls.set(token, { clientId: page.clientId, isEdit });
+    this.openCalls.set(token, { secret: page.secret, isEdit });
   }
 
   /** Puts the disk back to an earlier point; calls that were executed since may or may not come again. */
@@ -229,7 +229,7 @@ export class World {
     if (rev === undefined) return; // whoever listens is told of its code
     const token = tokenOf(call.payload);
     this.#judgeDurable(page, client.actor, token, rev);
-    if (client.clientId !== page.clientId && token !== undefined) this.openCalls.delete(token);
+    if (client.secret !== page.secret && token !== undefined) this.openCalls.delete(token);
   }
 
   #settled(page: Page, token: string | undefined, rev: number | undefined, code: string): void {
@@ -264,7 +264,7 @@ export class World {
     // As far as the page goes: what it has kept waits for the next one.
     if (code === "closed") return;
     if (token !== undefined) this.openCalls.delete(token);
-    const isDoubted = call === undefined ? this.#isDoubtedOf(page) : stage.isDoubted(call.clientId);
+    const isDoubted = call === undefined ? this.#isDoubtedOf(page) : stage.isDoubted(call.secret);
     if (code === "too-old") {
       // What became of it is not known; only a mark that was forgotten, or another page's confirmation, explains that.
       if (!counts.has("marks forgotten") && !isDoubted)
@@ -281,7 +281,7 @@ export class World {
 
   /** Whether a page may have been told of a call whose id names another elsewhere. */
   #isDoubtedOf(page: Page): boolean {
-    const ids = page.keeping?.clientIds ?? [page.clientId];
-    return ids.some((clientId) => this.stage.isDoubted(clientId));
+    const ids = page.keeping?.secrets ?? [page.secret];
+    return ids.some((secret) => this.stage.isDoubted(secret));
   }
 }

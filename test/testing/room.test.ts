@@ -14,10 +14,10 @@ describe("a client", () => {
     expectTypeOf(one.room).toEqualTypeOf<Room<TeamBoard>>();
     expect([one.room.status, one.room.rev, one.room.self.user]).toEqual(["online", 1, ada]);
     expect(one.room.state.tasks.get("t1")).toEqual(records.tasks.t1);
-    expect(other.room.others).toEqual([{ actor: "client-1", user: ada, presence: { x: 1 } }]);
+    expect(other.room.others).toEqual([{ actor: one.room.self.actor, user: ada, presence: { x: 1 } }]);
     other.room.presence.update({ x: 2 });
     await server.settle();
-    expect(one.room.others).toEqual([{ actor: "client-2", user: bob, presence: { x: 2 } }]);
+    expect(one.room.others).toEqual([{ actor: other.room.self.actor, user: bob, presence: { x: 2 } }]);
   });
 
   test("sees what others do, and the room has it", async () => {
@@ -74,7 +74,10 @@ describe("a client", () => {
     other.room.onEvent("wave", heard);
     one.room.broadcast("wave", { text: "hello" });
     await server.settle();
-    expect(heard).toHaveBeenCalledExactlyOnceWith({ text: "hello" }, { actor: "client-1", user: null });
+    expect(heard).toHaveBeenCalledExactlyOnceWith(
+      { text: "hello" },
+      { actor: one.room.self.actor, user: null },
+    );
   });
 });
 
@@ -149,7 +152,12 @@ describe("the room", () => {
     expect(await outcomeOf(room.mutate.push({ id: "locked" }))).toBe("forbidden");
     room.close();
     await server.settle();
-    expect(heard).toEqual(["join client-1", "claim by client-1", "transact by room", "leave client-1"]);
+    expect(heard).toEqual([
+      `join ${room.self.actor}`,
+      `claim by ${room.self.actor}`,
+      "transact by room",
+      `leave ${room.self.actor}`,
+    ]);
     expect(server.records("shapes")).toEqual({ mark: { x: 1, y: 1 } });
   });
 
@@ -238,10 +246,10 @@ describe("the log of calls", () => {
     one.network.release();
     await server.settle();
     expect(server.calls.map(told)).toEqual([
-      ["claim", "client-2", 1, "conflict"],
-      ["transact", "client-2", 1, 3],
+      ["claim", other.room.self.actor, 1, "conflict"],
+      ["transact", other.room.self.actor, 1, 3],
       ["addTask", "rpc:k", 1, 4],
-      ["claim", "client-1", 1, "conflict"],
+      ["claim", one.room.self.actor, 1, "conflict"],
     ]);
     expect(server.calls[0]).toMatchObject({ user: bob, payload: { id: "t1" } });
     expect(server.calls[1]?.payload).toEqual({ shapes: [["put", "s", { x: 1, y: 1 }]] });

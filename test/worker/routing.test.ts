@@ -8,7 +8,7 @@ const origin = "https://rooms.test";
 const newRoom = () => `/test-rooms/room-${crypto.randomUUID()}`;
 
 const hello: Hello = {
-  client: `actor-alice.${crypto.randomUUID()}`,
+  secret: crypto.randomUUID(),
   schema: 3,
   epoch: null,
   rev: 0,
@@ -148,15 +148,8 @@ describe("an upgrade", () => {
     ["says no hello", upgrade("deltaroom.v1")],
     ["says a hello that is no base64", upgrade("deltaroom.v1, hello.!!!")],
     ["says a hello that is no JSON", upgrade(`deltaroom.v1, hello.${btoa("{")}`)],
-    ["says a hello without a client", upgrade(`deltaroom.v1, hello.${btoa("{}")}`)],
-    [
-      "says a client without a secret",
-      upgrade(`deltaroom.v1, ${encodeHello({ ...hello, client: "actor-alice" })}`),
-    ],
-    [
-      "says a short secret",
-      upgrade(`deltaroom.v1, ${encodeHello({ ...hello, client: "actor-alice.short" })}`),
-    ],
+    ["says a hello without a secret", upgrade(`deltaroom.v1, hello.${btoa("{}")}`)],
+    ["says a short secret", upgrade(`deltaroom.v1, ${encodeHello({ ...hello, secret: "short" })}`)],
     [
       "says an endless token",
       upgrade(`deltaroom.v1, ${encodeHello({ ...hello, token: "t".repeat(8_193) })}`),

@@ -19,7 +19,7 @@ type TcpId = Extract<(typeof attacks)[number], { readonly channel: "TCP" }>["id"
 
 let attackers = 0;
 const newHello = () => ({
-  client: `attacker-${++attackers}.${"s".repeat(16)}`,
+  secret: `secret-of-attacker-${++attackers}`,
   schema: 1,
   epoch: null,
   rev: 0,

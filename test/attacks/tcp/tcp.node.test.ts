@@ -30,7 +30,7 @@ afterAll(async () => {
 /** The record that attackers may write over with the same. */
 async function layDown(url: string): Promise<void> {
   const hello = {
-    client: `owner-of-it.${"s".repeat(16)}`,
+    secret: "secret-of-the-owner-of-it",
     schema: 1,
     epoch: null,
     rev: 0,

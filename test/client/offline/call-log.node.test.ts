@@ -1,12 +1,12 @@
 import "fake-indexeddb/auto";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { CallLog, readClientIds, readQueue } from "../../../client/offline/call-log.ts";
+import { CallLog, readSecrets, readQueue } from "../../../client/offline/call-log.ts";
 import { deleteDatabase, openDatabase, type Database } from "../../../client/offline/database.ts";
 import { PendingQueue, type Settle } from "../../../client/pending-queue.ts";
 import type { Outcome } from "../../../src/core/call.ts";
 
 const room = "ws://example.com/rooms/a";
-const clientId = "ada.secret";
+const secret = "the-secret-of-a-client-of-ada";
 const quiet: Settle = { resolve() {}, reject() {} };
 const open: Database[] = [];
 const failures: unknown[] = [];
@@ -22,17 +22,17 @@ afterEach(async () => {
 async function keptQueue() {
   const database = await openDatabase("ada");
   open.push(database);
-  const log = new CallLog(database, room, clientId, {
+  const log = new CallLog(database, room, secret, {
     settled() {},
     failed: (error) => failures.push(error),
   });
-  const queue = new PendingQueue(clientId);
+  const queue = new PendingQueue(secret);
   const wakes: number[] = [];
   queue.keepWith(log, () => wakes.push(queue.unsent));
   log.confirmTo(queue);
   const rows = async () => {
     await Promise.resolve(); // the turn is over
-    const { calls } = await readQueue(database, room, clientId);
+    const { calls } = await readQueue(database, room, secret);
     return calls.map(({ clientReqId, payload }) => [clientReqId, payload]);
   };
   return { database, log, queue, rows, wakes };
@@ -54,7 +54,7 @@ describe("the calls of a client on disk", () => {
       [2, { n: 2 }],
       [3, { n: 3 }],
     ]);
-    expect([...(await readClientIds(database, room))]).toEqual([clientId]);
+    expect([...(await readSecrets(database, room))]).toEqual([secret]);
   });
 
   test("stay until the base on disk has what they did, and only then the room may forget their answers", async () => {
@@ -154,7 +154,7 @@ describe("the calls of a client on disk", () => {
   test("whose rows cannot be deleted are not confirmed, since somebody may find them", async () => {
     const { queue, log, database } = await keptQueue();
     queue.add("add", { n: 1 }, 0, 0, quiet);
-    await expect.poll(() => readQueue(database, room, clientId).then(({ calls }) => calls.length)).toBe(1);
+    await expect.poll(() => readQueue(database, room, secret).then(({ calls }) => calls.length)).toBe(1);
     queue.take(10, 1e6, 0);
     queue.answer(1, [[1, accepted(1)]]);
     database.close();
