@@ -76,7 +76,8 @@ export class FlushTimer {
   }
 
   #fired(): void {
-    const now = this.#clock.now();
+    // The time of a timer that has fired has come, whatever a clock says that was set back meanwhile.
+    const now = Math.max(this.#clock.now(), this.#timer?.dueAt ?? 0);
     if (this.#timer !== undefined) this.#timer.hasFired = true;
     if (this.#flushDueAt !== undefined && this.#flushDueAt <= now) return this.#flush();
     this.#timer = undefined;

@@ -518,6 +518,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     "test/client/diverged.test.ts",
   ),
   bug(
+    "a room whose clock is set back holds a flush for as long as the clock went",
+    "src/room/flush-timer.ts",
+    "Math.max(this.#clock.now(), this.#timer?.dueAt ?? 0)",
+    "this.#clock.now()",
+    "test/simulation/stories.node.test.ts",
+  ),
+  bug(
     "whoever leaves stays as a ghost",
     "src/room/room.ts",
     "    if (session.presence !== undefined) this.#signals.leave(actor);\n",

@@ -386,6 +386,20 @@ test("a call that comes once more does not take the id of one that is on its way
   await expectRest(life);
 });
 
+test("a room whose clock is set back flushes when its timer fires, and waits no longer", async () => {
+  const life = newLife({ quietCheckpointMs: 60_000 });
+  const page = await enter(life);
+  call(life, page);
+  await life.pass(10); // flushed at once
+  const token = call(life, page);
+  await life.pass(15); // waits for the timer
+  const { disk } = life.world.server;
+  expect(disk.ledger.tokens.has(token)).toBe(false);
+  life.world.server.skewMs -= day;
+  await untilExecuted(life, token);
+  await expectRest(life);
+});
+
 test("a wrong copy is found and healed, although an update overtakes each comparison and the room goes quiet", async () => {
   const life = newLife({ checksumIntervalMs: 30_000 });
   const { server } = life.world;
