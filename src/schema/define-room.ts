@@ -57,7 +57,8 @@ export type CheckedSchema<S> = S extends $ZodType ? JsonOnly<S> : unknown;
  * Describes a room for both sides; everything else is inferred from what it returns.
  *
  * Throws an Error that names the culprit for what types cannot say: a name that is not allowed, a `direct`
- * entry that is no collection, a collection that is not a plain object schema, a version that is not a positive integer.
+ * entry that is no collection, a collection that is not a plain object schema, a version that is not a positive integer,
+ * a schema that changes values (`transform`, `trim`, `coerce`, `catch`, …).
  */
 export function defineRoom<
   Collections extends CollectionSchemas,

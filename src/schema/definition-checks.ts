@@ -1,4 +1,5 @@
-import type { $ZodObject } from "zod/v4/core";
+import type { $ZodObject, $ZodType } from "zod/v4/core";
+import { requireUnchanging } from "./value-checks.ts";
 import { DEFINITION_NAME, FIELD_NAME, isDefinitionName, isFieldName } from "./names.ts";
 
 // What the compiler cannot say, or was not asked because the caller writes JavaScript. Each check throws an
@@ -13,8 +14,13 @@ export function requireVersion(version: number): void {
   }
 }
 
-/** Zod 4, or anything built on its core such as zod/mini. */
+/** Zod 4, or anything built on its core such as zod/mini, that returns each value as it was given. */
 export function requireSchema(value: unknown, label: string): void {
+  requireZod(value, label);
+  requireUnchanging(value as $ZodType, label);
+}
+
+function requireZod(value: unknown, label: string): void {
   if (!isObject(value) || !isObject(value["_zod"])) throw new Error(`${label}: must be a zod 4 schema`);
 }
 
@@ -26,7 +32,7 @@ export function requireCollections(collections: object): void {
 }
 
 function requireRecordSchema(schema: unknown, label: string): void {
-  requireSchema(schema, label);
+  requireZod(schema, label);
   const { def } = (schema as $ZodObject)._zod;
   if (def.type !== "object") throw new Error(`${label}: must be an object schema, is ${String(def.type)}`);
   if (def.catchall !== undefined && def.catchall._zod.def.type !== "never") {
@@ -38,6 +44,7 @@ function requireRecordSchema(schema: unknown, label: string): void {
         `${label}: field ${JSON.stringify(field)} must match ${String(FIELD_NAME)} and be no key of a prototype`,
       );
   }
+  requireUnchanging(schema as $ZodType, label);
 }
 
 export function requireDirect(direct: readonly string[], collections: object): void {

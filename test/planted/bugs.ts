@@ -1030,6 +1030,21 @@ export const plantedBugs: readonly PlantedBug[] = [
     'name === ""',
     "test/room/remote.test.ts",
   ),
+  // ── what defineRoom and routeRooms refuse ──────────────────────────────────────────────────────────────────
+  bug(
+    "a schema may overwrite values",
+    "src/schema/value-checks.ts",
+    '  if (checks.some(({ _zod }) => _zod.def.check === "overwrite"))',
+    '  if (checks.some(({ _zod }) => _zod.def.check === "never"))',
+    "test/schema/value-checks.test.ts",
+  ),
+  bug(
+    "a schema within a list or a record may change values",
+    "src/schema/value-checks.ts",
+    "    if (part) yield [part,",
+    '    if (part && name !== "element" && name !== "valueType") yield [part,',
+    "test/schema/value-checks.test.ts",
+  ),
   // ── what belongs to one user stays there ───────────────────────────────────────────────────────────────────
   bug(
     "a key of a private list is compared with the keys of other owners",

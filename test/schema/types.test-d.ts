@@ -261,10 +261,9 @@ const rich = defineRoom({
       tree: Tree,
       later: z.lazy(() => Tree),
       id: z.string().brand<"Id">(),
-      email: z.email().trim().toLowerCase(),
+      email: z.email(),
       point: z.custom<Point>(),
       frozen: z.array(z.number()).readonly(),
-      safe: z.string().catch(""),
     }),
   },
   direct: ["things"],
@@ -362,6 +361,14 @@ defineRoom({ version: 1, collections: { notes: z.object({ bytes: z.instanceof(Ui
 defineRoom({ version: 1, collections: { notes: mini.object({ when: mini.date() }) } });
 // @ts-expect-error a transform: what comes out may not go in again
 defineRoom({ version: 1, collections: { notes: z.object({ size: z.string().transform(Number) }) } });
+// @ts-expect-error a transform of the same type
+defineRoom({ version: 1, collections: { notes: z.object({ size: z.number().transform((n) => n * 2) }) } });
+// @ts-expect-error a pipe in a list in an object
+defineRoom({ version: 1, presence: z.object({ a: z.array(z.string().pipe(z.string())) }), collections: {} });
+// @ts-expect-error a value in the place of another
+defineRoom({ version: 1, collections: {}, events: { ping: z.object({ at: z.number().catch(0) }) } });
+// @ts-expect-error mini: a transform in a union
+defineRoom({ version: 1, collections: {}, user: mini.union([mini.null(), mini.pipe(mini.string(), mini.transform((s) => s + 1))]) }); // prettier-ignore
 // @ts-expect-error coercion takes anything
 defineRoom({ version: 1, collections: { notes: z.object({ size: z.coerce.number() }) } });
 // @ts-expect-error the second collection is at fault
