@@ -2,7 +2,7 @@ import { encodeAuthors, type Authorship } from "./authorship.ts";
 import type { Answer, Broadcast } from "./call.ts";
 import { sectionOf, squashChange, type Changes } from "./changes.ts";
 import { encodeDelta, mostEntryBytes, type EncodedDelta } from "./delta.ts";
-import { jsonBytes } from "./json.ts";
+import { jsonBytes, type Fields } from "./json.ts";
 import { encodeMarks, type ClientAnswers, type ClientMark } from "./marks.ts";
 import type { Memory } from "./memory.ts";
 import { maxRejectionBytes } from "./rejected-outcome.ts";
@@ -43,16 +43,18 @@ const clientBytes = 1_024;
 
 /** What was executed and is in no journal row yet. It keeps count of the row that it will be. */
 export class Batch {
-  readonly #from: number;
+  /** Revision of the last flush. */
+  readonly from: number;
+  /** The records that the batch has changed, as the last flush left them: collection, then id. Undefined where there was none. */
+  readonly before = new Map<string, Map<string, Fields | undefined>>();
   readonly #changes: Changes = new Map();
   readonly #answers = new Map<string, { client: ClientMark; answers: Answer[] }>();
   readonly #operations: Operation[] = [];
   readonly #broadcasts: Broadcast[] = [];
   #bytes = 0;
 
-  /** `from`: the revision that everybody has. */
   constructor(from: number) {
-    this.#from = from;
+    this.from = from;
   }
 
   /** Upper bound of the row's size. */
@@ -64,6 +66,12 @@ export class Batch {
   hasRoomFor(bytes: number, maxRowBytes: number): boolean {
     const answerBytes = maxRejectionBytes + bookkeepingBytes + clientBytes;
     return this.#bytes === 0 || this.#bytes + bytes + answerBytes <= maxRowBytes;
+  }
+
+  /** Notes what a record was before an operation of the batch changed it. The first note is the last flush's. */
+  noteBefore(collection: string, id: string, record: Fields | undefined): void {
+    const section = sectionOf(this.before, collection);
+    if (!section.has(id)) section.set(id, record);
   }
 
   addOperation(operation: Operation, writes: Writes, bytes: number, broadcasts: readonly Broadcast[]): void {
@@ -90,7 +98,7 @@ export class Batch {
   /** The batch as a row, over the memory that it was executed in. */
   toFlush(memory: Memory, now: number): Flush {
     const changes = memory.sections.split(this.#changes);
-    const delta = encodeDelta(this.#from, memory.rev, memory.handles.take(changes));
+    const delta = encodeDelta(this.from, memory.rev, memory.handles.take(changes));
     const ids: string[] = [];
     const authors: (Authorship | undefined)[] = [];
     for (const [section, records] of changes) {

@@ -15,6 +15,7 @@ import {
   type Run,
 } from "./call.ts";
 import type { WireChanges } from "./changes.ts";
+import { FlushedState } from "./flushed-state.ts";
 import { equalJson, jsonBytes, type Fields } from "./json.ts";
 import type { Limits } from "./limits.ts";
 import { answerTo, ownerOf, type ClientMark } from "./marks.ts";
@@ -23,6 +24,7 @@ import { allOrderFieldsOf, repairOrders, type OrderFields } from "./order-repair
 import { checkReceivedPayload } from "./received-payload.ts";
 import { rejectedOutcome } from "./rejected-outcome.ts";
 import { ownerIn } from "./sections.ts";
+import type { Source } from "./state.ts";
 import { Transaction, type Tx, type Writes } from "./transaction.ts";
 import { Views } from "./view.ts";
 
@@ -92,6 +94,15 @@ export interface EngineOptions {
   readonly onFailure: (error: unknown, type: string) => void;
 }
 
+/** A room as of its last flush, which is what anyone may be shown. */
+export interface Flushed {
+  readonly epoch: string;
+  readonly rev: number;
+  readonly state: Source;
+  /** Of the state: at least what its JSON has, or somewhat less while the journal is long. */
+  readonly bytes: number;
+}
+
 const executed = { kind: "executed" } as const;
 
 /** Actor of what the room itself does. */
@@ -115,6 +126,17 @@ export class Engine {
   /** Whether something has been executed since the last flush. */
   get hasBatch(): boolean {
     return this.#batch !== undefined;
+  }
+
+  /** The room as of the last flush. */
+  get flushed(): Flushed {
+    const { epoch, rev, state, pages, journalBytes } = this.memory;
+    return {
+      epoch,
+      rev: this.#batch?.from ?? rev,
+      state: new FlushedState(state, this.#batch),
+      bytes: pages.bytes + journalBytes,
+    };
   }
 
   /** Executes the call if it is the client's next one. Throws what storage throws; then nothing has happened. */
@@ -222,6 +244,7 @@ export class Engine {
     const rev = ++memory.rev;
     for (const [collection, records] of writes) {
       for (const [id, { change, record, isRepair }] of records) {
+        batch.noteBefore(collection, id, memory.state.get(collection, id));
         memory.state.set(collection, id, record);
         if (!isRepair) memory.authorship.note(collection, id, rev, actor);
         memory.pages.touch(collection, id, change.kind);

@@ -78,6 +78,21 @@ export interface Limits {
   readonly readsPerSecond: number;
   /** `GET`s that may come at once before they are held to the sustained rate. */
   readonly readsBurst: number;
+  /** Bytes of the state that `GET`s write for one user, and for all without a user together: to write JSON takes time. */
+  readonly readBytesPerSecond: number;
+  /** Bytes that `GET`s may write at once before they are held to the sustained rate: the largest room four times. */
+  readonly readBytesBurst: number;
+  /** `GET`s of the state that are answered at once: each holds a piece of it in memory for as long as its reader is slow. */
+  readonly maxReads: number;
+  /**
+   * Bytes of the states that `GET`s under way hold, of different revisions, since each may hold records that the room has no more: the
+   * largest room once. One state is held in any case, and all who read the same revision share it.
+   */
+  readonly maxReadBytes: number;
+  /** A `GET` whose reader has taken nothing for so long is cut. */
+  readonly maxReadStallMs: number;
+  /** A `GET` that takes longer is cut: the largest room at 4 Mbit/s, so that a reader cannot hold its place by reading slowly. */
+  readonly maxReadMs: number;
   /** Clients that have left of which is remembered what they had used up, so that coming back gives nothing; until the room sleeps. */
   readonly maxLeavers: number;
   /** Presence is kept in the socket's attachment, which holds 16 KB. */
@@ -186,6 +201,12 @@ export const defaultLimits: Limits = Object.freeze({
   joinsBurst: 2_000,
   readsPerSecond: 100,
   readsBurst: 1_000,
+  readBytesPerSecond: 16 * MB,
+  readBytesBurst: 128 * MB,
+  maxReads: 8,
+  maxReadBytes: 32 * MB,
+  maxReadStallMs: 10_000,
+  maxReadMs: 60_000,
   maxLeavers: 4_096,
   maxPresenceBytes: 4 * KB,
   maxUserBytes: 4 * KB,

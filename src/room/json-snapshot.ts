@@ -1,10 +1,11 @@
 import type { Fields } from "../core/json.ts";
-import type { Memory } from "../core/memory.ts";
+import type { Flushed } from "../core/engine.ts";
 import type { View } from "../core/view.ts";
 
 /** Characters gathered before they are handed on: a state is never one string. */
 const chunkChars = 65_536;
 
+/** The records of one collection that a view shows. */
 interface Section {
   readonly name: string;
   readonly ids: readonly string[];
@@ -12,23 +13,32 @@ interface Section {
 }
 
 /**
- * What `view` shows, as `{ "epoch": …, "rev": …, "collections": { <name>: { <id>: <record> } } }`, in pieces, all of this very revision
- * however late they are asked for: the records are held, which are never changed, and not their text.
+ * What a view shows of the room at one revision. It holds the records, which are never changed, and not their text, so that all
+ * who read the same revision share it.
  */
-export function jsonSnapshot(
-  { epoch, rev, state }: Memory,
+export interface ShownState {
+  /** As the view names it. */
+  readonly epoch: string;
+  readonly rev: number;
+  readonly sections: readonly Section[];
+}
+
+/** What `view` shows of `collections`. */
+export function shownState(
+  { epoch, rev, state }: Flushed,
   collections: readonly string[],
   view: View,
-): Generator<string> {
+): ShownState {
   const sections = collections.map((name): Section => {
     const ids = view.ids(name, state.ids(name));
     return { name, ids, records: ids.map((id) => state.get(name, id)) };
   });
-  return pieces(`{"epoch":${JSON.stringify(view.epochOf(epoch))},"rev":${rev},"collections":{`, sections);
+  return { epoch: view.epochOf(epoch), rev, sections };
 }
 
-function* pieces(head: string, sections: readonly Section[]): Generator<string> {
-  let chunk = head;
+/** The state as `{ "epoch": …, "rev": …, "collections": { <name>: { <id>: <record> } } }`, in pieces. */
+export function* jsonSnapshot({ epoch, rev, sections }: ShownState): Generator<string, void> {
+  let chunk = `{"epoch":${JSON.stringify(epoch)},"rev":${rev},"collections":{`;
   for (const [index, { name, ids, records }] of sections.entries()) {
     chunk += `${index > 0 ? "," : ""}${JSON.stringify(name)}:{`;
     for (const [position, id] of ids.entries()) {

@@ -11,6 +11,12 @@ interface Leaver {
   readonly meter: MeterState;
 }
 
+/** What a user may still read. */
+interface ReadQuota {
+  readonly reads: TokenBucket;
+  readonly bytes: TokenBucket;
+}
+
 /** Of people whose reads are counted one by one. */
 const maxReaders = 1_000;
 
@@ -27,7 +33,7 @@ export class Quotas {
   /** By user: their sessions. */
   readonly #sessionsOf = new Map<string, number>();
   #strangers: TokenBucket | undefined;
-  readonly #reads = new Map<string, TokenBucket>();
+  readonly #reads = new Map<string, ReadQuota>();
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -80,17 +86,29 @@ export class Quotas {
     if (this.#leavers.size > this.#limits.maxLeavers && oldest !== undefined) this.#forget(oldest);
   }
 
-  /** Whether somebody may read the state as a whole: 0, or the milliseconds to wait. */
+  /** Returns 0 if a user may read the state as a whole now, and otherwise the milliseconds to wait. */
   takeRead(user: Caller["user"], now: number): number {
-    const { readsPerSecond, readsBurst } = this.#limits;
+    const { reads, bytes } = this.#readsOf(user, now);
+    return reads.take(now) || bytes.take(now, this.#limits.readBytesPerSecond, 0);
+  }
+
+  /** Charges a user for bytes of the state that were written for it. */
+  spendRead(user: Caller["user"], bytes: number, now: number): void {
+    this.#readsOf(user, now).bytes.take(now, 0, bytes);
+  }
+
+  #readsOf(user: Caller["user"], now: number): ReadQuota {
+    const { readsPerSecond, readsBurst, readBytesPerSecond, readBytesBurst } = this.#limits;
     const owner = ownerOf(user);
-    const full = { tokens: readsBurst, at: now };
-    const bucket = this.#reads.get(owner) ?? new TokenBucket(readsPerSecond, readsBurst, full);
+    const quota = this.#reads.get(owner) ?? {
+      reads: new TokenBucket(readsPerSecond, readsBurst, { tokens: readsBurst, at: now }),
+      bytes: new TokenBucket(readBytesPerSecond, readBytesBurst, { tokens: readBytesBurst, at: now }),
+    };
     this.#reads.delete(owner);
-    this.#reads.set(owner, bucket);
+    this.#reads.set(owner, quota);
     const [oldest] = this.#reads.keys();
     if (this.#reads.size > maxReaders && oldest !== undefined) this.#reads.delete(oldest);
-    return bucket.take(now);
+    return quota;
   }
 
   #takeStranger(now: number): number {

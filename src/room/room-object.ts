@@ -2,8 +2,9 @@ import { DurableObject } from "cloudflare:workers";
 import type { Caller, Run } from "../core/call.ts";
 import type { Operation } from "../core/batch.ts";
 import { limitsWith, type Limits } from "../core/limits.ts";
+import { ownerOf } from "../core/marks.ts";
 import { RecordsReader } from "../core/reader.ts";
-import type { State } from "../core/state.ts";
+import type { Source } from "../core/state.ts";
 import type { Tx } from "../core/transaction.ts";
 import { codes } from "../protocol/codes.ts";
 import { decodeHello } from "../protocol/hello.ts";
@@ -22,11 +23,12 @@ import { closeAtOnce, switched } from "./handshake.ts";
 import { readIdentity } from "./identity.ts";
 import { journalSlots } from "./journal.ts";
 import { kindOf, logLine } from "./log-line.ts";
-import { jsonSnapshot } from "./json-snapshot.ts";
+import { shownState } from "./json-snapshot.ts";
 import { answerRemote } from "./remote.ts";
 import { Room, type RoomPorts, type TurnedAway } from "./room.ts";
 import { clientOf, type Client, type RoomObjectOptions } from "./room-options.ts";
 import { Session, type Socket } from "./session.ts";
+import { StateReads, type StateRead } from "./state-reads.ts";
 import { SqliteStorage } from "./sqlite-storage.ts";
 
 /**
@@ -36,6 +38,7 @@ import { SqliteStorage } from "./sqlite-storage.ts";
 export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> extends DurableObject<Env> {
   readonly #definition: D;
   readonly #room: Room;
+  readonly #reads: StateReads;
   readonly #readers: readonly (readonly [collection: string, reader: RecordsReader])[];
   readonly #sessions = new Map<WebSocket, Session>();
 
@@ -60,7 +63,8 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
     };
     const ports = platformPorts(ctx, limits, (error, event) => this.onError(error, event));
     this.#room = new Room(definition, limits, rules, ports);
-    const source = (): State => this.#room.read().state;
+    this.#reads = new StateReads(limits, ports);
+    const source = (): Source => this.#room.read().state;
     this.#readers = Object.keys(definition.collections).map((name) => [
       name,
       new RecordsReader(source, name),
@@ -184,17 +188,25 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
     return switched(clientEnd);
   }
 
+  /** The state as of the last flush. A refused request has read nothing, and no request has the room flush. */
   #snapshot(request: Request): Response {
     const identity = readIdentity(request);
+    const { user } = identity;
+    const waitMs = this.#room.takeRead(user);
+    if (waitMs > 0) return tooManyReads(waitMs);
     const view = this.#room.viewOf(identity);
-    const memory = this.#room.read();
-    const etag = `"${view.epochOf(memory.epoch)}.${memory.rev}"`;
+    const flushed = this.#room.read();
+    const etag = `"${view.epochOf(flushed.epoch)}.${flushed.rev}"`;
     const headers = { ETag: etag, "Content-Type": "application/json" };
     if (isKnown(etag, request)) return new Response(null, { status: 304, headers });
-    const waitMs = this.#room.takeRead(identity.user);
-    if (waitMs > 0) return tooManyReads(waitMs);
     const names = Object.keys(this.#definition.collections);
-    return new Response(streamOf(jsonSnapshot(memory, names, view)), { headers });
+    const show = () => shownState(flushed, names, view);
+    const read = this.#reads.open(ownerOf(user), etag, flushed.bytes, show);
+    if (typeof read === "number") return tooManyReads(read);
+    return new Response(
+      streamOf(read, (bytes) => this.#room.spendRead(user, bytes)),
+      { headers },
+    );
   }
 }
 
@@ -257,13 +269,21 @@ function isKnown(etag: string, request: Request): boolean {
   return known.some((tag) => tag.trim().replace(/^W\//, "") === etag);
 }
 
-function streamOf(pieces: Iterator<string, void>): ReadableStream<Uint8Array> {
+function streamOf(read: StateRead, spend: (bytes: number) => void): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   return new ReadableStream<Uint8Array>({
+    start(controller) {
+      read.onCut = (reason) => controller.error(new Error(reason));
+    },
     pull(controller) {
-      const { value } = pieces.next();
-      if (value === undefined) controller.close();
-      else controller.enqueue(encoder.encode(value));
+      const piece = read.next();
+      if (piece === undefined) return controller.close();
+      const bytes = encoder.encode(piece);
+      spend(bytes.length);
+      controller.enqueue(bytes);
+    },
+    cancel() {
+      read.end();
     },
   });
 }

@@ -1,6 +1,6 @@
 import { parseEvent, type Caller, type Outcome, type Run } from "../core/call.ts";
 import type { Flush, Operation } from "../core/batch.ts";
-import type { Authorize } from "../core/engine.ts";
+import type { Authorize, Flushed } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
 import { answerTo, ownerOf } from "../core/marks.ts";
 import type { Memory } from "../core/memory.ts";
@@ -384,14 +384,27 @@ export class Room {
 
   // ── the app's own ──────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Whether somebody may read the state as a whole, as a snapshot: 0, or the milliseconds to wait. */
+  /** Returns 0 if the user may read the state as a whole now, and otherwise the milliseconds to wait. */
   takeRead(user: Json): number {
     return this.#quotas.takeRead(user, this.#ports.now());
   }
 
-  /** What is on disk. Throws when this instance may not tell it any more. */
-  read(): Memory {
-    this.#settle();
+  /** Charges the user for bytes of a state that the room has written for it. */
+  spendRead(user: Json, bytes: number): void {
+    this.#quotas.spendRead(user, bytes, this.#ports.now());
+  }
+
+  /**
+   * The state as of the last flush, for anyone who may see it. To read it flushes nothing: a reader causes no row and no frame.
+   * Throws when another instance has taken over.
+   */
+  read(): Flushed {
+    this.#asNewest(() => this.#journal.assertNewest());
+    return this.#journal.engine.flushed;
+  }
+
+  /** All that the room has in memory, what is not flushed included. A crash can undo that: show it to nobody. */
+  get memory(): Memory {
     return this.#journal.memory;
   }
 
@@ -410,15 +423,23 @@ export class Room {
     const user = this.#admit(client.user);
     if (user === undefined)
       return { kind: "rejected", code: "invalid", message: "the user does not fit the room" };
-    this.flush();
     const owner = this.#journal.memory.marks.get(client.actor)?.owner ?? ownerOf(user);
     if (owner !== ownerOf(user))
       return { kind: "rejected", code: "id-conflict", message: "another user has made this call" };
     const call = { clientReqId: 1, baseRev: this.#journal.memory.rev, type, payload };
     const now = this.#ports.now();
-    const submission = this.#asNewest(() => this.#journal.engine.submit({ ...client, user }, call, now));
+    const submit = () => this.#asNewest(() => this.#journal.engine.submit({ ...client, user }, call, now));
+    let submission = submit();
+    if (submission.kind === "duplicate") {
+      // The call that came first returned only after its flush, so its outcome is on disk: nothing has to be flushed for it.
+      this.#asNewest(() => this.#journal.assertNewest());
+      return submission.outcome;
+    }
+    if (submission.kind === "full") {
+      this.flush();
+      submission = submit();
+    }
     this.#settle();
-    if (submission.kind === "duplicate") return submission.outcome;
     const mark = this.#journal.memory.marks.get(client.actor);
     const answer = mark && answerTo(mark, 1);
     if (answer === undefined) throw new Error(`call ${type} came to nothing: ${submission.kind}`);

@@ -88,6 +88,22 @@ export const attacks = [
     does: "asks with `Range`, or an `If-None-Match` of 10,000 tags",
     answers: ["HTTP 200"],
   },
+  {
+    id: "read-loop",
+    channel: "HTTP",
+    does: "reads the state in a loop, with and without an `If-None-Match`, while others edit it",
+    answers: ["HTTP 200", "HTTP 429 rate-limited"],
+    limits: ["readsPerSecond", "readsBurst"],
+    note: "A read shows the last flush and causes none: the room writes as many rows, and sends as many frames, as without it.",
+  },
+  {
+    id: "reads-unread",
+    channel: "HTTP",
+    does: "asks 200 times for a room of 1 MB, and reads none of the answers",
+    answers: ["HTTP 200", "HTTP 429 rate-limited"],
+    limits: ["maxReads", "maxReadBytes", "maxReadStallMs", "maxReadMs"],
+    note: "Another user who asks is answered: an answer that is not read is cut for it.",
+  },
 
   // ── handshake ──────────────────────────────────────────────────────────────────────────────────────────────
   {

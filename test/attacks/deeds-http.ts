@@ -1,3 +1,5 @@
+import { defaultLimits } from "../../src/core/limits.ts";
+import { put } from "../room/rooms.ts";
 import type { Answer } from "./attack.ts";
 import type { Deed, Scene } from "./scene.ts";
 
@@ -179,5 +181,50 @@ export const httpDeeds = {
         ],
         async (headers) => await scene.ask({ headers: headers as Record<string, string> }),
       ),
+  },
+  "read-loop": {
+    room: "closed",
+    run: async (scene) => {
+      const reader = bearer(await scene.token());
+      const rowsBefore = await scene.rowsWritten();
+      const roundsBefore = scene.rounds;
+      const response = await scene.room.get(reader);
+      const known = { ...reader.headers, "If-None-Match": response.headers.get("ETag") ?? "" };
+      await response.text();
+      const ask = async (index: number): Promise<Answer> => {
+        const answer = await scene.ask(index % 2 === 0 ? reader : { headers: known });
+        return answer === "HTTP 304" ? "HTTP 200" : answer; // as the bystander has written meanwhile, or not
+      };
+      const answers: Answer[] = [];
+      // As fast as this machine can, until the room has enough of it.
+      while (!answers.includes("HTTP 429 rate-limited") && answers.length < 20_000)
+        answers.push(
+          ...(await Promise.all(Array.from({ length: 50 }, async (_, index) => await ask(index)))),
+        );
+      const rows = (await scene.rowsWritten()) - rowsBefore;
+      // A round of the bystanders is a row, and one may be under way at either end.
+      const rounds = scene.rounds - roundsBefore;
+      if (rows > rounds + 2) throw new Error(`${rows} rows were written in ${rounds} rounds`);
+      return answers;
+    },
+  },
+  "reads-unread": {
+    room: "closed",
+    prepare: async (scene) => {
+      for (let page = 0; page < 16; page++)
+        await scene.writer.commit(put("things", `page-${page}`, { n: 1, text: "x".repeat(60_000) }));
+    },
+    run: async (scene) => {
+      const reader = bearer(await scene.token());
+      const responses: Response[] = [];
+      for (let request = 0; request < 200; request++) responses.push(await scene.room.get(reader));
+      const [open, refused] = [200, 429].map((wanted) => responses.filter(({ status }) => status === wanted));
+      await scene.state(); // another user's read takes the place of one of them
+      for (const response of refused ?? []) await response.text();
+      const read = await Promise.allSettled((open ?? []).map(async (response) => await response.text()));
+      const whole = read.filter(({ status }) => status === "fulfilled").length;
+      if (whole >= defaultLimits.maxReads) throw new Error(`${whole} answers were kept that nobody has read`);
+      return responses.map(({ status }): Answer => (status === 429 ? "HTTP 429 rate-limited" : "HTTP 200"));
+    },
   },
 } satisfies Record<string, Deed>;

@@ -131,6 +131,12 @@ export class Scene {
     (this.#expected[collection] ??= {})[id] = record;
   }
 
+  /** Number of the newest journal row: how many the room has ever written. */
+  async rowsWritten(): Promise<number> {
+    const [row] = await this.room.sql("SELECT max(n) AS n FROM deltaroom_journal");
+    return Number(row?.["n"]);
+  }
+
   /** A token for this room and for an hour, unless another is asked for. */
   async token(grant: Partial<Grant> = {}, key?: string): Promise<string> {
     const all: Grant = {

@@ -316,7 +316,8 @@ class FuzzWorld {
           this.#fail(`a bystander was told ${JSON.stringify(frame)}`);
       if (peer.owedFrames > 10) this.#acknowledge(peer);
     }
-    const { rev, state } = this.#room.read();
+    this.#room.flush();
+    const { rev, state } = this.#room.memory;
     const sums = JSON.stringify(state.checksums);
     const { length } = this.#operations;
     if (rev - this.#rev !== length) this.#fail(`${rev - this.#rev} revisions and ${length} operations`);
@@ -366,7 +367,8 @@ class FuzzWorld {
   }
 
   #note(): void {
-    const { rev, state } = this.#room.read();
+    this.#room.flush();
+    const { rev, state } = this.#room.memory;
     this.#rev = rev;
     this.#sums = JSON.stringify(state.checksums);
     this.#operations = [];

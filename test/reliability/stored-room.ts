@@ -3,7 +3,7 @@ import { defaultLimits } from "../../src/core/limits.ts";
 import { wake } from "../../src/core/memory.ts";
 import { Views } from "../../src/core/view.ts";
 import { journalSlots } from "../../src/room/journal.ts";
-import { jsonSnapshot } from "../../src/room/json-snapshot.ts";
+import { jsonSnapshot, shownState } from "../../src/room/json-snapshot.ts";
 import { SqliteStorage } from "../../src/room/sqlite-storage.ts";
 import { readDelta, type ReadDelta } from "../protocol/frame-reader.ts";
 import { readRowMarks, type RowMark } from "../protocol/row-marks.ts";
@@ -51,7 +51,8 @@ export function wakeRoom(database: DatabaseSync, actors: Iterable<string>): Stor
   const limits = { ...defaultLimits, ...ledgerLimits };
   const storage = new SqliteStorage(durableObjectStorage(database), journalSlots(limits));
   const memory = wake(storage, limits, () => "never-stored");
-  const json = [...jsonSnapshot(memory, Object.keys(ledger.collections), everything)].join("");
+  const flushed = { ...memory, bytes: memory.pages.bytes };
+  const json = [...jsonSnapshot(shownState(flushed, Object.keys(ledger.collections), everything))].join("");
   const marks = new Map<string, StoredMark>();
   for (const actor of actors) {
     const known = memory.marks.get(actor);

@@ -1,7 +1,8 @@
 /* oxlint-disable vitest/no-standalone-expect -- limits.test.ts runs them */
 import { expect } from "vitest";
-import type { Limits } from "../../src/core/limits.ts";
+import { defaultLimits, type Limits } from "../../src/core/limits.ts";
 import type { Identity } from "../../src/room/room.ts";
+import { StateReads, type StateRead } from "../../src/room/state-reads.ts";
 import type { LoneClient, LoneRoom } from "./lone-room.ts";
 import { put } from "./rooms.ts";
 
@@ -25,6 +26,26 @@ function answersTo(client: LoneClient) {
 
 const tooMuch = (retryAfterMs: number) =>
   expect.objectContaining({ code: "rate-limited", retryAfterMs }) as unknown;
+
+/** Reads of a large state. */
+export function readsOf({ clock }: LoneRoom, limits: Partial<Limits>) {
+  const reads = new StateReads({ ...defaultLimits, ...limits }, clock);
+  const opened: StateRead[] = [];
+  const record = { text: "x".repeat(65_536) };
+  const ids = Array.from({ length: 100 }, (_, index) => `note-${index}`);
+  const show = () => ({
+    epoch: "epoch",
+    rev: 1,
+    sections: [{ name: "notes", ids, records: ids.map(() => record) }],
+  });
+  const open = (owner: string, key = "1", bytes = 1) => {
+    const read = reads.open(owner, key, bytes, show);
+    if (typeof read === "number") return read;
+    opened.push(read);
+    return "begun";
+  };
+  return { reads, opened, open };
+}
 
 /** Does what it is told beside somebody who works, and who must not notice; of it, nothing may be left in the state. */
 function besideBob<T>(room: LoneRoom, abuse: () => T): T {
@@ -359,6 +380,72 @@ export const abuseLimitCases = {
       expect([read(), read()]).toEqual([0, 500]);
       lone.pass(500);
       expect([read(), read()]).toEqual([0, 500]);
+    },
+  ],
+  readBytesBurst: [
+    "who was sent so many bytes of the state waits, and nobody else does",
+    { readBytesBurst: 1_000, readBytesPerSecond: 500 },
+    ({ room }) => {
+      const read = (user: unknown, bytes: number) => {
+        const waitMs = room.takeRead(user as never);
+        if (waitMs === 0) room.spendRead(user as never, bytes);
+        return waitMs;
+      };
+      expect([read(null, 900), read(null, 600), read(null, 1)]).toEqual([0, 0, 2_000]);
+      expect(read({ id: "alice" }, 1)).toBe(0);
+    },
+  ],
+  readBytesPerSecond: [
+    "so many bytes of reads come back in a second",
+    { readBytesBurst: 1_000, readBytesPerSecond: 500 },
+    (lone) => {
+      lone.room.spendRead(null, 1_500);
+      expect(lone.room.takeRead(null)).toBe(2_000);
+      lone.pass(2_000);
+      expect(lone.room.takeRead(null)).toBe(0);
+    },
+  ],
+  maxReads: [
+    "as many answers to GET are under way, and who has the most of them waits",
+    { maxReads: 2 },
+    (lone) => {
+      const { open } = readsOf(lone, { maxReads: 2 });
+      expect([open("alice"), open("alice"), open("alice")]).toEqual(["begun", "begun", 1_000]);
+      expect(open("bob")).toBe("begun");
+    },
+  ],
+  maxReadBytes: [
+    "states of different revisions are held up to as many bytes, and one in any case",
+    { maxReadBytes: 1_000 },
+    (lone) => {
+      const { open } = readsOf(lone, { maxReadBytes: 1_000 });
+      expect([open("alice", "1", 5_000), open("alice", "1", 5_000)]).toEqual(["begun", "begun"]);
+      expect(open("alice", "2", 10)).toBe(1_000);
+    },
+  ],
+  maxReadStallMs: [
+    "an answer of which nothing was read for so long is cut",
+    { maxReadStallMs: 5_000 },
+    (lone) => {
+      const { open, reads } = readsOf(lone, { maxReadStallMs: 5_000 });
+      open("alice");
+      lone.pass(4_999);
+      expect(reads.size).toBe(1);
+      lone.pass(1);
+      expect([reads.size, lone.hasTimer]).toEqual([0, false]);
+    },
+  ],
+  maxReadMs: [
+    "an answer that takes longer is cut, although it is read",
+    { maxReadMs: 5_000 },
+    (lone) => {
+      const { open, reads, opened } = readsOf(lone, { maxReadMs: 5_000 });
+      open("alice");
+      for (let second = 0; second < 5; second++) {
+        opened[0]?.next();
+        lone.pass(1_000);
+      }
+      expect(reads.size).toBe(0);
     },
   ],
   maxLeavers: [

@@ -164,7 +164,7 @@ describe("bytes that are no push", () => {
       const bob = room.join("actor-bob");
       let actors = 0;
       const stateOf = (lone: LoneRoom) => {
-        const { rev, n, state, handles } = lone.room.read();
+        const { rev, n, state, handles } = lone.room.memory;
         return JSON.stringify([rev, n, state.checksums, handles.next]);
       };
       fc.assert(

@@ -55,7 +55,7 @@ class Scene {
   }
 
   get nextId(): number {
-    return (this.room.room.read().marks.get(idOf("actor-alice"))?.mark ?? 0) + 1;
+    return (this.room.room.memory.marks.get(idOf("actor-alice"))?.mark ?? 0) + 1;
   }
 
   get feed(): string | undefined {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FlushPace } from "../../src/room/flush-pace.ts";
 import { withLoneRoom, type LoneRoom } from "./lone-room.ts";
-import { put } from "./rooms.ts";
+import { patch, put, remove } from "./rooms.ts";
 
 const edit = (x: number) => put("shapes", "s", { x, y: 0 });
 
@@ -67,15 +67,50 @@ describe("a flush", () => {
     });
   });
 
-  it("comes before anything is read, so that nobody reads what is not on disk", async () => {
+  it("is not caused by a reader, who is shown what the last one has put on disk", async () => {
     await withLoneRoom({}, (room) => {
       const alice = room.join("actor-alice");
-      alice.push(edit(1));
-      alice.push(edit(2));
-      expect(room.rows).toHaveLength(1);
-      expect(room.room.read().rev).toBe(2);
-      expect(room.rows).toHaveLength(2);
-      expect(alice.copy.rev).toBe(2);
+      alice.push(put("shapes", "s1", { x: 1, y: 0 }), put("shapes", "s2", { x: 1, y: 0 }));
+      alice.push(
+        remove("shapes", "s1"),
+        patch("shapes", "s2", { x: 2 }),
+        put("shapes", "s0", { x: 2, y: 0 }),
+      );
+      alice.push(patch("shapes", "s2", { x: 3 }), put("shapes", "s1", { x: 3, y: 0 }));
+      alice.take();
+      const shown = () => {
+        const { rev, state } = room.room.read();
+        return [rev, state.ids("shapes").map((id) => [id, state.get("shapes", id)?.["x"]])];
+      };
+      expect(shown()).toEqual([
+        2,
+        [
+          ["s1", 1],
+          ["s2", 1],
+        ],
+      ]);
+      expect([room.rows.length, alice.take().length]).toEqual([1, 0]);
+      room.pass(40);
+      expect(shown()).toEqual([
+        7,
+        [
+          ["s0", 2],
+          ["s1", 3],
+          ["s2", 3],
+        ],
+      ]);
+    });
+  });
+
+  it("is not caused by a backend that makes a call again", async () => {
+    await withLoneRoom({}, (room) => {
+      const cron = { actor: "rpc:1", user: null, role: "writer" };
+      const call = () => room.room.call(cron, "addUp", { id: "sum", by: 1 });
+      const outcome = call();
+      room.join("actor-alice").push(edit(1));
+      const rows = room.rows.length;
+      expect([call(), call()]).toEqual([outcome, outcome]);
+      expect(room.rows).toHaveLength(rows);
     });
   });
 

@@ -268,7 +268,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
     (room) => {
       const alice = room.join("actor-alice");
       for (let x = 0; x < 100; x++) alice.push(put("shapes", `s${x}`, { x, y: 0 }));
-      const { history, rev } = room.room.read();
+      const { history, rev } = room.room.memory;
       expect(history.ringFrom).toBe(rev - 32);
       expect(history.segments.at(-1)?.to).toBe(rev - 32);
     },
@@ -279,7 +279,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
     (room) => {
       const alice = room.join("actor-alice");
       for (let id = 0; id < 10; id++) alice.push(note(`n${id}`, 1_000));
-      const { history, rev } = room.room.read();
+      const { history, rev } = room.room.memory;
       const inSegments = history.segments.reduce((sum, { body }) => sum + body.length, 0);
       expect(history.bytes - inSegments).toBeLessThanOrEqual(5_000);
       expect(history.since(rev - 1)?.to).toBe(rev);
@@ -294,7 +294,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
         alice.push(note(`n${n % 40}`, 100));
         alice.send({ kind: "ack", bytes: 10_000 });
       }
-      const { history, pages } = room.room.read();
+      const { history, pages } = room.room.memory;
       expect(history.bytes).toBeLessThan(2_500);
       expect(pages.bytes).toBeGreaterThan(4_000);
       expect([history.since(79)?.to, history.since(1)?.to]).toEqual([80, undefined]);
@@ -522,7 +522,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       for (const id of ["a", "b", "c"]) alice.push(put("shapes", id, { x: 0, y: 0 }), remove("shapes", id));
       alice.push(edit);
       const known = () =>
-        ["a", "b", "c"].map((id) => room.room.read().authorship.changedByOthers("shapes", id, "else", 0));
+        ["a", "b", "c"].map((id) => room.room.memory.authorship.changedByOthers("shapes", id, "else", 0));
       expect(known()).toEqual([false, true, true]);
       room.evict();
       expect(known()).toEqual([false, true, true]);

@@ -6,6 +6,7 @@ import { frameBytes } from "../../src/protocol/codec.ts";
 import type { UpFrame, WireCall } from "../../src/protocol/frames.ts";
 import type { Hello } from "../../src/protocol/hello.ts";
 import { pingText } from "../../src/protocol/version.ts";
+import type { Clock } from "../../src/room/flush-timer.ts";
 import { journalSlots } from "../../src/room/journal.ts";
 import { Room, type Identity, type RoomRules } from "../../src/room/room.ts";
 import type { Attachment, Session } from "../../src/room/session.ts";
@@ -46,6 +47,14 @@ interface Timer {
  */
 export class LoneRoom {
   room: Room;
+  readonly clock: Clock = {
+    now: () => this.now,
+    setTimer: (run, delayMs) => {
+      const timer = { at: this.now + delayMs, run };
+      this.#timers.push(timer);
+      return () => void (this.#timers = this.#timers.filter((other) => other !== timer));
+    },
+  };
   now = 1_800_000_000_000;
   /** When the alarm is to come, as the platform keeps it over hibernation. */
   alarmAt: number | undefined;
@@ -119,8 +128,9 @@ export class LoneRoom {
     return client;
   }
 
-  /** The state, with collections without a record left out. */
+  /** The state once all is flushed, with collections without a record left out. */
   get collections(): Collections {
+    this.room.flush();
     const { state } = this.room.read();
     const names = Object.keys(this.#definition.collections).filter((name) => state.ids(name).length > 0);
     return Object.fromEntries(
@@ -200,12 +210,7 @@ export class LoneRoom {
   #wake(): Room {
     return new Room(this.#definition, this.#limits, this.#rules, {
       storage: this.#storage,
-      now: () => this.now,
-      setTimer: (run, delayMs) => {
-        const timer = { at: this.now + delayMs, run };
-        this.#timers.push(timer);
-        return () => void (this.#timers = this.#timers.filter((other) => other !== timer));
-      },
+      ...this.clock,
       setAlarm: (at) => void (this.alarmAt = at),
       newEpoch: () => `epoch-${++this.#epochs}`,
       deflate: async (bytes) => {

@@ -1,7 +1,7 @@
 import type { CollectionTransaction } from "../../src/core/transaction.ts";
 import type { MutatorName } from "./board.ts";
 import type { Dice } from "./dice.ts";
-import { reloadProblems } from "./memory-check.ts";
+import { readProblem, reloadProblems } from "./memory-check.ts";
 import type { Page } from "./page.ts";
 import type { World } from "./world.ts";
 
@@ -146,16 +146,28 @@ function tellFromBackend(world: World): void {
   instance?.guard("broadcast", () => instance.room.broadcast("wave", { token: world.newToken() }));
 }
 
-/** Reads the whole state, as over HTTP, and compares all that the room knows with what another instance would. */
+/**
+ * Reads the whole state, as over HTTP: it must be what is on disk, while the batch waits for its flush. After a flush, all that
+ * the room knows must be what another instance would know.
+ */
 export function readState({ stage, server }: World): void {
   const { instance } = server;
-  const memory = instance?.guard("read", () => instance.room.read());
-  if (instance === undefined || !memory?.stored || instance.isEnded) return;
+  const flushed = instance?.guard("read", () => instance.room.read());
+  if (instance === undefined || flushed === undefined || instance.isEnded) return;
+  // To compare its records is to have it read them all, and then none would ever be missing when a call comes.
+  const withRecords = stage.dice.chance(0.3);
+  if (withRecords && instance.room.memory.stored) {
+    const onDisk = server.readDisk();
+    const problem = onDisk && instance.guard("compare", () => readProblem(flushed, onDisk));
+    stage.figures.count("states read");
+    if (problem !== undefined) stage.fail(`a read is not what is on disk: ${problem}`);
+  }
+  instance.guard("flush", () => instance.room.flush());
+  const { memory } = instance.room;
+  if (!memory.stored || instance.isEnded) return;
   stage.figures.count("memories compared");
   const reloaded = server.readDisk();
   if (reloaded === undefined) return;
-  // To compare its records is to have it read them all, and then none would ever be missing when a call comes.
-  const withRecords = stage.dice.chance(0.3);
   const problems = instance.guard("compare", () => reloadProblems(memory, reloaded, withRecords));
   for (const problem of problems ?? []) stage.fail(`memory is not disk: ${problem}`);
 }

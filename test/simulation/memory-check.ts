@@ -1,5 +1,8 @@
+import type { Flushed } from "../../src/core/engine.ts";
+import { equalJson } from "../../src/core/json.ts";
 import { answerTo } from "../../src/core/marks.ts";
 import type { Memory } from "../../src/core/memory.ts";
+import type { Source } from "../../src/core/state.ts";
 import type { PlainRecord, PlainState } from "./board.ts";
 import { byCollection } from "./handle-book.ts";
 import type { Ledger } from "./ledger.ts";
@@ -87,6 +90,22 @@ export function reloadProblems(memory: Memory, reloaded: Memory, withRecords: bo
     .map(
       (fact) => `${fact}: ${JSON.stringify(before[fact])} in memory, ${JSON.stringify(after[fact])} on disk`,
     );
+}
+
+/** Where the state that anyone may read is not the one on disk. */
+export function readProblem({ rev, state }: Flushed, onDisk: Memory): string | undefined {
+  if (rev !== onDisk.rev) return `it is of revision ${rev}, and the disk has ${onDisk.rev}`;
+  const idsOf = (source: Source) => JSON.stringify(collections.map((name) => source.ids(name)));
+  if (idsOf(state) !== idsOf(onDisk.state))
+    return `it lists ${idsOf(state)}, and the disk has ${idsOf(onDisk.state)}`;
+  for (const name of collections) {
+    for (const id of onDisk.state.ids(name)) {
+      const [read, stored] = [state.get(name, id), onDisk.state.get(name, id)];
+      if (!equalJson(read, stored))
+        return `${name} ${id} is ${JSON.stringify(read)}, and on disk ${JSON.stringify(stored)}`;
+    }
+  }
+  return undefined;
 }
 
 type Facts = { readonly [fact: string]: unknown };
