@@ -17,7 +17,7 @@ import { History, type Operation } from "./history.ts";
 import { clientLimits, type ClientLimits } from "./limits.ts";
 import { Listeners } from "./listeners.ts";
 import { Peers, keepEqual, type AnyPeer } from "./peers.ts";
-import { asRejected, newCall, withResolvers } from "./own-call.ts";
+import { asRejected, ignorable, newCall } from "./own-call.ts";
 import { PendingQueue, type CallKeeper, type KeptQueue, type Settle } from "./pending-queue.ts";
 import { PendingRecords } from "./pending-records.ts";
 import type { KeptRoom, Persist, Persistence } from "./persistence.ts";
@@ -26,6 +26,7 @@ import { Replica, type ViewChange, type ViewChanges } from "./replica.ts";
 import type { Call, RoomEvents, Unsubscribe } from "./room.ts";
 import { Subscriptions, type SelectorState } from "./subscriptions.ts";
 import { Sync, type Progress, type SyncOptions } from "./sync.ts";
+import { withResolvers } from "./with-resolvers.ts";
 
 /** What is kept has to be read by then, or the room is opened without it. */
 const restoreTimeoutMs = 5_000;
@@ -119,7 +120,7 @@ export class ClientRoom {
       return [type, (payload: unknown) => this.#call(type, payload)] as const;
     });
     this.mutate = Object.freeze(Object.fromEntries(calls));
-    const { promise, resolve, reject } = withResolvers<void>();
+    const { promise, resolve, reject } = ignorable<void>();
     this.ready = promise;
     this.#settleReady = { resolve, reject };
     const schema = { schemaVersion: definition.version, names: nameTable(definition) };
@@ -349,7 +350,7 @@ export class ClientRoom {
 
   /** Resolves when what is kept is there, or the room is to be opened without it. */
   async #restore(persist: Persist): Promise<void> {
-    const late = Promise.withResolvers<void>();
+    const late = withResolvers<void>();
     const stopWaiting = this.#runtime.startTimer(() => {
       this.#notKept("the storage does not answer");
       late.resolve();

@@ -4,10 +4,11 @@ import { Rejection } from "../src/schema/rejection.ts";
 import { RejectedError } from "./errors.ts";
 import type { Settle } from "./pending-queue.ts";
 import type { Call, CallStatus } from "./room.ts";
+import { withResolvers, type Resolvers } from "./with-resolvers.ts";
 
 /** A call of this client, and how to tell it what it came to. */
 export function newCall(): { call: Call; settle: Settle } {
-  const { promise, resolve, reject } = withResolvers<{ readonly rev: number }>();
+  const { promise, resolve, reject } = ignorable<{ readonly rev: number }>();
   let status: CallStatus = "local";
   const call: Call = {
     committed: promise,
@@ -29,10 +30,10 @@ export function newCall(): { call: Call; settle: Settle } {
 }
 
 /** A promise that may be ignored: its rejection never counts as unhandled. */
-export function withResolvers<T>() {
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  promise.catch(() => {});
-  return { promise, resolve, reject };
+export function ignorable<T>(): Resolvers<T> {
+  const resolvers = withResolvers<T>();
+  resolvers.promise.catch(() => {});
+  return resolvers;
 }
 
 /** What a caller is told in the place of a refusal by the core; any other error is what it is. */

@@ -1,3 +1,4 @@
+import { withResolvers } from "../with-resolvers.ts";
 import { newCancellation, type Locks } from "./platform.ts";
 
 /** Gives a lock back. */
@@ -39,10 +40,10 @@ export class TabLocks {
   }
 
   #request(name: string, options: Parameters<Locks["request"]>[1]): Promise<Release | undefined> {
-    const { promise, resolve, reject } = Promise.withResolvers<Release | undefined>();
+    const { promise, resolve, reject } = withResolvers<Release | undefined>();
     const hold = async (lock: object | null) => {
       if (lock === null) return resolve(undefined);
-      const released = Promise.withResolvers<void>();
+      const released = withResolvers<void>();
       const release = () => {
         this.#held.delete(release);
         released.resolve();

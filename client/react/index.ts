@@ -1,3 +1,27 @@
 /** A provider and hooks for React 18 and 19: see `createRoomContext`, and the [guide](docs/guide/react.md). */
 export { createRoomContext, type RoomContext } from "./context.tsx";
 export type { RoomProviderProps } from "./provider.tsx";
+// The hooks name types of the client. With these exports an app can export what `createRoomContext` returns.
+export type {
+  Call,
+  CallStatus,
+  ClientLimits,
+  ConnectOptions,
+  EventSender,
+  Peer,
+  Progress,
+  RecordChange,
+  RejectedError,
+  RejectedOperation,
+  Room,
+  RoomError,
+  RoomEvents,
+  RoomHistory,
+  Status,
+  Traffic,
+  Transport,
+  TransportEvent,
+  TransportSocket,
+  UndoOptions,
+  Unsubscribe,
+} from "../index.ts";

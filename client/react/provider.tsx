@@ -12,6 +12,7 @@ import {
 import type { AnyRoomDefinition } from "../../src/schema/definition.ts";
 import { connect, type ConnectOptions } from "../connect.ts";
 import type { Room } from "../room.ts";
+import { withResolvers } from "../with-resolvers.ts";
 import { usePhase, useTenancy } from "./tenancy.ts";
 
 /** What a `RoomProvider` takes: the URL of a room and the options of `connect`, each a prop, or a room that was opened elsewhere. */
@@ -113,6 +114,6 @@ function useFound<D extends AnyRoomDefinition>(room: Room<D> | undefined): Found
 }
 
 function newWaiting(): Waiting {
-  const { promise, resolve } = Promise.withResolvers<void>();
+  const { promise, resolve } = withResolvers<void>();
   return { room: undefined, settled: promise, settle: resolve };
 }

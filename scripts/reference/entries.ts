@@ -95,7 +95,21 @@ class Reader {
           .map(([exportName, symbol]) => [exportName, this.#homes.get(symbol.id) as string]),
       };
     });
+    for (const [name, symbols] of exportsOf) this.#requireOwnNames(name, symbols, exportsOf);
     return { entries, faults: this.#faults };
+  }
+
+  /**
+   * The compiler names an inferred type by an import that it knows: of the entry that the app's file imports, or of the entry
+   * that its definition imports, which is the first. So each entry exports every type that its signatures name.
+   */
+  #requireOwnNames(name: string, symbols: Map<string, Symbol>, exportsOf: Map<string, Map<string, Symbol>>) {
+    const [first] = exportsOf.values();
+    const named = new Set([...(first?.values() ?? []), ...symbols.values()].map(({ id }) => id));
+    for (const [exported, symbol] of symbols)
+      for (const [type, text] of this.#typesIn(this.#declarationsOf(symbol)))
+        if (!named.has(type.id) && this.#homes.has(type.id))
+          this.#faults.push(`${exported} names ${text}, which ${name} does not export`);
   }
 
   #exportsOf(path: string): Map<string, Symbol> {
@@ -155,14 +169,21 @@ class Reader {
 
   /** The types of this package that `nodes` name and that an app cannot import. */
   #unknownTypesIn(nodes: readonly Node[]): string[] {
-    const names = nodes.flatMap(typeNamesIn);
-    const symbols = this.#project.checker.getSymbolAtLocation(names);
-    const unknown = names.filter((_, index) => {
-      const symbol = symbols[index] && this.#target(symbols[index]);
-      if (symbol === undefined || (symbol.flags & SymbolFlags.TypeParameter) !== 0) return false;
+    const unknown = [...this.#typesIn(nodes)].filter(([symbol]) => {
       return !this.#homes.has(symbol.id) && symbol.declarations.some(({ path }) => this.#isOurs(path));
     });
-    return [...new Set(unknown.map((name) => name.getText()))];
+    return [...new Set(unknown.map(([, text]) => text))];
+  }
+
+  /** The types that `nodes` name, type parameters left out, and how they are written there. */
+  *#typesIn(nodes: readonly Node[]): Generator<readonly [Symbol, string]> {
+    const names = nodes.flatMap(typeNamesIn);
+    const symbols = this.#project.checker.getSymbolAtLocation(names);
+    for (const [index, name] of names.entries()) {
+      const symbol = symbols[index] && this.#target(symbols[index]);
+      if (symbol === undefined || (symbol.flags & SymbolFlags.TypeParameter) !== 0) continue;
+      yield [symbol, name.getText()];
+    }
   }
 
   #judge(name: string, comment: string): void {

@@ -1,14 +1,6 @@
 import type { Json } from "../schema/json.ts";
 import { utf8Bytes, type Fields } from "./json.ts";
-
-// Part of every runtime that this runs in; `src/core` is compiled without the types of any platform.
-declare class TextEncoder {
-  encodeInto(source: string, destination: Uint8Array): unknown;
-}
-declare class TextDecoder {
-  constructor(label: string, options: { fatal: boolean; ignoreBOM: boolean });
-  decode(bytes: Uint8Array): string;
-}
+import { decodeUtf8, utf8Encoder } from "./utf8.ts";
 
 /** Bytes that do not have the form they should. */
 export class FormatError extends Error {
@@ -41,8 +33,6 @@ const maxFactor = 0x80 ** 7;
 /** Deeper than any value that is not refused further in; recursion has to end. */
 const maxDepth = 128;
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const floatBytes = new Uint8Array(8);
 const float = new DataView(floatBytes.buffer);
 
@@ -172,7 +162,7 @@ export class ByteWriter {
 
   #text(text: string, bytes: number): void {
     this.#reserve(bytes);
-    encoder.encodeInto(text, this.#bytes.subarray(this.#length));
+    utf8Encoder().encodeInto(text, this.#bytes.subarray(this.#length));
     this.#length += bytes;
   }
 
@@ -336,7 +326,7 @@ export class ByteReader {
       if (index === length) return text;
     }
     try {
-      return decoder.decode(bytes);
+      return decodeUtf8(bytes);
     } catch {
       throw new FormatError("text is not UTF-8");
     }

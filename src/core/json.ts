@@ -1,6 +1,7 @@
 import type { Json } from "../schema/json.ts";
 import { FORBIDDEN_KEYS } from "../schema/names.ts";
 import type { Limits } from "./limits.ts";
+import { utf8Encoder } from "./utf8.ts";
 
 /** A record as the state holds it: field name → value. Frozen, like everything below it. */
 export type Fields = { readonly [field: string]: Json };
@@ -114,18 +115,12 @@ export function equalJson(a: Json | undefined, b: Json | undefined): boolean {
   return keys.every((key) => Object.hasOwn(right, key) && equalJson(left[key], right[key]));
 }
 
-// Part of every runtime that has a WebSocket.
-declare class TextEncoder {
-  encode(text: string): { readonly length: number };
-}
-
-const encoder = new TextEncoder();
 /** Longer texts the platform counts faster, for all that it copies them; by far in an isolate that has just begun. */
 const maxCountedLength = 1_024;
 
 /** Length of `text` in UTF-8 bytes, which is what sockets and SQLite count. `text` is well-formed. */
 export function utf8Bytes(text: string): number {
-  if (text.length > maxCountedLength) return encoder.encode(text).length;
+  if (text.length > maxCountedLength) return utf8Encoder().encode(text).length;
   let bytes = text.length;
   for (let index = 0; index < text.length; index++) {
     const unit = text.charCodeAt(index);

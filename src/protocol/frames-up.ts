@@ -3,7 +3,10 @@ import type { Json } from "../schema/json.ts";
 
 // What comes up is checked by these schemas, for a room trusts nobody. A client has of this file the types alone.
 
-const Counter = z.int().check(z.nonnegative());
+// Zod has renamed the classes of its integers and unions within version 4. The annotations keep those names out of the
+// package's declarations, so that the declarations compile with every zod in the peer range.
+const Counter: z.ZodMiniType<number> = z.int().check(z.nonnegative());
+const Positive: z.ZodMiniType<number> = z.int().check(z.positive());
 /** JSON of any shape: what frames carry came out of `JSON.parse`, and the schema of the room checks it further in. */
 const AnyJson = z.custom<Json>(() => true);
 
@@ -15,7 +18,7 @@ export type WireCall = z.infer<typeof WireCall>;
 /** Calls in order; the first has the id `first`, each next one more. */
 const Push = z.object({
   kind: z.literal("push"),
-  first: z.int().check(z.positive()),
+  first: Positive,
   calls: z.array(WireCall).check(z.minLength(1)),
   /** Newest `clientReqId` whose outcome the client has: the room may forget outcomes up to here. */
   confirmed: Counter,
@@ -39,7 +42,7 @@ const Ack = z.object({ kind: z.literal("ack"), bytes: Counter });
 /** A delta did not fit: asks for a catch-up from `rev`, which will carry `tag`. */
 const Resync = z.object({
   kind: z.literal("resync"),
-  tag: z.int().check(z.positive()),
+  tag: Positive,
   epoch: z.nullable(z.string().check(z.maxLength(64))),
   rev: Counter,
   confirmed: Counter,
@@ -47,5 +50,6 @@ const Resync = z.object({
   diverged: z.optional(z.array(z.string().check(z.maxLength(64))).check(z.maxLength(256))),
 });
 
-export const UpFrame = z.discriminatedUnion("kind", [Push, SetPresence, SendEvent, Ack, Resync]);
-export type UpFrame = z.infer<typeof UpFrame>;
+const frames = [Push, SetPresence, SendEvent, Ack, Resync] as const;
+export type UpFrame = z.infer<(typeof frames)[number]>;
+export const UpFrame: z.ZodMiniType<UpFrame> = z.discriminatedUnion("kind", frames);

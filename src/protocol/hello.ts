@@ -3,7 +3,8 @@ import { decodeBase64Url } from "./base64url.ts";
 import { clientSecretPattern } from "./client-secret.ts";
 import { helloPrefix } from "./version.ts";
 
-const Counter = z.int().check(z.nonnegative());
+// Annotated for the reason that `frames-up.ts` gives.
+const Counter: z.ZodMiniType<number> = z.int().check(z.nonnegative());
 
 /** How much of a snapshot a client has. */
 const Arrived = z.object({

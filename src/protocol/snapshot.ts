@@ -1,19 +1,14 @@
 import { ByteReader, ByteWriter, FormatError } from "../core/bytes.ts";
 import { readPageRecords, type PageRecords } from "../core/page-records.ts";
+import { decodeUtf8 } from "../core/utf8.ts";
 import type { SnapshotPart } from "./frames.ts";
 import { frameKinds } from "./version.ts";
-
-declare class TextDecoder {
-  constructor(label: string, options: { fatal: boolean });
-  decode(bytes: Uint8Array): string;
-}
 
 const openEndedFlag = 1;
 const deflatedFlag = 2;
 const allFlags = 3;
 
 const writer = new ByteWriter();
-const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** A snapshot part around what storage has of a page. */
 export function encodeSnapshotPart({
@@ -58,5 +53,5 @@ export function decodeSnapshotPart(bytes: Uint8Array): SnapshotPart {
 
 /** The records of a part, inflated; they are frozen. Throws for a content that is none. */
 export function decodeRecords(content: Uint8Array): PageRecords {
-  return readPageRecords(decoder.decode(content));
+  return readPageRecords(decodeUtf8(content));
 }

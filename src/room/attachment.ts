@@ -1,3 +1,4 @@
+import { decodeUtf8, utf8Encoder } from "../core/utf8.ts";
 import type { Json } from "../schema/json.ts";
 import type { Attachment } from "./session.ts";
 
@@ -9,9 +10,6 @@ interface Packed extends Omit<Attachment, "presence"> {
 /** The presence is left out when there is none. */
 type Said = readonly [user: Json, presence?: Json];
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
 /**
  * Limits count bytes of JSON. What the platform makes of texts and numbers can be more than twice as long, so that a session
  * within its limits could be too large to keep; as UTF-8 it is as long as it was counted.
@@ -20,13 +18,13 @@ export function packAttachment({ presence, ...attachment }: Attachment): object 
   const { user } = attachment.client;
   const said: Said = presence === undefined ? [user] : [user, presence];
   const client = { ...attachment.client, user: null };
-  return { ...attachment, client, said: encoder.encode(JSON.stringify(said)) } satisfies Packed;
+  return { ...attachment, client, said: utf8Encoder().encode(JSON.stringify(said)) } satisfies Packed;
 }
 
 /** What {@link packAttachment} was given. */
 export function unpackAttachment(packed: object): Attachment {
   const { said, ...attachment } = packed as Packed; // nobody else writes it
-  const [user, presence] = JSON.parse(decoder.decode(said)) as Said;
+  const [user, presence] = JSON.parse(decodeUtf8(said)) as Said;
   const client = { ...attachment.client, user };
   return { ...attachment, client, ...(presence !== undefined && { presence }) };
 }

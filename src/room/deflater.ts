@@ -1,10 +1,9 @@
 import type { Memory } from "../core/memory.ts";
 import type { RoomStorage } from "../core/storage.ts";
+import { utf8Encoder } from "../core/utf8.ts";
 
 /** Of a page at its largest: below it one is hardly shorter for being deflated. */
 const minShare = 1 / 64;
-
-const encoder = new TextEncoder();
 
 /**
  * Keeps the deflated form of pages beside their text, so that each is compressed once and not for every join. It
@@ -55,7 +54,7 @@ export class Deflater {
       // The pages are others now, and of those the next who asks will see to.
       if (memory().checkpoints !== checkpoints) return;
       const records = this.#storage.pageRecords(number, checkpoints);
-      const deflated = await this.#deflate(encoder.encode(records));
+      const deflated = await this.#deflate(utf8Encoder().encode(records));
       this.#storage.saveDeflated(number, deflated, checkpoints);
     }
   }

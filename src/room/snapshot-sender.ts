@@ -1,6 +1,7 @@
 import type { Memory } from "../core/memory.ts";
 import { readPageRecords, writePageRecords } from "../core/page-records.ts";
 import type { RoomStorage } from "../core/storage.ts";
+import { utf8Encoder } from "../core/utf8.ts";
 import type { ShownRange } from "../core/view.ts";
 import { encodeSnapshotPart } from "../protocol/snapshot.ts";
 import type { Arrived } from "../protocol/hello.ts";
@@ -11,8 +12,6 @@ const partsShare = 0.75;
 
 /** Pages whose deflated form is read by one query, which takes longer than what it reads of one. As text they have 1 MB, or 4 where each is one of the largest records. */
 const readAtOnce = 16;
-
-const encoder = new TextEncoder();
 
 /** Begins a snapshot, or begins it anew: its first part tells the client to drop what it had of another. */
 export function beginSnapshot(memory: Memory, tag: number | undefined): SnapshotProgress {
@@ -69,7 +68,7 @@ export function sendParts(
       from: firstId,
       until: untilId,
       isDeflated: deflated !== undefined,
-      content: deflated ?? encoder.encode(isCut ? cut(recordsOf(), range) : recordsOf()),
+      content: deflated ?? utf8Encoder().encode(isCut ? cut(recordsOf(), range) : recordsOf()),
     });
     session.send(frame);
     progress.parts += 1;

@@ -7,3 +7,28 @@ export type { TestClock } from "./clock.ts";
 export type { TestClient } from "./guest.ts";
 export type { RecordDifference, TestPrediction } from "./mutator-check.ts";
 export type { Direction, TestNetwork } from "./network.ts";
+// The test kit names types of the client and of the room. With these exports an app can export what `createTestRoom` returns.
+export type {
+  Call,
+  CallStatus,
+  EventSender,
+  Peer,
+  Progress,
+  RecordChange,
+  RejectedError,
+  RejectedOperation,
+  Room,
+  RoomError,
+  RoomEvents,
+  RoomHistory,
+  Status,
+  UndoOptions,
+  Unsubscribe,
+} from "../../client/index.ts";
+export type { Operation } from "../core/batch.ts";
+export type { Caller } from "../core/call.ts";
+export type { Authorize, ProposedChange, ProposedOperation } from "../core/engine.ts";
+export type { Fields } from "../core/json.ts";
+export type { Limits } from "../core/limits.ts";
+export type { RemoteOptions, RemoteRoom } from "../room/remote.ts";
+export type { Client, RoomObjectOptions } from "../room/room-options.ts";
