@@ -16,6 +16,8 @@ export interface ConnectionEvents {
   readonly refused: (code: string, willRetry: boolean, cause?: unknown) => void;
   /** Whether something waits to be sent or answered. */
   readonly isBusy: () => boolean;
+  /** The page is about to stop: what waits to be gathered has to be sent now. */
+  readonly leaving: () => void;
   /** Whether something that was sent has waited too long for its answer. */
   readonly isStuck: (now: number) => boolean;
 }
@@ -43,7 +45,7 @@ export class Connection {
   readonly #events: ConnectionEvents;
   readonly #hiddenMs: number | false | undefined;
   readonly #backoff: Backoff;
-  readonly #stopWaking: () => void;
+  readonly #stopWatching: () => void;
   #status: Status = "connecting";
   #socket: TransportSocket | undefined;
   /** Told apart so that what an abandoned attempt still says is not heard. */
@@ -56,6 +58,8 @@ export class Connection {
   #isWanted = true;
   /** It has been hidden for so long that it went away, until it is looked at. */
   #isResting = false;
+  /** The page has stopped. Until it runs again, no socket is opened, so that the room sees the client leave. */
+  #isSuspended = false;
   /** The token was good once, so that a refusal may mean no more than that it has expired. */
   #wasOnline = false;
   /** The token that was used last is no good any more: another one is asked for, until one has been good. */
@@ -76,11 +80,13 @@ export class Connection {
     this.#hiddenMs = hiddenMs;
     this.#events = events;
     this.#backoff = new Backoff(runtime.random);
-    this.#stopWaking = runtime.onWake(
-      (isVisible = true) => this.#wake(isVisible),
-      () => this.#hide(),
-    );
-    void this.#open();
+    this.#stopWatching = runtime.onPage({
+      wake: (isVisible = true) => this.#wake(isVisible),
+      hide: () => this.#hide(),
+      suspend: () => this.#suspend(),
+      resume: (isVisible) => this.#resume(isVisible),
+    });
+    this.restart(true);
   }
 
   get status(): Status {
@@ -119,6 +125,7 @@ export class Connection {
   restart(atOnce: boolean): void {
     this.#abandon();
     if (!this.#isWanted) return;
+    if (this.#isSuspended) return this.#become("offline");
     if (atOnce) return void this.#open();
     this.#cancelTimer = this.#runtime.startTimer(() => void this.#open(), this.#backoff.nextMs());
     this.#become("offline");
@@ -158,7 +165,7 @@ export class Connection {
   dispose(): void {
     this.#cancelRest();
     this.disconnect("closed", "closed");
-    this.#stopWaking();
+    this.#stopWatching();
   }
 
   async #open(): Promise<void> {
@@ -241,6 +248,21 @@ export class Connection {
     if (!this.#isWanted) return;
     if (this.#status === "offline") this.restart(true);
     else if (this.#socket !== undefined) this.#ask();
+  }
+
+  #suspend(): void {
+    if (this.#isSuspended) return;
+    this.#events.leaving();
+    this.#isSuspended = true;
+    this.#cancelRest();
+    this.restart(false);
+  }
+
+  #resume(isVisible: boolean): void {
+    if (!this.#isSuspended) return;
+    this.#isSuspended = false;
+    if (!isVisible) this.#hide();
+    this.#wake(isVisible);
   }
 
   /** Nobody looks. */

@@ -13,10 +13,22 @@ interface EventSource {
 
 interface Globals extends Partial<EventSource> {
   readonly WebSocket?: new (url: string, protocols: string[]) => { binaryType: string };
-  readonly document?: EventSource & { readonly visibilityState: string };
+  readonly document?: EventSource & { readonly visibilityState: string; readonly prerendering?: boolean };
 }
 
 const globals = globalThis as Globals;
+
+/** What can happen to the page of a client. */
+export interface PageEvents {
+  /** The network is back, or a person looks at the page again. */
+  readonly wake: (isVisible?: boolean) => void;
+  /** The page is hidden. */
+  readonly hide: () => void;
+  /** The page stops: it is frozen, left for another one that may lead back, or prerendered. It must not hold a socket. */
+  readonly suspend: () => void;
+  /** The page runs again, looked at or hidden. */
+  readonly resume: (isVisible: boolean) => void;
+}
 
 /** Time and chance, given to a client so that a simulation can hold both in its hand. */
 export interface Runtime {
@@ -26,29 +38,38 @@ export interface Runtime {
   readonly startTimer: (run: () => void, delayMs: number) => () => void;
   /** In [0, 1). */
   readonly random: () => number;
-  /**
-   * Calls `wake` when the network is back or the page is looked at again, and says whether it is looked at; and `rest` when it is
-   * hidden, now or later. Answers how to stop that.
-   */
-  readonly onWake: (wake: (isVisible?: boolean) => void, rest: () => void) => () => void;
+  /** Calls `events` for what happens to the page, now or later. Returns how to stop that. */
+  readonly onPage: (events: PageEvents) => () => void;
   /** Undoes raw deflate; left out where that cannot be done, and then nothing comes compressed. */
   readonly inflate?: (bytes: Uint8Array) => Promise<Uint8Array>;
 }
 
-const onWake: Runtime["onWake"] = (wake, rest) => {
-  const { document, addEventListener } = globals;
+const onPage: Runtime["onPage"] = ({ wake, hide, suspend, resume }) => {
+  const { document } = globals;
   const isVisible = () => document?.visibilityState !== "hidden";
-  const whenOnline = () => wake(isVisible());
-  const whenSeen = () => (isVisible() ? wake(true) : rest());
-  const page = globals as unknown as EventSource;
-  if (addEventListener !== undefined) page.addEventListener("online", whenOnline);
-  document?.addEventListener("visibilitychange", whenSeen);
-  if (!isVisible()) rest();
+  const look = () => (isVisible() ? wake(true) : hide());
+  const goOn = () => resume(isVisible());
+  // A worker and Node have no document, and never stop as a page does.
+  const stops = [
+    listen(globals, "online", () => wake(isVisible())),
+    listen(globals, "pagehide", suspend),
+    listen(globals, "pageshow", goOn),
+    listen(document, "freeze", suspend),
+    listen(document, "resume", goOn),
+    listen(document, "prerenderingchange", goOn),
+    listen(document, "visibilitychange", look),
+  ];
+  if (document?.prerendering) suspend();
+  else if (!isVisible()) hide();
   return () => {
-    if (addEventListener !== undefined) page.removeEventListener("online", whenOnline);
-    document?.removeEventListener("visibilitychange", whenSeen);
+    for (const stop of stops) stop();
   };
 };
+
+function listen(source: Partial<EventSource> | undefined, type: string, listener: () => void): () => void {
+  source?.addEventListener?.(type, listener);
+  return () => source?.removeEventListener?.(type, listener);
+}
 
 export const ownRuntime: Runtime = {
   now: () => Date.now(),
@@ -57,7 +78,7 @@ export const ownRuntime: Runtime = {
     return () => clearTimeout(timer);
   },
   random: () => Math.random(),
-  onWake,
+  onPage,
   ...("DecompressionStream" in globalThis && { inflate }),
 };
 

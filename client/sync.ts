@@ -136,6 +136,7 @@ export class Sync {
       status: (status) => this.#statusChanged(status),
       refused: (code, willRetry, cause) => this.#turnedAway(code, willRetry, cause),
       isBusy: () => backlog.calls.length > 0,
+      leaving: () => this.outbox.flush(),
       isStuck: (now) => this.#queue.isOverdue(now, overdueMs) || this.#isLeftWaiting(now),
     });
   }

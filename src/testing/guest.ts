@@ -85,7 +85,7 @@ export class Guest {
       now: () => this.#clock.now,
       startTimer: (run, delayMs) => this.#startTimer(run, delayMs),
       random: () => 0.5, // half of each backoff, and always the same
-      onWake: (wake) => {
+      onPage: ({ wake }) => {
         network.wake = wake;
         return () => void (network.wake = () => {});
       },

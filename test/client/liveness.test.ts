@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { codes } from "../../src/protocol/codes.ts";
-import { fakeTimers, joined, pass, toldOf, turn, type Scripted } from "./scripted-room.ts";
+import { fakeTimers, joined, pass, scripted, toldOf, turn, type Scripted } from "./scripted-room.ts";
 
 const hour = 3_600_000;
 
@@ -103,14 +103,14 @@ describe("silence", () => {
 
 /** A page of which the test says when it is online and looked at. */
 function stubPage() {
-  const listeners: Record<string, (() => void)[]> = { online: [], visibilitychange: [] };
+  const listeners: Record<string, (() => void)[]> = {};
   const events = {
-    addEventListener: (type: string, listener: () => void) => listeners[type]?.push(listener),
+    addEventListener: (type: string, listener: () => void) => void (listeners[type] ??= []).push(listener),
     removeEventListener: (type: string, listener: () => void) => {
       listeners[type] = listeners[type]?.filter((known) => known !== listener) ?? [];
     },
   };
-  const document = { ...events, visibilityState: "visible" };
+  const document = { ...events, visibilityState: "visible", prerendering: false };
   vi.stubGlobal("addEventListener", events.addEventListener);
   vi.stubGlobal("removeEventListener", events.removeEventListener);
   vi.stubGlobal("document", document);
@@ -178,8 +178,100 @@ describe("the page", () => {
     await pass(hour);
     expect(server.sockets).toHaveLength(1);
     room.close();
-    expect(page.listeners).toEqual({ online: [], visibilitychange: [] });
+    expect(Object.keys(page.listeners)).toEqual(expect.arrayContaining(["online", "visibilitychange"]));
+    expect(Object.values(page.listeners).flat()).toEqual([]);
   });
+});
+
+describe("a page that stops", () => {
+  test.each([
+    ["is kept for the way back", "pagehide", "pageshow"],
+    ["is frozen", "freeze", "resume"],
+  ])("because it %s leaves the room at once, and comes back with all that waits", async (_, stop, start) => {
+    const page = stubPage();
+    const { room, server, socket } = await joined();
+    const told = toldOf({ room });
+    const sent = room.mutate.addUp({ id: "c1", by: 1 });
+    page.tell(stop); // in the same turn: what waits to be gathered goes first
+    expect(socket.ids).toEqual([1]);
+    expect([room.status, socket.closedWith]).toEqual(["offline", 1000]);
+    room.mutate.addUp({ id: "c1", by: 2 });
+    page.tell("online");
+    page.tell("visibilitychange");
+    room.reconnect();
+    await pass(hour);
+    expect([server.sockets.length, vi.getTimerCount()]).toEqual([1, 0]);
+    page.tell(start);
+    page.tell(start);
+    (await server.attempt(2)).greetAgain({
+      mark: 1,
+      outcomes: [[1, 1]],
+      delta: { from: 0, to: 1, changes: {} },
+    });
+    expect(await sent.committed).toEqual({ rev: 1 });
+    expect(server.newest.ids).toEqual([2]);
+    expect(told).toEqual(["offline", "connecting", "online"]);
+    expect(server.sockets).toHaveLength(2);
+  });
+
+  test("in the midst of an attempt gives that up", async () => {
+    const page = stubPage();
+    let give: (token: string) => void = () => {};
+    const { room, server } = scripted({ token: () => new Promise<string>((resolve) => (give = resolve)) });
+    await turn();
+    page.tell("pagehide");
+    give("late");
+    await pass(hour);
+    expect([room.status, server.sockets.length, vi.getTimerCount()]).toEqual(["offline", 0, 0]);
+    page.tell("pageshow");
+    await turn();
+    give("good");
+    (await server.attempt(1)).greet();
+    expect(room.status).toBe("online");
+  });
+
+  test("leaves alone what the app has said: a client that was told to go offline stays there", async () => {
+    const page = stubPage();
+    const { room, server } = await joined();
+    room.disconnect();
+    page.tell("pagehide");
+    page.tell("pageshow");
+    await pass(hour);
+    expect([room.status, server.sockets.length]).toEqual(["offline", 1]);
+  });
+
+  test("and runs again while it is hidden still disconnects after its time", async () => {
+    const page = stubPage();
+    const { room, server } = await joined({}, { disconnectWhenHidden: 4_000 });
+    page.document.visibilityState = "hidden";
+    page.tell("visibilitychange");
+    page.tell("freeze");
+    page.tell("resume");
+    (await server.attempt(2)).greetAgain();
+    await pass(4_000);
+    expect([room.status, server.sockets.length]).toEqual(["offline", 2]);
+  });
+
+  test("is not one that asks whether to leave, and is told to stay", async () => {
+    const page = stubPage();
+    const { room, server } = await joined();
+    page.tell("beforeunload");
+    expect([room.status, server.sockets.length]).toEqual(["online", 1]);
+  });
+});
+
+test("a page that is prerendered opens no socket and asks for no token before a person sees it", async () => {
+  const page = stubPage();
+  Object.assign(page.document, { prerendering: true, visibilityState: "hidden" });
+  const token = vi.fn<() => string>(() => "token");
+  const { room, server } = scripted({ token });
+  await pass(hour);
+  expect([room.status, server.sockets.length, token.mock.calls.length]).toEqual(["offline", 0, 0]);
+  Object.assign(page.document, { prerendering: false, visibilityState: "visible" });
+  page.tell("prerenderingchange");
+  page.tell("visibilitychange");
+  (await server.attempt(1)).greet();
+  expect([room.status, server.sockets.length]).toEqual(["online", 1]);
 });
 
 describe("a page that disconnects when it is hidden", () => {

@@ -26,9 +26,13 @@ export interface WindowOptions {
 /** What Chromium says in the console about a server that is away. */
 export const connectionLost = /WebSocket connection to .* failed|net::ERR_/;
 
-/** Starts a real Chromium, with a profile of its own. `more` are further arguments of its command line. */
-export async function launchBrowser(more: readonly string[] = []): Promise<Browser> {
+/** Starts a real Chromium, with a profile of its own. `more` are further arguments of its command line, `less` are Playwright's own to leave out. */
+export async function launchBrowser(
+  more: readonly string[] = [],
+  less: readonly string[] = [],
+): Promise<Browser> {
   return await chromium.launch({
+    ignoreDefaultArgs: [...less],
     // An empty variable counts as none.
     executablePath: process.env["CHROMIUM_PATH"] || "/usr/bin/chromium",
     args: [

@@ -1115,4 +1115,34 @@ export const plantedBugs: readonly PlantedBug[] = [
     "    if (id !== collection) return rejection;",
     "test/core/order-owners.test.ts",
   ),
+
+  // ── pages that stop ────────────────────────────────────────────────────────────────────────────────────────
+  bug(
+    "a page in the back/forward cache keeps its socket",
+    "client/platform.ts",
+    '    listen(globals, "pagehide", suspend),\n',
+    "",
+    "test/client/liveness.test.ts",
+  ),
+  bug(
+    "a page that has stopped connects when the app or the network asks for it",
+    "client/connection.ts",
+    '    if (this.#isSuspended) return this.#become("offline");\n',
+    "",
+    "test/client/liveness.test.ts",
+  ),
+  bug(
+    "a prerendered page joins the room",
+    "client/platform.ts",
+    "if (document?.prerendering) suspend();\n  else if",
+    "if",
+    "test/client/liveness.test.ts",
+  ),
+  bug(
+    "what waits to be gathered is not sent before a page stops",
+    "client/connection.ts",
+    "    this.#events.leaving();\n",
+    "",
+    "test/client/liveness.test.ts",
+  ),
 ];

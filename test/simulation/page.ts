@@ -90,7 +90,7 @@ export class Page implements PageEnd {
           }),
         random: () => stage.dice.next(),
         inflate: (bytes) => Promise.resolve(squeezed(bytes)),
-        onWake: (wake) => {
+        onPage: ({ wake }) => {
           this.wake = wake;
           return () => void (this.wake = () => {});
         },
