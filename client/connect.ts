@@ -1,5 +1,5 @@
 import type { AnyRoomDefinition, PresenceOf } from "../src/schema/definition.ts";
-import { ClientRoom } from "./client-room.ts";
+import { ClientRoom, type ClientRoomOptions } from "./client-room.ts";
 import type { ClientLimits } from "./limits.ts";
 import type { Persist } from "./persistence.ts";
 import { ownRuntime, randomId } from "./platform.ts";
@@ -59,6 +59,8 @@ export function connect<D extends AnyRoomDefinition>(
     hiddenMs: options?.disconnectWhenHidden,
     sendIntervalMs: options?.sendIntervalMs,
     onTraffic: options?.onTraffic,
+    // Nothing is known of where an app's own transport leads.
+    diagnose: options?.transport === undefined ? diagnose : undefined,
     presence: options?.presence,
     limits: options?.limits,
   });
@@ -71,6 +73,11 @@ export async function forget(user: string): Promise<void> {
   const { deleteDatabase } = await import("./offline/keep-room.ts");
   await deleteDatabase(user);
 }
+
+/** Only a client that has failed loads what that takes. */
+const diagnose: ClientRoomOptions["diagnose"] = async (...failure) => {
+  return await (await import("./diagnosis.ts")).diagnose(...failure);
+};
 
 /** Only who keeps something loads what that takes. */
 function persistFor(user: string, url: string, definition: AnyRoomDefinition): Persist {

@@ -1,7 +1,7 @@
 import { isOfToken, isRefusal, willPass } from "../src/protocol/closing.ts";
 import { pingText, pongText, subprotocol } from "../src/protocol/version.ts";
 import { Backoff } from "./backoff.ts";
-import type { Runtime } from "./platform.ts";
+import { isOffline, type Runtime } from "./platform.ts";
 import type { Transport, TransportEvent, TransportSocket } from "./transport.ts";
 
 /** `connecting`: on the way. `online`: up to date. `offline`: will try again. `closed`: will not, unless told to. */
@@ -14,6 +14,8 @@ export interface ConnectionEvents {
   readonly status: (status: Status) => void;
   /** The room, or the way to it, refused this client. */
   readonly refused: (code: string, willRetry: boolean, cause?: unknown) => void;
+  /** Nothing is heard of the room: for now, or for ever. Called once an outage. */
+  readonly unreachable: (isForEver: boolean, cause: unknown) => void;
   /** Whether something waits to be sent or answered. */
   readonly isBusy: () => boolean;
   /** The page is about to stop: what waits to be gathered has to be sent now. */
@@ -32,6 +34,11 @@ const checkMs = 5_000;
 const pingMs = 10_000;
 /** Looks without an answer after which it believes that nobody is there. Looks and not time, of which a sleeping page loses any. */
 const maxUnanswered = 2;
+
+/** How long no attempt has come to anything before the app is told: longer than a change of networks or a deploy takes. */
+const outageMs = 5_000;
+/** Names of errors that the same page will meet each time: no such scheme, mixed content, no `WebSocket`. */
+const lasting: ReadonlySet<unknown> = new Set(["SyntaxError", "SecurityError", "NotSupportedError"]);
 
 /**
  * Keeps one socket open to a room. Frames are somebody else's: this knows opening, closing, waiting and silence.
@@ -65,6 +72,8 @@ export class Connection {
   /** The token that was used last is no good any more: another one is asked for, until one has been good. */
   #isTokenSpent = false;
   #refusal: string | undefined;
+  /** When the first attempt has failed since the client was online; Infinity once the app has been told. */
+  #outageAt: number | undefined;
 
   /** `hiddenMs`: how long a page is hidden before it disconnects. */
   constructor(
@@ -116,6 +125,7 @@ export class Connection {
   /** The client has caught up: from now on it is online. */
   markOnline(): void {
     this.#backoff.reset();
+    this.#outageAt = undefined;
     this.#wasOnline = true;
     this.#isTokenSpent = false;
     this.#become("online");
@@ -191,15 +201,31 @@ export class Connection {
     let socket: TransportSocket;
     try {
       socket = this.#transport(this.#url, [subprotocol, hello]);
-    } catch {
-      return this.restart(false);
+    } catch (error) {
+      return this.#failed(error);
     }
-    this.#cancelTimer = this.#runtime.startTimer(() => this.restart(false), openTimeoutMs);
+    this.#cancelTimer = this.#runtime.startTimer(() => this.#failed(), openTimeoutMs);
     this.#socket = socket;
     socket.addEventListener("open", () => isCurrent() && this.#opened());
     socket.addEventListener("message", ({ data }) => isCurrent() && this.#heard(data));
-    socket.addEventListener("error", () => isCurrent() && this.restart(false));
+    socket.addEventListener("error", () => isCurrent() && this.#failed());
     socket.addEventListener("close", (event) => isCurrent() && this.#closed(event));
+  }
+
+  /** An attempt, or the connection, has ended without a word from the room. `cause`: what the transport has thrown. */
+  #failed(cause?: unknown): void {
+    if (lasting.has((cause as Error | undefined)?.name)) {
+      this.disconnect("closed", "unsupported");
+      return this.#events.unreachable(true, cause);
+    }
+    this.restart(false);
+    // While the browser itself knows of no network, the status says it all.
+    if (isOffline()) return void (this.#outageAt = undefined);
+    const now = this.#runtime.now();
+    this.#outageAt ??= now;
+    if (now - this.#outageAt < outageMs) return;
+    this.#outageAt = Infinity;
+    this.#events.unreachable(false, cause);
   }
 
   #opened(): void {
@@ -225,7 +251,7 @@ export class Connection {
 
   #closed({ code = 1006, reason = "" }: TransportEvent): void {
     this.#socket = undefined;
-    if (!isRefusal(code)) return this.restart(false);
+    if (!isRefusal(code)) return this.#failed();
     const refusal = reason || String(code);
     const isSpent = isOfToken(code);
     this.#isTokenSpent ||= isSpent;

@@ -1,7 +1,7 @@
 /** What an app's pages import: `connect`, and the types of the room that it opens. Runs in browsers, in Node 22 and later, and in Workers. */
 export { connect, forget, newId, type ConnectOptions } from "./connect.ts";
 export { roomUrl } from "./room-url.ts";
-export { RejectedError, RoomError, type RejectedOperation } from "./errors.ts";
+export { RejectedError, RoomError, type RejectedOperation, type RoomErrorCode } from "./errors.ts";
 export type { ClientLimits } from "./limits.ts";
 export { orderBetween, ordersBetween } from "../src/core/order-between.ts";
 export type { Status } from "./connection.ts";

@@ -12,6 +12,7 @@ interface EventSource {
 }
 
 interface Globals extends Partial<EventSource> {
+  readonly navigator?: { readonly onLine?: boolean };
   readonly WebSocket?: new (url: string, protocols: string[]) => { binaryType: string };
   readonly document?: EventSource & { readonly visibilityState: string; readonly prerendering?: boolean };
 }
@@ -117,10 +118,17 @@ export function reportThrown(error: unknown): void {
   console.error("deltaroom: a listener threw", error);
 }
 
-/** The runtime's own WebSocket. */
+/** Whether the browser itself says that there is no network. */
+export function isOffline(): boolean {
+  return globals.navigator?.onLine === false;
+}
+
+/** The runtime's own WebSocket. Throws an error that will not pass where there is none. */
 export function openWebSocket(url: string, protocols: string[]): unknown {
   if (globals.WebSocket === undefined)
-    throw new Error("there is no WebSocket here: give connect a transport");
+    throw Object.assign(new Error("there is no WebSocket here: give connect a transport"), {
+      name: "NotSupportedError",
+    });
   const socket = new globals.WebSocket(url, protocols);
   socket.binaryType = "arraybuffer";
   return socket;

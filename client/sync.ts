@@ -15,6 +15,7 @@ import type { NameTable } from "../src/protocol/names.ts";
 import type { Json } from "../src/schema/json.ts";
 import type { Backlog } from "./backlog.ts";
 import { Connection, type Status } from "./connection.ts";
+import type { Diagnosis } from "./diagnosis.ts";
 import { RoomError } from "./errors.ts";
 import { Inlet } from "./inlet.ts";
 import { Outbox } from "./outbox.ts";
@@ -25,6 +26,9 @@ import type { Transport } from "./transport.ts";
 
 /** A call or a catch-up that has waited this long for its answer means that the connection is not what it seems. */
 const overdueMs = 10_000;
+
+/** Codes of which the diagnosis knows more than the room says. */
+const diagnosed: ReadonlySet<string> = new Set(["unreachable", "unsupported", "forbidden", "invalid"]);
 
 /** Of what the room lets be unacknowledged: an acknowledgement is due. */
 const ackShare = 0.25;
@@ -68,6 +72,8 @@ export interface SyncOptions {
   /** What is made within this time goes in one turn. */
   readonly sendIntervalMs?: number | undefined;
   readonly onTraffic: ((traffic: Traffic) => void) | undefined;
+  /** Finds out why no socket opens, or why the room refuses; left out where sockets come from elsewhere. */
+  readonly diagnose?: ((url: string, code: string, cause: unknown) => Promise<Diagnosis>) | undefined;
 }
 
 /** How the base is another than it was. */
@@ -135,6 +141,10 @@ export class Sync {
       message: (data) => this.#inlet.receive(data),
       status: (status) => this.#statusChanged(status),
       refused: (code, willRetry, cause) => this.#turnedAway(code, willRetry, cause),
+      unreachable: (isForEver, cause) => {
+        const code = isForEver ? "unsupported" : "unreachable";
+        this.#explain(code, `no connection to ${options.url}`, !isForEver, cause);
+      },
       isBusy: () => backlog.calls.length > 0,
       leaving: () => this.outbox.flush(),
       isStuck: (now) => this.#queue.isOverdue(now, overdueMs) || this.#isLeftWaiting(now),
@@ -225,9 +235,20 @@ export class Sync {
   #turnedAway(code: string, willRetry: boolean, cause: unknown): void {
     const message = `the room has closed the connection: ${code}`;
     const told = willRetry ? undefined : this.#backlog.putAside(code, message);
-    if (told === undefined) return this.#fail(code, message, willRetry, cause);
+    if (told === undefined) return this.#explain(code, message, willRetry, cause);
     this.#events.advanced(this.#replica.advance(undefined, this.#backlog.calls), told);
     this.connect();
+  }
+
+  /** Tells the app what went wrong, and, where that can be found out, why. */
+  #explain(code: string, message: string, willRetry: boolean, cause: unknown): void {
+    const { diagnose, url } = this.#options;
+    const tell = (found?: Diagnosis) => {
+      if (this.closeReason === "closed" || (willRetry && this.status === "online")) return; // it is over
+      this.#fail(code, found ? `${message}: ${found.hint}` : message, willRetry, found?.cause ?? cause);
+    };
+    if (diagnose === undefined || !diagnosed.has(code)) return tell();
+    void diagnose(url, code, cause).then(tell, () => tell());
   }
 
   #misread(error: unknown): void {

@@ -1116,6 +1116,36 @@ export const plantedBugs: readonly PlantedBug[] = [
     "test/core/order-owners.test.ts",
   ),
 
+  // ── failures that are told ─────────────────────────────────────────────────────────────────────────────────
+  bug(
+    "a socket that can never open is tried again for ever",
+    "client/connection.ts",
+    "    if (lasting.has((cause as Error | undefined)?.name)) {",
+    "    if (lasting.has(cause)) {",
+    "test/client/diagnosis.test.ts",
+  ),
+  bug(
+    "an outage is told again and again",
+    "client/connection.ts",
+    "    this.#outageAt = Infinity;\n",
+    "",
+    "test/client/diagnosis.test.ts",
+  ),
+  bug(
+    "a client without a network asks the server what is wrong",
+    "client/connection.ts",
+    "    if (isOffline()) return void (this.#outageAt = undefined);\n",
+    "",
+    "test/client/diagnosis.test.ts",
+  ),
+  bug(
+    "the server of another origin is asked what is wrong",
+    "client/diagnosis.ts",
+    "location !== undefined && location.origin !== origin",
+    "location === null",
+    "test/client/diagnosis.test.ts",
+  ),
+
   // ── pages that stop ────────────────────────────────────────────────────────────────────────────────────────
   bug(
     "a page in the back/forward cache keeps its socket",

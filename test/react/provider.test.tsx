@@ -452,3 +452,22 @@ describe("every hook", () => {
     expect(answers[1]).toBe(answers[0]);
   });
 });
+
+test("a module that is replaced three times while developing leaves one client in the room", async () => {
+  const server = new ScriptedRoom();
+  // Each run of the module makes a context, hence a provider, of its own, as a development server's hot reload does.
+  const run = () => {
+    const { RoomProvider } = createRoomContext(clientBoard);
+    return <RoomProvider url="/rooms/lobby" transport={server.transport} fallback="loading" />;
+  };
+  const page = new Page(run(), { isStrict: true });
+  await after(async () => (await server.attempt(1)).greet());
+  for (let reload = 1; reload <= 3; reload++) {
+    page.render(run());
+    await after(async () => (await server.attempt(reload + 1)).greet());
+    expect(server.sockets.map(({ closedWith }) => closedWith)).toEqual([
+      ...Array.from({ length: reload }, () => 1000),
+      undefined,
+    ]);
+  }
+});

@@ -35,7 +35,7 @@ export interface PageOptions {
 type PushFrame = Extract<UpFrame, { kind: "push" }>;
 
 /** What a client may complain of, and still be right; a shared one of `replaced` as well. */
-const bearable = new Set(["epoch-changed", "rate-limited", "too-old", "room-full", "timeout"]);
+const bearable = new Set(["epoch-changed", "rate-limited", "too-old", "room-full", "timeout", "unreachable"]);
 
 /** One page load: a client, its network and clock, and what is known of it from outside. */
 export class Page implements PageEnd {

@@ -4,7 +4,7 @@ import { board } from "../../../demo/board.ts";
 
 z.config({ jitless: true });
 
-/** Opens a room, kept for `user`, or not at all. What goes wrong is noted under `troubles`, what goes by under `frames`. */
+/** Opens a room, kept for `user`, or not at all. What goes wrong is noted under `troubles` and `messages`, what goes by under `frames`. */
 function open(roomId: string, user?: string) {
   const frames: Traffic[] = [];
   const onTraffic = (frame: Traffic) => void frames.push(frame);
@@ -13,9 +13,13 @@ function open(roomId: string, user?: string) {
     ...(user !== undefined && { persist: user }),
   });
   const troubles: string[] = [];
-  room.on("error", ({ code }) => troubles.push(code));
+  const messages: string[] = [];
+  room.on("error", ({ code, message }) => {
+    troubles.push(code);
+    messages.push(message);
+  });
   room.on("reject", ({ code }) => troubles.push(code));
-  return Object.assign(room, { troubles, frames });
+  return Object.assign(room, { troubles, messages, frames });
 }
 
 /** What the tests call in the page. */
