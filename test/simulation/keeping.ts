@@ -50,7 +50,7 @@ export class Keeping {
     this.#room = room;
     return {
       noteBase: () => {
-        if (stage.dice.chance(0.2)) cabinet.keepBase(person, baseOf(room));
+        if (stage.dice.chance(0.4)) cabinet.keepBase(person, baseOf(room));
       },
       close: () => this.finish(),
     };

@@ -68,7 +68,7 @@ export function drawPlan(dice: Dice, without: readonly FaultName[]): Plan {
     checksumIntervalMs: dice.pick([0, 1_000, 30_000]),
     callsPerSecond: dice.pick([20, 200]),
     callsBurst: dice.pick([20, 1_000]),
-    maxTombstones: dice.pick([8, 1_024]),
+    maxTombstones: dice.pick([1, 8, 1_024]),
     maxRowBytes: dice.pick([8_000, defaultLimits.maxRowBytes]),
     ...(fewMarks && { maxMarks: dice.between(2, 4), maxMarkAgeDays: dice.between(1, 3) }),
   };
@@ -87,6 +87,6 @@ export function drawPlan(dice: Dice, without: readonly FaultName[]): Plan {
     baseShare: 0.5,
     isClosed: dice.chance(0.3),
     hasHooks: dice.chance(0.3),
-    endsUntold: dice.chance(0.1),
+    endsUntold: dice.chance(0.2),
   };
 }

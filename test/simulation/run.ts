@@ -54,6 +54,8 @@ async function endUntold(life: Life): Promise<void> {
   life.world.restoreUntold(backup ?? recent);
   for (let left = dice.between(0, 20); left > 0; left--) {
     doSomething(life.world);
+    // What a page is sent meanwhile then comes at once, so that one frame overtakes what another has begun.
+    if (dice.chance(0.3)) dice.pick(life.world.pages).wire?.down.stall(dice.between(10, 300));
     await life.pass(dice.between(0, 100));
   }
 }

@@ -77,9 +77,9 @@ export class World {
   #drawKeeping(): { isKept: boolean; openingMs: number } {
     const { dice, plan } = this.stage;
     const [low, high] = dice.weighted<readonly [number, number]>([
-      [94, plan.keepMs],
-      [3, [1_000, 8_000]],
-      [3, [5_000, 5_100]],
+      [90, plan.keepMs],
+      [4, [1_000, 8_000]],
+      [6, [5_000, 5_100]],
     ]);
     return { isKept: dice.chance(0.85), openingMs: dice.between(low, high) };
   }
