@@ -47,7 +47,7 @@ export class Backlog {
     if (this.isOwn) return undefined;
     // By a page that is gone, or, should the lock between pages have failed, by one that sends its calls.
     if (code === "replaced") return (this.current.outbid() || this.#left.shift()) && [];
-    if (code !== "too-old" && code !== "id-conflict") return undefined;
+    if (code !== "too-old" && code !== "id-conflict" && code !== "gone") return undefined;
     return this.#left.shift()?.forsake(code, message);
   }
 

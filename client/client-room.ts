@@ -1,5 +1,5 @@
 import { callLimits } from "../src/core/call-limits.ts";
-import { checkPayload, parseEvent, transactType } from "../src/core/call.ts";
+import { assertSync, checkPayload, parseEvent, transactType } from "../src/core/call.ts";
 import { encodeChanges } from "../src/core/changes.ts";
 import { copyJson, equalJson } from "../src/core/json.ts";
 import { RecordsReader } from "../src/core/reader.ts";
@@ -300,6 +300,7 @@ export class ClientRoom {
   #inverseOf(type: string, payload: Json): Operation | undefined {
     try {
       const inverse = this.#definition.undo[type]?.(payload, this.state, this.#self);
+      assertSync(`undo of ${type}`, inverse);
       return inverse && { type: inverse[0], payload: copyJson(inverse[1]) };
     } catch (error) {
       reportThrown(error); // the call is made all the same, but cannot be taken back
@@ -473,9 +474,9 @@ export class ClientRoom {
 
   #failed(error: RoomError): void {
     if (!error.willRetry) this.#settleReady.reject(error);
-    if (error.code === "too-old") {
-      // Only of this refusal is it known that no connection will ever bring an answer.
-      const told = this.#backlog.own.forsake("too-old", error.message);
+    if (error.code === "too-old" || error.code === "gone") {
+      // After these two refusals no connection will ever bring an answer.
+      const told = this.#backlog.own.forsake(error.code, error.message);
       this.#advanced(this.#replica.advance(undefined, []), told);
     }
     const { error: listeners } = this.#listeners;

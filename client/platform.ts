@@ -1,4 +1,5 @@
 import { encodeBase64Url } from "../src/protocol/base64url.ts";
+import { isPromise } from "../src/schema/promise.ts";
 
 /** What a client takes from where it runs: browsers, Node ≥ 22 and Workers have all but `document`. */
 declare function setTimeout(run: () => void, delayMs: number): unknown;
@@ -113,7 +114,16 @@ export function warn(message: string, detail?: unknown): void {
   console.warn(`deltaroom: ${message}`, ...(detail === undefined ? [] : [detail]));
 }
 
-/** An app's listener or selector has thrown: the others still run. */
+/** Calls a listener of the app. What it throws, or its promise is rejected with, is reported, and the others still run. */
+export function callListener(listener: () => unknown): void {
+  try {
+    isPromise(listener(), reportThrown);
+  } catch (error) {
+    reportThrown(error);
+  }
+}
+
+/** A listener or selector of the app has thrown, or its promise was rejected. */
 export function reportThrown(error: unknown): void {
   console.error("deltaroom: a listener threw", error);
 }

@@ -1,4 +1,4 @@
-import { checkPayload, type Caller, type CallOptions } from "../src/core/call.ts";
+import { assertSync, checkPayload, type Caller, type CallOptions } from "../src/core/call.ts";
 import { applyChange, sectionOf, type Changes } from "../src/core/changes.ts";
 import type { Checksums } from "../src/core/checksum.ts";
 import type { Delta, Entries } from "../src/core/delta.ts";
@@ -90,7 +90,7 @@ export class Replica {
     const { definition, limits } = this.#options();
     const transaction = new Transaction(this.#view, { definition, limits }, definition.direct);
     try {
-      run(transaction.tx);
+      assertSync("the edit", run(transaction.tx));
     } finally {
       transaction.close();
     }

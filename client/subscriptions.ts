@@ -1,6 +1,7 @@
+import { assertSync } from "../src/core/call.ts";
 import { changesIds, type RecordsReader } from "../src/core/reader.ts";
 import type { Fields } from "../src/core/json.ts";
-import { reportThrown } from "./platform.ts";
+import { callListener } from "./platform.ts";
 import type { ViewChanges } from "./replica.ts";
 
 /** The state as a selector reads it. */
@@ -45,7 +46,7 @@ export class Subscriptions {
   }
 
   /** Answers how to unsubscribe. Throws what the selector throws. */
-  add(selector: Selector, listener: (selection: unknown, previous: unknown) => void): () => void {
+  add(selector: Selector, listener: (selection: unknown, previous: unknown) => unknown): () => void {
     let selection: unknown;
     const select = () => {
       const reads = new Set<string>();
@@ -58,7 +59,7 @@ export class Subscriptions {
     const watch = this.watch(() => {
       const previous = selection;
       selection = select();
-      if (!equalShallow(previous, selection)) listener(selection, previous);
+      return equalShallow(previous, selection) ? undefined : listener(selection, previous);
     });
     try {
       selection = select();
@@ -74,14 +75,16 @@ export class Subscriptions {
     const outer = this.#reads;
     this.#reads = reads;
     try {
-      return selector(this.#state);
+      const selection = selector(this.#state);
+      assertSync("a selector", selection);
+      return selection;
     } finally {
       this.#reads = outer;
     }
   }
 
   /** Calls `told` whenever something of what it then follows has changed; first it follows nothing. */
-  watch(told: () => void): Watch {
+  watch(told: () => unknown): Watch {
     return new Watch(this.#byRead, told);
   }
 
@@ -90,11 +93,7 @@ export class Subscriptions {
     for (const watch of this.#affectedBy(changes)) {
       // One that was told before it may have ended it.
       if (watch.isOver) continue;
-      try {
-        watch.told();
-      } catch (error) {
-        reportThrown(error);
-      }
+      callListener(watch.told);
     }
   }
 
@@ -118,12 +117,12 @@ type WatchesByRead = Map<string, Set<Watch>>;
 
 /** Somebody who has read something, and wants to know when that is another. */
 export class Watch {
-  readonly told: () => void;
+  readonly told: () => unknown;
   isOver = false;
   readonly #byRead: WatchesByRead;
   #reads: ReadonlySet<string> = new Set();
 
-  constructor(byRead: WatchesByRead, told: () => void) {
+  constructor(byRead: WatchesByRead, told: () => unknown) {
     this.#byRead = byRead;
     this.told = told;
   }

@@ -20,7 +20,7 @@ import { RoomError } from "./errors.ts";
 import { Inlet } from "./inlet.ts";
 import { Outbox } from "./outbox.ts";
 import type { PendingQueue } from "./pending-queue.ts";
-import { reportThrown, type Runtime } from "./platform.ts";
+import { callListener, type Runtime } from "./platform.ts";
 import type { Replica, ViewChanges } from "./replica.ts";
 import type { Transport } from "./transport.ts";
 
@@ -76,8 +76,8 @@ export interface SyncOptions {
   readonly diagnose?: ((url: string, code: string, cause: unknown) => Promise<Diagnosis>) | undefined;
 }
 
-/** How the base is another than it was. */
-export type BaseChange = Delta | "replaced";
+/** How the base has changed. `gone`: the room was deleted, and its base must not be kept. */
+export type BaseChange = Delta | "replaced" | "gone";
 
 /** What the app's side of the room is told, in the order of the members within one frame. */
 export interface SyncEvents {
@@ -235,7 +235,10 @@ export class Sync {
   #turnedAway(code: string, willRetry: boolean, cause: unknown): void {
     const message = `the room has closed the connection: ${code}`;
     const told = willRetry ? undefined : this.#backlog.putAside(code, message);
-    if (told === undefined) return this.#explain(code, message, willRetry, cause);
+    if (told === undefined) {
+      if (code === "gone") this.#forgetBase();
+      return this.#explain(code, message, willRetry, cause);
+    }
     this.#events.advanced(this.#replica.advance(undefined, this.#backlog.calls), told);
     this.connect();
   }
@@ -249,6 +252,12 @@ export class Sync {
     };
     if (diagnose === undefined || !diagnosed.has(code)) return tell();
     void diagnose(url, code, cause).then(tell, () => tell());
+  }
+
+  /** The room was deleted. If the app connects again, the client begins with nothing, as a new room does. */
+  #forgetBase(): void {
+    this.#isMistaken = true;
+    this.#events.based("gone");
   }
 
   #misread(error: unknown): void {
@@ -457,11 +466,8 @@ export class Sync {
   }
 
   #tellTraffic(traffic: Traffic): void {
-    try {
-      this.#options.onTraffic?.(traffic);
-    } catch (error) {
-      reportThrown(error);
-    }
+    const { onTraffic } = this.#options;
+    if (onTraffic !== undefined) callListener(() => onTraffic(traffic));
   }
 
   #fail(code: string, message: string, willRetry = true, cause?: unknown): void {

@@ -39,6 +39,8 @@ export class BasePages {
   #touched = new Map<string, Set<number>>();
   /** What is on disk is of another base. */
   #isAnother: boolean;
+  /** The room was deleted: nothing of its base stays on disk. */
+  #isGone = false;
 
   /** `isOnDisk`: what the base is now has been read from there. */
   constructor(
@@ -58,8 +60,11 @@ export class BasePages {
   }
 
   note(change: BaseChange): void {
-    if (change === "replaced") this.#isAnother = true;
-    else
+    this.#isGone = change === "gone";
+    if (typeof change === "string") {
+      this.#isAnother = true;
+      this.#touched.clear();
+    } else
       for (const [collection, records] of change.entries) {
         for (const handle of records.keys()) this.#touch(collection, handle);
       }
@@ -70,7 +75,8 @@ export class BasePages {
     const { epoch, rev } = this.#base;
     if (epoch === null) return 0;
     const isAnother = this.#isAnother;
-    if (isAnother) this.#touchAll();
+    const isGone = this.#isGone;
+    if (isAnother && !isGone) this.#touchAll();
     const touched = this.#touched;
     this.#touched = new Map();
     this.#isAnother = false;
@@ -87,7 +93,8 @@ export class BasePages {
         }
       }
       const row: BaseRow = { epoch, rev, schema: this.#schema };
-      done.push(transaction.objectStore("bases").put(row, this.#room));
+      const bases = transaction.objectStore("bases");
+      done.push(isGone ? bases.delete(this.#room) : bases.put(row, this.#room));
       transaction.commit();
       await Promise.all([transaction.done, ...done]);
     } catch (error) {

@@ -57,6 +57,11 @@ export class Batch {
     this.from = from;
   }
 
+  /** Whose calls are in it. */
+  get actors(): ReadonlySet<string> {
+    return new Set(this.#answers.keys());
+  }
+
   /** Upper bound of the row's size. */
   get bytes(): number {
     return this.#bytes;

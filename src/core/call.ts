@@ -1,5 +1,6 @@
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
+import { isPromise } from "../schema/promise.ts";
 import { Rejection, rejectionIn } from "../schema/rejection.ts";
 import type { WireChange, WireChanges } from "./changes.ts";
 import { hashJson, hashText } from "./checksum.ts";
@@ -140,10 +141,14 @@ function runMutator(
   if (run === undefined && location === "client") return;
   if (run === undefined) throw new Error(`mutator ${type} has no function on the server`);
   const result = run(tx, checked, mutatorContext(options, broadcasts));
-  if (typeof result === "object" && result !== null && "then" in result) {
-    Promise.resolve(result).catch(() => {}); // its failure is this very error
-    throw new Error(`mutator ${type} is asynchronous: it must finish before it returns`);
-  }
+  assertSync(`mutator ${type}`, result);
+}
+
+/** Throws if `returned`, which a function of the app has returned, is a promise: all that it wrote later would be lost. */
+export function assertSync(what: string, returned: unknown): void {
+  // The error below stands for the rejection as well.
+  if (isPromise(returned, () => {}))
+    throw new Error(`${what} is asynchronous: it must finish before it returns`);
 }
 
 function mutatorContext(options: CallOptions, broadcasts: Broadcast[]): object {

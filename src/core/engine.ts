@@ -1,9 +1,11 @@
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
+import { isPromise } from "../schema/promise.ts";
 import { Rejection, rejectionIn } from "../schema/rejection.ts";
 import type { AuthorshipIndex } from "./authorship.ts";
 import { Batch, operationBytes, type Flush, type Operation } from "./batch.ts";
 import {
+  assertSync,
   hashCall,
   runCall,
   transactType,
@@ -103,6 +105,7 @@ export interface Flushed {
   readonly bytes: number;
 }
 
+const noActors: ReadonlySet<string> = new Set();
 const executed = { kind: "executed" } as const;
 
 /** Actor of what the room itself does. */
@@ -115,6 +118,8 @@ export class Engine {
   readonly #orderFields: OrderFields;
   readonly #views: Views;
   #batch: Batch | undefined;
+  #isTorn = false;
+  #isRunning = false;
 
   constructor(memory: Memory, options: EngineOptions) {
     this.memory = memory;
@@ -139,7 +144,28 @@ export class Engine {
     };
   }
 
-  /** Executes the call if it is the client's next one. Throws what storage throws; then nothing has happened. */
+  /** The actors whose calls have been executed and are in no journal row yet. */
+  get unflushed(): ReadonlySet<string> {
+    return this.#batch?.actors ?? noActors;
+  }
+
+  /**
+   * Whether a step that changes memory has thrown before its end. Memory is then not what storage and the batch say: the caller
+   * discards it, with the batch, and reads storage again.
+   */
+  get isTorn(): boolean {
+    return this.#isTorn || this.memory.pageReader.isTorn;
+  }
+
+  /** Whether code of the app is running for a call or an edit. Nothing else may be executed or flushed before it returns. */
+  get isRunning(): boolean {
+    return this.#isRunning;
+  }
+
+  /**
+   * Executes the call if it is the client's next one. Throws what storage throws; then nothing has happened. When another error is
+   * thrown, see {@link isTorn}.
+   */
   submit(client: Caller, call: Call, now: number): Submission {
     const known = this.memory.marks.get(client.actor);
     const mark = known?.mark ?? 0;
@@ -150,23 +176,25 @@ export class Engine {
     const callHash = hashCall(call.type, call.payload); // before the app's code is given the payload
     const outcome = this.#execute(client, call, now);
     if (outcome === undefined) return { kind: "full" };
+    this.#isTorn = true;
     const answer = [call.clientReqId, outcome, callHash] as const;
     const marked = known ?? { actor: client.actor, owner: ownerOf(client.user) };
     const executedMark = this.memory.marks.execute(marked, answer, now);
     this.#openBatch().addAnswer(executedMark, answer);
+    this.#isTorn = false;
     return executed;
   }
 
   /**
    * Commits what `edit` does as one operation of the room itself. Any collection may be written.
-   * Throws what `edit` throws, or storage, and `too-large` for one that changes too much; then nothing has changed.
-   * False: the batch has to be flushed first.
+   * Throws what `edit` throws, or storage, and `too-large` for one that changes too much; then nothing has changed. Throws for an
+   * asynchronous `edit` as well. False: the batch has to be flushed first.
    */
-  transact(edit: (tx: Tx) => void): boolean {
+  transact(edit: (tx: Tx) => unknown): boolean {
     const { definition, limits } = this.#options;
     const transaction = new Transaction(this.memory.state, { definition, limits });
     try {
-      this.memory.pageReader.guard(() => edit(transaction.tx));
+      this.#run(() => this.memory.pageReader.guard(() => assertSync("the edit", edit(transaction.tx))));
     } finally {
       transaction.close();
     }
@@ -179,14 +207,18 @@ export class Engine {
     if (this.#isFull(bytes)) return false;
     const made = { type: transactType, payload: null, actor: roomActor, user: null };
     this.#commit(transaction.writes, bytes, made, []);
+    this.#isTorn = false;
     return true;
   }
 
   /** Turns the batch into a row and starts the next one. Nothing of it may leave before the row is written. */
   cut(now: number): Flush | undefined {
-    const batch = this.#batch;
+    if (this.#batch === undefined) return undefined;
+    this.#isTorn = true;
+    const flush = this.#batch.toFlush(this.memory, now);
     this.#batch = undefined;
-    return batch?.toFlush(this.memory, now);
+    this.#isTorn = false;
+    return flush;
   }
 
   /** Notes that the flush is on disk. */
@@ -203,7 +235,7 @@ export class Engine {
       return rejectedOutcome(new Rejection("forbidden", "a reader may not change the room"));
     const { state, authorship, pageReader } = this.memory;
     const options = new ServerCallOptions(this.#options, this.#views, authorship, client, call.baseRev, now);
-    const result = pageReader.guard(() => runCall(state, call.type, call.payload, options));
+    const result = this.#run(() => pageReader.guard(() => runCall(state, call.type, call.payload, options)));
     switch (result.kind) {
       case "rejected":
         return rejectedOutcome(result.rejection);
@@ -233,6 +265,17 @@ export class Engine {
     return { kind: "accepted", rev: this.memory.rev };
   }
 
+  /** Runs code of the app. */
+  #run<T>(run: () => T): T {
+    this.#isRunning = true;
+    try {
+      return run();
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  /** The caller sets {@link #isTorn} to false once everything that belongs to the operation is done. */
   #commit(
     writes: Writes,
     bytes: number,
@@ -240,6 +283,7 @@ export class Engine {
     broadcasts: readonly Broadcast[],
   ): void {
     const { memory } = this;
+    this.#isTorn = true;
     const batch = this.#openBatch();
     const rev = ++memory.rev;
     for (const [collection, records] of writes) {
@@ -300,9 +344,15 @@ export class Engine {
   ): Rejection | undefined {
     const { type } = proposed;
     try {
-      const answer: unknown = authorize(proposed, { actor, user, role });
-      // A promise counts as true: a rule that is asynchronous, unseen by a compiler, must not let everything through.
-      return answer === true ? undefined : new Rejection("forbidden", `you may not ${type} this`);
+      const answer: unknown = this.#run(() => authorize(proposed, { actor, user, role }));
+      // Requires exactly `true`: a promise from an asynchronous `authorize` must not grant anything.
+      if (answer === true) return undefined;
+      if (isPromise(answer, (error) => this.#options.onFailure(error, type)))
+        this.#options.onFailure(
+          new TypeError("authorize returned a promise: it must return a boolean"),
+          type,
+        );
+      return new Rejection("forbidden", `you may not ${type} this`);
     } catch (error) {
       const rejection = rejectionIn(error);
       if (rejection !== undefined) return rejection;

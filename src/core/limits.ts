@@ -161,6 +161,12 @@ export interface Limits {
   readonly maxUnconfirmedBytes: number;
   /** Bytes of those outcomes of all clients: beyond it who has not confirmed must do that first. */
   readonly maxAllUnconfirmedBytes: number;
+  /**
+   * Writes by which the hooks of the app may answer one join, leave or commit, and then the commits of those writes. A hook that
+   * writes in answer to its own write would go on for ever. Each write is a frame to all: half of what a session may leave
+   * unacknowledged.
+   */
+  readonly maxHookWrites: number;
   /** Deleted records whose deletion `changedByOthers` still knows. */
   readonly maxTombstones: number;
   /** Characters of an order key above which the room gives a record, and its neighbours, shorter ones. */
@@ -235,6 +241,7 @@ export const defaultLimits: Limits = Object.freeze({
   maxUnconfirmedOutcomes: 4_096,
   maxUnconfirmedBytes: 1 * MB,
   maxAllUnconfirmedBytes: 16 * MB,
+  maxHookWrites: 32,
   maxTombstones: 1_024,
   longOrderKeyLength: 48,
   maxShortenedOrderKeys: 256,

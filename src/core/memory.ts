@@ -9,7 +9,7 @@ import { utf8Bytes } from "./json.ts";
 import { LazyHistory } from "./lazy-history.ts";
 import type { Limits } from "./limits.ts";
 import { Marks, type ForgottenMarks } from "./marks.ts";
-import { loadPage, PageTable } from "./page.ts";
+import { loadPage, PageTable, type StoredPage } from "./page.ts";
 import { PageReader } from "./page-reader.ts";
 import { PagedState } from "./paged-state.ts";
 import type { Checkpoint, JournalRow, RoomRow, RoomStorage, StoredSegment } from "./storage.ts";
@@ -59,7 +59,7 @@ export function wake(
 ): Memory {
   const room = storage.room();
   if (room === undefined) {
-    const nothing = { page: () => [], history: () => new History(limits) };
+    const nothing = { page: nothingStored, load: () => [], history: () => new History(limits) };
     return emptyMemory(newRoomRow(newEpoch(), sections), false, limits, nothing, sections);
   }
   const memory: Memory = emptyMemory(
@@ -67,7 +67,8 @@ export function wake(
     true,
     limits,
     {
-      page: (number) => loadPage(storage.page(number, memory.checkpoints), memory),
+      page: (number) => storage.page(number, memory.checkpoints),
+      load: (page) => loadPage(page, memory),
       history: () =>
         memory.isDividedAnew
           ? dropHistory(storage, memory, limits)
@@ -87,6 +88,10 @@ export function wake(
   }
   if (memory.isDividedAnew) divideAnew(memory, JSON.parse(room.privates) as readonly string[]);
   return memory;
+}
+
+function nothingStored(number: number): never {
+  throw new Error(`page ${number} of a room that was never stored`);
 }
 
 /** Takes the checksums over that are of the same records as before, and adds up the others. */
@@ -113,7 +118,8 @@ export function newRoomRow(epoch: string, sections: Sections): RoomRow {
 
 /** Reads what memory does without at first. */
 interface Reads {
-  readonly page: (number: number) => string[];
+  readonly page: (number: number) => StoredPage;
+  readonly load: (page: StoredPage) => string[];
   readonly history: () => History;
 }
 
@@ -124,7 +130,7 @@ function emptyMemory(
   reads: Reads,
   sections: Sections,
 ): Memory {
-  const pageReader = new PageReader(reads.page);
+  const pageReader = new PageReader(reads.page, reads.load);
   const pages = new PageTable(limits.pageBytes, pageReader);
   return {
     epoch: room.epoch,

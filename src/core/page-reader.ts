@@ -1,20 +1,34 @@
+import type { StoredPage } from "./page.ts";
+
 /**
  * Reads pages from storage in the midst of whatever needs them, the app's code included. That may catch what a failing
  * read throws, or have it taken for a bug of its own: {@link guard} sees to it that neither hides it.
  */
 export class PageReader {
-  /** Reads the page and takes it into memory; answers its ids, sorted. */
-  readonly #read: (number: number) => string[];
+  readonly #read: (number: number) => StoredPage;
+  /** Takes a page into memory and returns its ids, sorted. */
+  readonly #load: (page: StoredPage) => string[];
   #failures = 0;
   #failure: unknown;
+  #isTorn = false;
 
-  constructor(read: (number: number) => string[]) {
+  constructor(read: (number: number) => StoredPage, load: (page: StoredPage) => string[]) {
     this.#read = read;
+    this.#load = load;
+  }
+
+  /** Whether a page was taken in only in part: memory may then have records without their authors and handles. */
+  get isTorn(): boolean {
+    return this.#isTorn;
   }
 
   read(number: number): string[] {
     try {
-      return this.#read(number);
+      const page = this.#read(number);
+      this.#isTorn = true;
+      const ids = this.#load(page);
+      this.#isTorn = false;
+      return ids;
     } catch (error) {
       this.#failures += 1;
       this.#failure = error;

@@ -64,7 +64,8 @@ export interface Checkpoint {
 
 /**
  * Where a room is kept. All of it is synchronous, and each writing call is atomic: it happened or it threw.
- * Whatever reads may throw as well: then the instance is not fit to serve.
+ * Whatever reads may throw as well: then the instance is not fit to serve. Any call but `room` and `create` may throw
+ * {@link DeletedError}; `room` then returns undefined.
  */
 export interface RoomStorage {
   /** The room's row, or undefined when this room was never written to. */
@@ -98,6 +99,11 @@ export interface RoomStorage {
   assertNewest(n: number, checkpoints: number): void;
   /** Throws {@link SupersededError} when the one before `checkpoint.room.checkpoints` is not the last that was written. */
   checkpoint(checkpoint: Checkpoint): void;
+}
+
+/** The tables of the room are not there any more: the app has deleted its storage, or dropped them. */
+export class DeletedError extends Error {
+  override readonly name = "DeletedError";
 }
 
 /** Another instance of this room has taken over: this one must answer nobody any more. */

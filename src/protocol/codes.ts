@@ -61,6 +61,12 @@ export const codes = {
     closeCode: 4412,
     sentence: "The room no longer knows what became of this client's calls.",
   },
+  gone: {
+    advice: "final",
+    status: 410,
+    closeCode: 4414,
+    sentence: "The room was deleted.",
+  },
   timeout: {
     advice: "retry",
     status: 408,

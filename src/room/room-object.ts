@@ -17,6 +17,7 @@ import type {
   StateOf,
   TxOf,
 } from "../schema/definition.ts";
+import { isPromise } from "../schema/promise.ts";
 import { packAttachment, unpackAttachment } from "./attachment.ts";
 import { deflate } from "./deflater.ts";
 import { closeAtOnce, switched } from "./handshake.ts";
@@ -32,8 +33,10 @@ import { StateReads, type StateRead } from "./state-reads.ts";
 import { SqliteStorage } from "./sqlite-storage.ts";
 
 /**
- * A room's Durable Object, extended by the class that an app exports. Override the hooks (`onJoin`, `onLeave`, `onCommit`): what
- * they throw is logged, and nothing else comes of it. Everything else is for calling.
+ * A room's Durable Object, extended by the class that an app exports. Override the hooks (`onJoin`, `onLeave`, `onCommit`). The
+ * room calls hooks one after the other, in the order of what happened, when that is on disk and sent. An error that a hook throws,
+ * or that its promise is rejected with, is logged and given to `onError`; it disturbs nothing else. A hook may call every method
+ * here. Mutators, `authorize` and the function given to `transact` may call none: they use what they are given.
  */
 export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> extends DurableObject<Env> {
   readonly #definition: D;
@@ -72,20 +75,25 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
     for (const webSocket of ctx.getWebSockets()) this.#restore(webSocket);
   }
 
-  /** Somebody has connected who was not here. */
-  onJoin(_client: Client<D>): void {}
+  /** A client has connected that was not here. */
+  onJoin(_client: Client<D>): void | Promise<void> {}
 
-  /** Somebody's only session is gone. */
-  onLeave(_client: Client<D>): void {}
-
-  /** An operation is on disk and on its way to everybody. */
-  onCommit(_operation: Operation): void {}
+  /** A client's only session is gone. */
+  onLeave(_client: Client<D>): void | Promise<void> {}
 
   /**
-   * Something of the app's own has thrown: a mutator or `authorize` (`mutator-failed`), a hook (`hook-failed`), a schema (`frame-failed`,
-   * `user-refused`). The log line says no more than what kind of error it was, since its message may quote what people wrote.
+   * An operation is on disk and on its way to all clients. It is called once for each operation, in the order of revisions, also
+   * for those that hooks make. So a hook that writes must leave out its own writes, such as by `operation.actor`, which is `room`
+   * for them: a write beyond `maxHookWrites` throws.
    */
-  onError(_error: unknown, _event: string): void {}
+  onCommit(_operation: Operation): void | Promise<void> {}
+
+  /**
+   * Code of the app has thrown, or its promise was rejected: a mutator or `authorize` (`mutator-failed`), a hook (`hook-failed`), a
+   * schema (`frame-failed`, `user-refused`). The log line names only the kind of the error, since its message may quote what
+   * people wrote.
+   */
+  onError(_error: unknown, _event: string): void | Promise<void> {}
 
   /** The state as it is on disk: `this.state.shapes.get(id)`. */
   get state(): StateOf<D> {
@@ -94,7 +102,8 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
 
   /**
    * Commits an edit of the room's own, any collection included, and answers its revision, which is on disk. Throws what
-   * `edit` throws, a `Rejection` for a record that does not fit, and an Error when storage fails; then nothing has happened.
+   * `edit` throws, a `Rejection` for a record that does not fit, and an Error when storage fails; then nothing has happened. Throws
+   * as well for an asynchronous `edit`, and within a mutator, `authorize` or another `edit`.
    */
   transact(edit: (tx: TxOf<D>) => void | undefined): { rev: number } {
     return { rev: this.#room.transact(edit as unknown as (tx: Tx) => void) };
@@ -225,10 +234,15 @@ export function RoomObject<const D extends AnyRoomDefinition, Env = unknown>(
   };
 }
 
+/** `onError` has failed itself. It is not called again: it would fail once more. */
+function failedAgain(error: unknown): void {
+  logLine("on-error-failed", { error: kindOf(error) });
+}
+
 function platformPorts(
   ctx: DurableObjectState,
   limits: Limits,
-  onError: (error: unknown, event: string) => void,
+  onError: (error: unknown, event: string) => unknown,
 ): RoomPorts {
   return {
     storage: new SqliteStorage(ctx.storage, journalSlots(limits)),
@@ -249,9 +263,9 @@ function platformPorts(
       });
       if (thrown === undefined) return;
       try {
-        onError(thrown, event);
-      } catch {
-        // Told of an error it has made one, of which there is nobody left to tell.
+        isPromise(onError(thrown, event), failedAgain);
+      } catch (error) {
+        failedAgain(error);
       }
     },
   };

@@ -5,7 +5,7 @@ import type { Limits } from "../core/limits.ts";
 import { answerTo, ownerOf } from "../core/marks.ts";
 import type { Memory } from "../core/memory.ts";
 import { rejectedOutcome } from "../core/rejected-outcome.ts";
-import { SupersededError, type RoomStorage } from "../core/storage.ts";
+import { DeletedError, SupersededError, type RoomStorage } from "../core/storage.ts";
 import type { Tx } from "../core/transaction.ts";
 import { Views, type View, type VisibleTo } from "../core/view.ts";
 import { actorOf } from "../protocol/client-secret.ts";
@@ -24,6 +24,7 @@ import { Deflater } from "./deflater.ts";
 import { Expiry } from "./expiry.ts";
 import { FlushPace } from "./flush-pace.ts";
 import { FlushTimer, type Clock } from "./flush-timer.ts";
+import { Hooks } from "./hooks.ts";
 import { handleFrame, refuse, refusePush, sendError, type InboxRoom } from "./inbox.ts";
 import { Journal } from "./journal.ts";
 import { Liveness } from "./liveness.ts";
@@ -46,16 +47,19 @@ export interface RoomPorts extends Clock {
   readonly log: (event: string, facts: { readonly [name: string]: unknown }, thrown?: unknown) => void;
 }
 
-/** What the app adds: rules that only the server has, and hooks that are told what has happened, after its flush. */
+/**
+ * What the app adds: rules that only the server has, and hooks. Hooks are called when the room has nothing else to do, see `Hooks`.
+ * A hook may return anything: the room looks for a promise, and logs what that is rejected with.
+ */
 export interface RoomRules {
   readonly serverMutators: { readonly [name: string]: Run };
   readonly authorize?: Authorize;
   readonly visibleTo?: VisibleTo;
-  readonly onJoin: (client: Caller) => void;
-  readonly onLeave: (client: Caller) => void;
-  /** The state is another now; before `onCommit` of each operation that made it so. */
+  readonly onJoin: (client: Caller) => unknown;
+  readonly onLeave: (client: Caller) => unknown;
+  /** No code of the app: it is called within the flush, as soon as the state is another. It must not throw. */
   readonly onFlush: () => void;
-  readonly onCommit: (operation: Operation) => void;
+  readonly onCommit: (operation: Operation) => unknown;
 }
 
 /** Who `authenticate` says is connecting. */
@@ -74,6 +78,9 @@ export interface TurnedAway {
 
 /** Of the frames that may be unacknowledged: how many a session may have with all the answers that it provoked. */
 const maxAnswersShare = 4;
+
+/** The actors whose calls were executed, and then lost. */
+type Lost = Pick<ReadonlySet<string>, "has">;
 
 const tooMuch = { code: "rate-limited", message: codes["rate-limited"].sentence } as const;
 
@@ -102,9 +109,12 @@ export class Room {
   readonly #inbox: InboxRoom;
   readonly #credit: Credit;
   readonly #quotas: Quotas;
+  readonly #hooks: Hooks;
   readonly #sessionRoom: SessionRoom;
   /** Sessions to be caught up behind the next flush. */
   readonly #waiting = new Set<Session>();
+  /** Entries from outside that are being carried out: a hook, which runs last of all, may enter once more. */
+  #depth = 0;
   #lastWriteAt = 0;
   #divergences = 0;
   #isQuietTimerSet = false;
@@ -138,6 +148,9 @@ export class Room {
     this.#alarm = new Alarm(ports.setAlarm);
     this.#credit = new Credit(limits);
     this.#quotas = new Quotas(limits);
+    this.#hooks = new Hooks(limits.maxHookWrites, ports, (error) =>
+      ports.log("hook-failed", { error: nameOf(error) }, error),
+    );
     this.#sessionRoom = {
       limits,
       credit: this.#credit,
@@ -153,7 +166,7 @@ export class Room {
       journal: this.#journal,
       sender: this.#sender,
       signals: this.#signals,
-      flush: () => this.flush(),
+      flush: () => this.#flush(),
       resume: (session) => {
         this.#journal.assertNewest();
         this.#resume(session);
@@ -169,7 +182,11 @@ export class Room {
 
   /** Opens a session and sends its welcome and catch-up, or answers why not; then no socket was opened, or it is closed again. */
   join(openSocket: () => Socket, hello: Hello, identity: Identity): Session | TurnedAway {
-    this.#asNewest(() => this.#journal.assertNewest());
+    return this.#enter("join", () => this.#join(openSocket, hello, identity));
+  }
+
+  #join(openSocket: () => Socket, hello: Hello, identity: Identity): Session | TurnedAway {
+    this.#assertNewest();
     const { memory } = this.#journal;
     const { expiresAt } = identity;
     if (expiresAt !== undefined && expiresAt <= this.#ports.now()) return { code: "token-expired" };
@@ -178,6 +195,8 @@ export class Room {
     const actor = actorOf(hello.secret);
     const client: Caller = { actor, user, role: identity.role };
     if (hello.schema !== this.#definition.version) return { code: "schema-mismatch" };
+    // Its client knows a room that was deleted: to go on here would be to fill a new room with what is left of that one.
+    if (!memory.stored && (hello.epoch !== null || hello.birth !== null)) return { code: "gone" };
     const now = this.#ports.now();
     const former = this.#sessions.get(actor);
     const isCrowded = former === undefined && this.#quotas.isCrowded(client);
@@ -218,6 +237,19 @@ export class Room {
       former.socket.close(codes.replaced.closeCode, "replaced");
     }
     this.#sessions.set(actor, session);
+    try {
+      return this.#welcome(session, hello, former === undefined);
+    } catch (error) {
+      this.#dismiss(session, "internal"); // it would be held, and shown to the others, for ever
+      throw error;
+    }
+  }
+
+  #welcome(session: Session, hello: Hello, isNew: boolean): Session | TurnedAway {
+    const { memory } = this.#journal;
+    const { client } = session;
+    const { actor } = client;
+    const { epoch } = hello;
     this.#expiry.note(session);
     memory.marks.see(actor, this.#ports.now());
     // What was confirmed of another history may be the id of another call here.
@@ -230,7 +262,7 @@ export class Room {
     }
     session.save();
     this.#setAlarm(this.#ports.now());
-    if (former === undefined) this.#runHook(this.#rules.onJoin, client);
+    if (isNew) this.#hooks.add(() => this.#rules.onJoin(client));
     this.#schedule();
     return session;
   }
@@ -242,8 +274,8 @@ export class Room {
     const session = Session.restore(socket, attachment, view, this.#sessionRoom, memory.rev);
     const { actor } = session.client;
     const isOfOtherNames = session.isCompact && session.names !== this.#names.hash;
-    if (attachment.epoch !== view.epochOf(memory.epoch))
-      socket.close(codes["epoch-changed"].closeCode, "epoch-changed");
+    const stale = memory.stored ? "epoch-changed" : "gone";
+    if (attachment.epoch !== view.epochOf(memory.epoch)) socket.close(codes[stale].closeCode, stale);
     // Its pushes would be read as something else. It comes back, and is told which form it may use.
     else if (isOfOtherNames) socket.close(codes.internal.closeCode, "internal");
     else if (!this.#sessions.has(actor)) this.#restored(session);
@@ -261,6 +293,15 @@ export class Room {
 
   /** Handles one message. It throws for nothing that a client can send. */
   receive(session: Session, data: unknown): void {
+    this.#begin("receive");
+    try {
+      this.#receive(session, data);
+    } finally {
+      this.#end();
+    }
+  }
+
+  #receive(session: Session, data: unknown): void {
     if (this.#sessions.get(session.client.actor) !== session) return; // replaced: its socket is closing
     const now = this.#ports.now();
     if (session.expiresAt <= now) return this.#dismiss(session, "token-expired"); // and its calls are sent again
@@ -292,6 +333,7 @@ export class Room {
     try {
       handleFrame(this.#inbox, session, frame, now);
     } catch (error) {
+      this.#mend(error);
       this.#serve(session, () => this.#refuse(session, frame, error, now));
     }
   }
@@ -320,7 +362,9 @@ export class Room {
       return true;
     } catch (error) {
       if (error instanceof SupersededError) throw error;
-      this.#ports.log("session-failed", { error: nameOf(error) });
+      this.#mend(error);
+      if (error instanceof DeletedError) this.#beginAnew(error);
+      else this.#ports.log("session-failed", { error: nameOf(error) });
       this.#dismiss(session, "internal");
       return false;
     }
@@ -341,16 +385,18 @@ export class Room {
     if (this.#sessions.get(session.client.actor) !== session) return;
     if (retryAfterMs !== undefined) sendError(session, { ...tooMuch, retryAfterMs });
     session.socket.close(codes[code].closeCode, code);
-    this.leave(session);
+    this.#leave(session);
   }
 
   /** The time that `setAlarm` was told has come. */
   alarm(): void {
-    const now = this.#ports.now();
-    this.#alarm.passed();
-    this.#dismissExpired(now);
-    for (const [session, code] of this.#liveness.look(now)) this.#dismiss(session, code);
-    this.#setAlarm(now);
+    this.#enter("alarm", () => {
+      const now = this.#ports.now();
+      this.#alarm.passed();
+      this.#dismissExpired(now);
+      for (const [session, code] of this.#liveness.look(now)) this.#dismiss(session, code);
+      this.#setAlarm(now);
+    });
   }
 
   /** There is one alarm, and setting it forgets the time that it was set for: hence for the earliest of all that wait. */
@@ -364,16 +410,20 @@ export class Room {
 
   /** The session's socket is gone. */
   leave(session: Session): void {
+    this.#enter("leave", () => this.#leave(session));
+  }
+
+  #leave(session: Session): void {
     const { actor } = session.client;
     if (this.#sessions.get(actor) !== session) return;
     this.#sessions.delete(actor);
     this.#waiting.delete(session);
     this.#quotas.left(session);
     session.end();
-    this.#relieve();
     this.#journal.memory.marks.see(actor, this.#ports.now());
     if (session.presence !== undefined) this.#signals.leave(actor);
-    this.#runHook(this.#rules.onLeave, session.client);
+    this.#hooks.add(() => this.#rules.onLeave(session.client));
+    this.#relieve(); // the last thing that can throw
     this.#schedule();
   }
 
@@ -396,11 +446,13 @@ export class Room {
 
   /**
    * The state as of the last flush, for anyone who may see it. To read it flushes nothing: a reader causes no row and no frame.
-   * Throws when another instance has taken over.
+   * Throws when another instance has taken over, and while code of the app runs for a call.
    */
   read(): Flushed {
-    this.#asNewest(() => this.#journal.assertNewest());
-    return this.#journal.engine.flushed;
+    return this.#enter("a read of the state", () => {
+      this.#assertNewest();
+      return this.#journal.engine.flushed;
+    });
   }
 
   /** All that the room has in memory, what is not flushed included. A crash can undo that: show it to nobody. */
@@ -409,17 +461,30 @@ export class Room {
   }
 
   /** Commits an edit of the room's own as one operation, and answers its revision once it is on disk. */
-  transact(edit: (tx: Tx) => void): number {
-    this.flush();
-    if (!this.#asNewest(() => this.#journal.engine.transact(edit)))
-      throw new Error("the edit does not fit an empty batch");
-    const { rev } = this.#journal.memory;
-    if (!this.flush()) throw new Error("storage failed: the edit was not made");
-    return rev;
+  transact(edit: (tx: Tx) => unknown): number {
+    return this.#enter("transact", () => {
+      this.#settle();
+      return this.#hooks.write(() => {
+        if (!this.#asNewest(() => this.#journal.engine.transact(edit)))
+          throw new Error("the edit does not fit an empty batch");
+        const { rev } = this.#journal.memory;
+        if (!this.#flush()) throw new Error("storage failed: the edit was not made");
+        return rev;
+      });
+    });
   }
 
   /** Executes the only call of a client without a session, and answers once its outcome is on disk. */
   call(client: Caller, type: string, payload: Json): Outcome {
+    return this.#enter("a remote call", () => {
+      // What others have done before is no consequence of the hook that calls.
+      if (this.#hooks.isRunning) this.#flush();
+      this.#assertNewest();
+      return this.#hooks.write(() => this.#call(client, type, payload));
+    });
+  }
+
+  #call(client: Caller, type: string, payload: Json): Outcome {
     const user = this.#admit(client.user);
     if (user === undefined)
       return { kind: "rejected", code: "invalid", message: "the user does not fit the room" };
@@ -430,13 +495,10 @@ export class Room {
     const now = this.#ports.now();
     const submit = () => this.#asNewest(() => this.#journal.engine.submit({ ...client, user }, call, now));
     let submission = submit();
-    if (submission.kind === "duplicate") {
-      // The call that came first returned only after its flush, so its outcome is on disk: nothing has to be flushed for it.
-      this.#asNewest(() => this.#journal.assertNewest());
-      return submission.outcome;
-    }
+    // The call that came first returned only after its flush, so its outcome is on disk: nothing has to be flushed for it.
+    if (submission.kind === "duplicate") return submission.outcome;
     if (submission.kind === "full") {
-      this.flush();
+      this.#flush();
       submission = submit();
     }
     this.#settle();
@@ -448,8 +510,10 @@ export class Room {
 
   /** Sends an event of the room's own to everybody. Throws `Rejection` for a payload that does not fit. */
   broadcast(event: string, payload: unknown): void {
-    this.#signals.event([null, event, parseEvent(this.#definition, event, payload)]);
-    this.#schedule();
+    this.#enter("broadcast", () => {
+      this.#signals.event([null, event, parseEvent(this.#definition, event, payload)]);
+      this.#schedule();
+    });
   }
 
   /**
@@ -457,7 +521,11 @@ export class Room {
    * revisions stand for other operations than those that clients have seen. All sessions are closed and come back.
    */
   renewEpoch(): void {
-    this.flush();
+    this.#enter("renewEpoch", () => this.#renewEpoch());
+  }
+
+  #renewEpoch(): void {
+    this.#flush();
     try {
       this.#journal.renewEpoch(this.#ports.now(), (actor) => this.#sessions.has(actor));
     } catch (error) {
@@ -474,23 +542,40 @@ export class Room {
 
   /** Writes what was committed and lets it out: the only place where either happens. False when the write failed. */
   flush(): boolean {
+    return this.#enter("flush", () => this.#flush());
+  }
+
+  #flush(): boolean {
     const now = this.#ports.now();
     this.#dismissExpired(now); // the alarm may be late, and nothing more is for them
     const dueAt = this.#flushTimer.clear();
-    const flush = this.#journal.engine.cut(now);
+    const flush = this.#cut(now);
+    if (flush === "failed") return false;
     if (flush !== undefined && !this.#write(flush)) {
       // There is no way out of a full journal but a checkpoint, and memory is now what disk says.
       if (this.#journal.isFull) this.#checkpoint(now);
       return false;
     }
     for (const { event, payload } of flush?.broadcasts ?? []) this.#signals.event([null, event, payload]);
+    if (flush !== undefined) this.#rules.onFlush();
     const { frames, stale } = this.#sender.fanOut(this.#journal.memory, flush, this.#signals.take(), now);
     for (const session of stale)
       this.#serve(session, () => this.#sender.update(this.#journal.memory, session));
+    for (const operation of flush?.operations ?? []) this.#hooks.add(() => this.#rules.onCommit(operation));
     this.#serveWaiting();
     this.#pace.flushed(now, frames, flush?.delta, dueAt);
-    if (flush !== undefined) this.#afterWrite(flush, now);
+    if (flush !== undefined) this.#afterWrite(now);
     return true;
+  }
+
+  /** The batch as a flush. When that fails, the batch is lost, and memory is what disk says. */
+  #cut(now: number): Flush | undefined | "failed" {
+    try {
+      return this.#journal.engine.cut(now);
+    } catch (error) {
+      this.#mend(error);
+      return "failed";
+    }
   }
 
   /**
@@ -520,7 +605,7 @@ export class Room {
   /** Goes on with those who were held back because others owed too much, as far as that is so no more. */
   #relieve(): void {
     if (this.#credit.waiting.size === 0) return;
-    this.#asNewest(() => this.#journal.assertNewest());
+    this.#assertNewest();
     for (const session of this.#credit.waiting) {
       if (this.#credit.isTight) return;
       this.#resume(session);
@@ -530,7 +615,7 @@ export class Room {
 
   #serveWaiting(): void {
     if (this.#waiting.size === 0) return;
-    this.#asNewest(() => this.#journal.assertNewest()); // the flush may have had nothing to write
+    this.#assertNewest(); // the flush may have had nothing to write
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const session of waiting) {
@@ -548,37 +633,68 @@ export class Room {
       this.#journal.write(flush);
       return true;
     } catch (error) {
-      this.#recover(error, flush);
+      this.#recover(error, flush.answers);
       return false;
     }
   }
 
-  #afterWrite(flush: Flush, now: number): void {
+  #afterWrite(now: number): void {
     this.#lastWriteAt = now;
     if (this.#journal.isCheckpointDue) this.#checkpoint(now);
     else this.#awaitQuiet();
-    this.#runHook(this.#rules.onFlush);
-    for (const operation of flush.operations) this.#runHook(this.#rules.onCommit, operation);
   }
 
-  /** Nothing of the batch has left the room, so forgetting it and asking for it again loses nothing. */
-  #recover(error: unknown, lost?: Flush): void {
+  /**
+   * Discards memory, with the batch, and reads storage. Nothing of the batch has left the room, so the clients in `lost` can be
+   * asked for it again.
+   */
+  #recover(error: unknown, lost: Lost = this.#journal.engine.unflushed, event = "storage-failed"): void {
     if (error instanceof SupersededError) return this.#ports.abort(error.message);
-    this.#ports.log("storage-failed", { error: nameOf(error) });
-    try {
-      this.#journal.reload();
-    } catch (failure) {
-      this.#ports.log("wake-failed", { error: nameOf(failure) });
-      return this.#ports.abort("storage cannot be read");
-    }
+    if (error instanceof DeletedError) return this.#beginAnew(error);
+    this.#ports.log(event, { error: nameOf(error) });
+    if (!this.#reload()) return;
+    const { memory } = this.#journal;
     for (const session of this.#sessions.values()) {
       const { actor } = session.client;
-      const mark = this.#journal.memory.marks.get(actor)?.mark ?? 0;
+      const mark = memory.marks.get(actor)?.mark ?? 0;
       session.dropReplies(mark);
-      if (lost?.answers.has(actor))
-        refusePush(session, undefined, { ...storageFailed, clientReqId: mark + 1 });
+      if (lost.has(actor)) refusePush(session, undefined, { ...storageFailed, clientReqId: mark + 1 });
+      // The row was written before something failed.
+      if (session.isLive && session.lastSentRev < memory.rev)
+        this.#serve(session, () => this.#sender.update(memory, session));
     }
     this.#schedule(); // presence and events are still to be told
+  }
+
+  /** Reads memory from storage. False when that fails, which ends this instance. */
+  #reload(): boolean {
+    try {
+      this.#journal.reload();
+      this.#rules.onFlush();
+      return true;
+    } catch (failure) {
+      this.#ports.log("wake-failed", { error: nameOf(failure) });
+      this.#ports.abort("storage cannot be read");
+      return false;
+    }
+  }
+
+  /** Discards memory if a step that changes it has thrown before its end: then memory is neither what it was nor what disk says. */
+  #mend(error: unknown): void {
+    if (this.#journal.engine.isTorn) this.#recover(error, undefined, "core-failed");
+  }
+
+  /**
+   * The app has deleted the storage. The room begins anew with nothing. Its sessions end for good, so that no client fills the new
+   * room with what it still has of the old one.
+   */
+  #beginAnew(error: DeletedError): void {
+    this.#ports.log("storage-deleted", { error: error.message, sessions: this.#sessions.size });
+    if (!this.#reload()) return;
+    this.#signals.take();
+    this.#waiting.clear();
+    this.#credit.waiting.clear();
+    for (const session of this.#sessions.values()) this.#dismiss(session, "gone");
   }
 
   #checkpoint(now: number): void {
@@ -600,9 +716,11 @@ export class Room {
         this.#isQuietTimerSet = false;
         const now = this.#ports.now();
         if (this.#lastWriteAt + quietCheckpointMs > now) return this.#awaitQuiet();
-        this.flush();
-        if (this.#journal.isCheckpointWorthwhile) this.#checkpoint(now);
-        this.#deflatePages();
+        this.#enter("a timer", () => {
+          this.#flush();
+          if (this.#journal.isCheckpointWorthwhile) this.#checkpoint(now);
+          this.#deflatePages();
+        });
       },
       Math.max(0, quietAt - this.#ports.now()),
     );
@@ -626,8 +744,18 @@ export class Room {
 
   /** Makes sure that all there is to tell is on disk, and that this instance is the one to tell it. */
   #settle(): void {
-    if (!this.#isSettled) this.flush();
-    this.#asNewest(() => this.#journal.assertNewest());
+    if (!this.#isSettled) this.#flush();
+    this.#assertNewest();
+  }
+
+  /** Makes sure that this instance is the one to tell what it knows. Begins anew when storage was deleted. */
+  #assertNewest(): void {
+    try {
+      this.#asNewest(() => this.#journal.assertNewest());
+    } catch (error) {
+      if (!(error instanceof DeletedError)) throw error;
+      this.#beginAnew(error);
+    }
   }
 
   /** Does what may touch storage, which ends this instance when another has taken over. */
@@ -650,13 +778,33 @@ export class Room {
     }
   }
 
-  /** An app's hook that throws has broken nothing but itself. */
-  #runHook<T extends unknown[]>(hook: (...given: T) => void, ...given: T): void {
+  /**
+   * Carries out what comes from outside, and then calls the hooks. Throws when code of the app that runs for a call enters: it
+   * would read or flush what is half done.
+   */
+  #enter<T>(what: string, work: () => T): T {
+    this.#begin(what);
     try {
-      hook(...given);
+      return work();
     } catch (error) {
-      this.#ports.log("hook-failed", { error: nameOf(error) }, error);
+      this.#mend(error);
+      throw error;
+    } finally {
+      this.#end();
     }
+  }
+
+  #begin(what: string): void {
+    if (this.#journal.engine.isRunning)
+      throw new Error(
+        `${what} inside a mutator, authorize or an edit: they may use what they are given, and nothing else of the room`,
+      );
+    this.#depth += 1;
+  }
+
+  #end(): void {
+    this.#depth -= 1;
+    if (this.#depth === 0) this.#hooks.run();
   }
 }
 

@@ -1,6 +1,7 @@
 import type { StoredMark } from "../core/marks.ts";
 import type { PageHead, PageWrite, StoredPage } from "../core/page.ts";
 import {
+  DeletedError,
   SupersededError,
   type Checkpoint,
   type JournalRow,
@@ -37,6 +38,8 @@ const tables = `
   ) WITHOUT ROWID;
 `;
 
+const tableNames = ["room", "journal", "page", "segment", "mark"].map((name) => `deltaroom_${name}`);
+
 type MarkRow = Omit<StoredMark, "outcomes"> & { readonly outcomes: string };
 type Row = Record<string, SqlStorageValue>;
 
@@ -44,30 +47,27 @@ type Row = Record<string, SqlStorageValue>;
 export class SqliteStorage implements RoomStorage {
   readonly #storage: DurableObjectStorage;
   readonly #slots: number;
-  #hasTables: boolean;
 
   /** `slots`: rows of the journal; a slot is written again after that many flushes. */
   constructor(storage: DurableObjectStorage, slots: number) {
     this.#storage = storage;
     this.#slots = slots;
-    this.#hasTables = this.#hasRoomTable();
   }
 
   room(): RoomRow | undefined {
-    if (!this.#hasTables) return undefined;
+    if (!this.#hasTables()) return undefined;
     const row = this.#rows<RoomRow & { layout: number }>("SELECT * FROM deltaroom_room")[0];
-    if (row !== undefined && row.layout !== layout)
-      throw new Error(`storage has layout ${row.layout}, known is ${layout}`);
+    if (row === undefined) throw new Error("the row of the table deltaroom_room is missing");
+    if (row.layout !== layout) throw new Error(`storage has layout ${row.layout}, known is ${layout}`);
     return row;
   }
 
   create(room: RoomRow): void {
-    if (this.#hasRoomTable()) throw new SupersededError("another instance has made the room");
+    if (this.#hasTables()) throw new SupersededError("another instance has made the room");
     this.#storage.transactionSync(() => {
       this.#storage.sql.exec(tables);
       this.#writeRoom(room);
     });
-    this.#hasTables = true;
   }
 
   pages(): Iterable<PageHead> {
@@ -104,7 +104,7 @@ export class SqliteStorage implements RoomStorage {
   }
 
   saveDeflated(number: number, deflated: Uint8Array, checkpoints: number): void {
-    this.#storage.sql.exec(
+    this.#exec(
       "UPDATE deltaroom_page SET deflated = ? WHERE number = ? AND (SELECT checkpoints FROM deltaroom_room) = ?",
       bufferOf(deflated),
       number,
@@ -141,7 +141,7 @@ export class SqliteStorage implements RoomStorage {
   }
 
   append(row: JournalRow, checkpoints: number): void {
-    const { rowsWritten } = this.#storage.sql.exec(
+    const { rowsWritten } = this.#exec(
       `INSERT INTO deltaroom_journal (slot, n, epoch, "from", "to", body, ids, marks, authors)
        SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? FROM deltaroom_room WHERE checkpoints = ?
        ON CONFLICT (slot) DO UPDATE SET n = excluded.n, epoch = excluded.epoch, "from" = excluded."from",
@@ -158,8 +158,9 @@ export class SqliteStorage implements RoomStorage {
       row.authors,
       checkpoints,
     );
-    if (rowsWritten !== 1)
-      throw new SupersededError(`another instance has written flush ${row.n} or a checkpoint`);
+    if (rowsWritten === 1) return;
+    this.#assertCheckpoint(checkpoints);
+    throw new SupersededError(`another instance has written flush ${row.n}`);
   }
 
   assertNewest(n: number, checkpoints: number): void {
@@ -171,18 +172,17 @@ export class SqliteStorage implements RoomStorage {
   }
 
   checkpoint({ room, pages, marks, forgottenMarks, writtenSegments, removedSegments }: Checkpoint): void {
-    const { sql } = this.#storage;
     this.#storage.transactionSync(() => {
       this.#assertCheckpoint(room.checkpoints - 1);
       for (const write of pages) this.#writePage(write);
       for (const { actor, owner, mark, confirmed, seenAt, outcomes } of marks) {
         const values = [actor, owner, mark, confirmed, seenAt, JSON.stringify(outcomes)];
-        sql.exec("REPLACE INTO deltaroom_mark VALUES (?, ?, ?, ?, ?, ?)", ...values);
+        this.#exec("REPLACE INTO deltaroom_mark VALUES (?, ?, ?, ?, ?, ?)", ...values);
       }
-      for (const actor of forgottenMarks) sql.exec("DELETE FROM deltaroom_mark WHERE actor = ?", actor);
-      for (const from of removedSegments) sql.exec('DELETE FROM deltaroom_segment WHERE "from" = ?', from);
+      for (const actor of forgottenMarks) this.#exec("DELETE FROM deltaroom_mark WHERE actor = ?", actor);
+      for (const from of removedSegments) this.#exec('DELETE FROM deltaroom_segment WHERE "from" = ?', from);
       for (const { from, to, level, body } of writtenSegments) {
-        sql.exec("REPLACE INTO deltaroom_segment VALUES (?, ?, ?, ?)", from, to, level, bufferOf(body));
+        this.#exec("REPLACE INTO deltaroom_segment VALUES (?, ?, ?, ?)", from, to, level, bufferOf(body));
       }
       this.#writeRoom(room);
     });
@@ -206,11 +206,10 @@ export class SqliteStorage implements RoomStorage {
   }
 
   #writePage(write: PageWrite): void {
-    const { sql } = this.#storage;
     if (write.kind === "delete")
-      return void sql.exec("DELETE FROM deltaroom_page WHERE number = ?", write.number);
+      return void this.#exec("DELETE FROM deltaroom_page WHERE number = ?", write.number);
     const { number, collection, firstId, records, authorship } = write.page;
-    sql.exec(
+    this.#exec(
       "REPLACE INTO deltaroom_page VALUES (?, ?, ?, NULL, ?, ?)",
       number,
       collection,
@@ -220,15 +219,24 @@ export class SqliteStorage implements RoomStorage {
     );
   }
 
-  #hasRoomTable(): boolean {
-    return (
-      this.#rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'deltaroom_room'").length > 0
-    );
+  /** Whether the room was ever created. Throws when only some of its tables are there: it must not be begun anew over the rest. */
+  #hasTables(): boolean {
+    const missing = this.#missingTables;
+    if (missing.length > 0 && missing.length < tableNames.length)
+      throw new Error(`storage has no table ${missing.join(", ")}: the table was dropped or renamed`);
+    return missing.length === 0;
+  }
+
+  get #missingTables(): readonly string[] {
+    const query = "SELECT name FROM sqlite_master WHERE type = 'table'";
+    const there = this.#storage.sql.exec<{ name: string }>(query).toArray();
+    return tableNames.filter((table) => !there.some(({ name }) => name === table));
   }
 
   #assertCheckpoint(checkpoints: number): void {
     const stored = this.#rows<{ checkpoints: number }>("SELECT checkpoints FROM deltaroom_room")[0]
       ?.checkpoints;
+    if (stored === undefined) throw new DeletedError("the row of the table deltaroom_room is missing");
     if (stored !== checkpoints)
       throw new SupersededError(`another instance has written checkpoint ${stored}`);
   }
@@ -238,23 +246,29 @@ export class SqliteStorage implements RoomStorage {
       room;
     const numbers = [checkpoints, n, rev, nextHandle, ringFrom, horizon];
     const values = [layout, epoch, ...numbers, tombstones, checksums, privates];
-    this.#storage.sql.exec(
-      "REPLACE INTO deltaroom_room VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      ...values,
-    );
+    this.#exec("REPLACE INTO deltaroom_room VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", ...values);
   }
 
   *#withBodies<T extends { readonly body: Uint8Array }>(
     query: string,
     ...bindings: SqlStorageValue[]
   ): Generator<T> {
-    for (const row of this.#storage.sql.exec<Row & { body: ArrayBuffer }>(query, ...bindings)) {
+    for (const row of this.#exec<Row & { body: ArrayBuffer }>(query, ...bindings)) {
       yield { ...row, body: new Uint8Array(row.body) } as unknown as T;
     }
   }
 
   #rows<T extends object = Row>(query: string, ...bindings: SqlStorageValue[]): T[] {
-    return this.#storage.sql.exec<Row>(query, ...bindings).toArray() as T[];
+    return this.#exec<Row>(query, ...bindings).toArray() as T[];
+  }
+
+  #exec<T extends Row>(query: string, ...bindings: SqlStorageValue[]) {
+    try {
+      return this.#storage.sql.exec<T>(query, ...bindings);
+    } catch (error) {
+      if (this.#missingTables.length === 0) throw error;
+      throw new DeletedError(`storage has no table ${this.#missingTables.join(", ")}`, { cause: error });
+    }
   }
 }
 

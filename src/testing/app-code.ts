@@ -4,6 +4,7 @@ import type { Limits } from "../core/limits.ts";
 import { clientOf } from "../room/room-options.ts";
 import type { RoomRules } from "../room/room.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
+import { isPromise } from "../schema/promise.ts";
 import { Rejection } from "../schema/rejection.ts";
 import type { CallLog } from "./call-log.ts";
 import { checkedDefinition, type CheckedRun } from "./mutator-check.ts";
@@ -106,10 +107,16 @@ export class AppCode<D extends AnyRoomDefinition> {
     };
   }
 
-  #heardHook<T>(name: string, hook: ((told: T, room: TestRoom<D>) => void) | undefined): (told: T) => void {
+  #heardHook<T>(
+    name: string,
+    hook: ((told: T, room: TestRoom<D>) => unknown) | undefined,
+  ): (told: T) => unknown {
     return (told) => {
       try {
-        if (this.hasHooks) hook?.(told, this.#room);
+        const returned: unknown = this.hasHooks ? hook?.(told, this.#room) : undefined;
+        if (isPromise(returned, (error) => this.#listener.report(error, `${name} was rejected`)))
+          return undefined;
+        return returned;
       } catch (error) {
         this.#threw(error, `${name} has thrown`);
         throw error;

@@ -2,6 +2,7 @@ import { utf8Bytes } from "../core/json.ts";
 import type { StoredMark } from "../core/marks.ts";
 import type { PageHead, StoredPage } from "../core/page.ts";
 import {
+  DeletedError,
   SupersededError,
   type Checkpoint,
   type JournalRow,
@@ -181,6 +182,7 @@ export class MemoryStorage implements RoomStorage {
 
   #assertCheckpoint(checkpoints: number): void {
     const stored = this.tables.room?.checkpoints;
+    if (stored === undefined) throw new DeletedError("storage has no room");
     if (stored !== checkpoints)
       throw new SupersededError(`another instance has written checkpoint ${stored}`);
   }

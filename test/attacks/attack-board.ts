@@ -47,6 +47,9 @@ const untyped = <T>(value: unknown): T => value as T;
 
 let kept: unknown;
 
+/** By name, what each room lets its own code do: a mutator that is leaked a room has all of it. */
+export const reachable = new Map<string, { readonly [how: string]: () => unknown }>();
+
 /** A room in which an attacker finds every kind of place that takes something from outside, and code that was badly written. */
 export const attackBoard = defineRoom({
   version: 3,
@@ -130,6 +133,11 @@ export const attackBoard = defineRoom({
         sum: 1,
         by: "nobody",
       });
+    }),
+    /** Uses the room itself, which an app can leak to its mutators. */
+    reach: mutator(z.object({ room: z.string(), how: z.string() }), (tx, { room, how }) => {
+      tx.ledger.put("half-done", { sum: 1, by: "nobody" });
+      (reachable.get(room)?.[how] ?? (() => {}))();
     }),
     shout: mutator(z.object({ event: z.string() }), (_tx, { event }, ctx) => {
       ctx.broadcast(untyped<"wave">(event), untyped<{ text: string }>({ text: 5 }));

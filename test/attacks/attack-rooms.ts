@@ -1,5 +1,5 @@
-import { RoomObject, type Authorize } from "../../src/server.ts";
-import { attackBoard } from "./attack-board.ts";
+import { RoomObject, type Authorize, type Operation } from "../../src/server.ts";
+import { attackBoard, reachable } from "./attack-board.ts";
 
 /** A rule with the bugs that a rule may have, by the id of what is changed. */
 const authorize: Authorize = ({ changes }) => {
@@ -29,6 +29,34 @@ export class AttackRoom extends RoomObject(attackBoard, {
   limits: { quietCheckpointMs: 50, refusalsBurst: 100_000 },
 }) {
   readonly instance: string = crypto.randomUUID();
+  /** Whether a hook answers its own writes. */
+  #isLooping = false;
+
+  constructor(ctx: DurableObjectState, env: unknown) {
+    super(ctx, env);
+    const own = { sum: 1, by: "a mutator" };
+    reachable.set(ctx.id.name ?? "", {
+      transact: () => this.transact((tx) => tx.ledger.put("own", own)),
+      state: () => this.state.ledger.get("own"),
+      broadcast: () => this.broadcast("wave", { text: "too early" }),
+      renewEpoch: () => this.renewEpoch(),
+      remoteCall: () =>
+        this.remoteCall(
+          JSON.stringify({ type: "book", payload: { id: "own", sum: 1 }, key: "k", user: null }),
+        ),
+      alarm: () => this.alarm(),
+    });
+  }
+
+  /** With the bugs that a hook may have, as the payload of `take` says. */
+  override onCommit({ actor, payload }: Operation): void | Promise<void> {
+    const { hook = "", text = "" } = (payload ?? {}) as { readonly hook?: string; readonly text?: string };
+    if (hook === "throws") throw new Error(`a bug about ${text}`);
+    if (hook === "is rejected") return Promise.reject(new Error(`a bug about ${text}`));
+    this.#isLooping = hook === "loops" || (this.#isLooping && actor === "room");
+    if (this.#isLooping) this.transact((tx) => tx.ledger.put("hook", { sum: 1, by: "a hook" }));
+    return undefined;
+  }
 }
 
 /** A room that is soon full: of state, of sessions, of clients to remember. */

@@ -776,6 +776,21 @@ export const attacks = [
     answers: ["rejected internal"],
   },
   {
+    id: "mutator-reaches",
+    channel: "app",
+    does: "calls a mutator that was leaked its room, and commits, reads, broadcasts or ends the epoch in the midst of a call",
+    answers: ["rejected internal"],
+    note: "A mutator, `authorize` and an edit may use what they are given, and nothing else of the room.",
+  },
+  {
+    id: "hook-loops",
+    channel: "app",
+    does: "makes calls whose hooks write in answer to their own writes, throw, or return a promise that is rejected",
+    answers: ["accepted"],
+    limits: ["maxHookWrites"],
+    note: "Hooks run when the call is on disk and sent. The write beyond the limit throws in the hook, and the log has the kind of the error.",
+  },
+  {
     id: "mutator-recursion",
     channel: "app",
     does: "calls a mutator that recurses until the stack is full",

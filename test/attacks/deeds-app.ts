@@ -36,6 +36,21 @@ export const appDeeds = {
       ...["wave", "nothing", "toString", "__proto__"].map((event) => ["shout", { event }] as const),
     ),
   },
+  "mutator-reaches": {
+    run: async (scene) =>
+      await callEach(
+        ...["transact", "state", "broadcast", "renewEpoch", "remoteCall", "alarm"].map(
+          (how) => ["reach", { room: scene.room.name, how }] as const,
+        ),
+      )(scene),
+  },
+  "hook-loops": {
+    run: async (scene) => {
+      scene.expectRecord("ledger", "hook", { sum: 1, by: "a hook" });
+      const hooks = ["loops", "throws", "is rejected", "loops"];
+      return await callEach(...hooks.map((hook) => ["take", { hook, text: scene.canary }] as const))(scene);
+    },
+  },
   "rule-throws": { run: callEach(put("things", "riddle", { n: 1 }), put("things", "proxy", { n: 1 })) },
   "rule-answers": { run: callEach(put("things", "promise", { n: 1 }), put("things", "truthy", { n: 1 })) },
   "schema-throws": { run: sendEach('{"kind":"presence","presence":{"at":666}}') },

@@ -22,8 +22,9 @@ class Pages {
 
   constructor(pageBytes: number) {
     this.pageBytes = pageBytes;
-    const read = (number: number) => loadPage(this.storage.get(number) as StoredPage, this);
-    this.table = new PageTable(pageBytes, new PageReader(read));
+    const read = (number: number) => this.storage.get(number) as StoredPage;
+    const load = (page: StoredPage) => loadPage(page, this);
+    this.table = new PageTable(pageBytes, new PageReader(read, load));
     this.state = new PagedState(this.table);
     this.authorship = new AuthorshipIndex(100, this.table);
   }

@@ -6,7 +6,7 @@ const rows = Object.entries(codes) as [Code, (typeof codes)[Code]][];
 
 test("the table is closed: it has these codes and no others", () => {
   const named =
-    "invalid not-found conflict forbidden unauthorized not-ready closed too-large rate-limited room-full gap too-old " +
+    "invalid not-found conflict forbidden unauthorized not-ready closed too-large rate-limited room-full gap too-old gone " +
     "id-conflict idle epoch-changed diverged schema-mismatch replaced internal queue-full timeout token-expired";
   expect(rows.map(([code]) => code).toSorted()).toEqual(named.split(" ").toSorted());
 });

@@ -326,15 +326,15 @@ describe("when a page cannot be read that a call needs", () => {
       return rival;
     };
     const asked = [
-      (_: LoneRoom, alice: LoneClient) => alice.push(put("notes", "n3", again)),
-      ({ room }: LoneRoom) => room.transact((tx) => tx["notes"]?.delete("n3")),
-      ({ room }: LoneRoom) => room.call({ actor: "rpc:1", user: null, role: "writer" }, ...add(1)),
-    ];
-    for (const ask of asked) {
+      ["checkpoint", (_: LoneRoom, alice: LoneClient) => alice.push(put("notes", "n3", again))],
+      ["flush", ({ room }: LoneRoom) => room.transact((tx) => tx["notes"]?.delete("n3"))],
+      ["flush", ({ room }: LoneRoom) => room.call({ actor: "rpc:1", user: null, role: "writer" }, ...add(1))],
+    ] as const;
+    for (const [what, ask] of asked) {
       await withLoneRoom({ limits }, (room) => {
         const alice = sleeping(room);
         const rival = write(room);
-        expect(() => ask(room, alice)).toThrow("another instance has written checkpoint");
+        expect(() => ask(room, alice)).toThrow(`another instance has written ${what}`);
         expect([room.aborted?.slice(0, 16), alice.take()]).toEqual(["another instance", []]);
         expect(rival.room.read().state.get("notes", "n3")).toEqual({ text: "theirs 1" });
       });

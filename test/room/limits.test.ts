@@ -514,6 +514,22 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       expect(carries()).toEqual([true]);
     },
   ],
+  maxHookWrites: [
+    "hooks that write in answer to their own writes are refused the next one, and the room goes on",
+    { maxHookWrites: 3 },
+    (room) => {
+      const writeAgain = () => {
+        room.room.transact((tx) => tx["notes"]?.put("again", { text: "" }));
+      };
+      room.rules.onCommit = writeAgain;
+      const alice = room.join("actor-alice");
+      expect(outcomesOf(room, alice, edit)).toEqual([1]);
+      expect(room.room.read().rev).toBe(4);
+      expect(room.thrown.map(String)).toEqual([expect.stringMatching(/^HookLoopError: .*maxHookWrites/)]);
+      expect(outcomesOf(room, alice, edit)).toEqual([5]);
+      expect(room.room.read().rev).toBe(8);
+    },
+  ],
   maxTombstones: [
     "of deletions as many are remembered, over a sleep too, and the oldest are forgotten first",
     { maxTombstones: 2, maxRingFlushes: 4, flushIntervalMs: 0 },

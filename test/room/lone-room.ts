@@ -61,6 +61,8 @@ export class LoneRoom {
   /** What `ports.abort` was told; undefined while the instance lives. */
   aborted: string | undefined;
   readonly logged: string[] = [];
+  /** Errors of the app's own code, as `onError` is given them. */
+  readonly thrown: unknown[] = [];
   /** Pages compressed so far; none more is until `holdsDeflate` has resolved. */
   deflated = 0;
   holdsDeflate: Promise<void> | undefined;
@@ -79,7 +81,8 @@ export class LoneRoom {
   readonly #storage: RoomStorage;
   #definition: AnyRoomDefinition;
   readonly #limits: Limits;
-  readonly #rules: RoomRules;
+  /** As the room has them: a hook may be put in at any time. */
+  readonly rules: { -readonly [R in keyof RoomRules]: RoomRules[R] };
   readonly #clients: LoneClient[] = [];
   #timers: Timer[] = [];
   #isTogether = false;
@@ -91,7 +94,7 @@ export class LoneRoom {
     this.#definition = definition ?? testBoard;
     this.#limits = { ...defaultLimits, ...limits };
     const run = serverMutators as unknown as RoomRules["serverMutators"];
-    this.#rules = { serverMutators: run, onJoin() {}, onLeave() {}, onFlush() {}, onCommit() {}, ...rules };
+    this.rules = { serverMutators: run, onJoin() {}, onLeave() {}, onFlush() {}, onCommit() {}, ...rules };
     this.sql = storage.sql;
     this.#storage = this.#failingAtWill(new SqliteStorage(storage, journalSlots(this.#limits)));
     this.room = this.#wake();
@@ -188,6 +191,13 @@ export class LoneRoom {
     }
   }
 
+  /** As `deleteAll` of the platform's storage, of which this room has a share only. */
+  dropTables(): void {
+    const named = "SELECT name FROM sqlite_master WHERE name LIKE 'deltaroom_%' AND type = 'table'";
+    for (const { name } of this.sql.exec<{ name: string }>(named).toArray())
+      this.sql.exec(`DROP TABLE ${name}`);
+  }
+
   /** Another version of the app takes over, as a deploy that keeps sockets would have it. */
   redeploy(definition: AnyRoomDefinition): void {
     this.#definition = definition;
@@ -208,7 +218,7 @@ export class LoneRoom {
   }
 
   #wake(): Room {
-    return new Room(this.#definition, this.#limits, this.#rules, {
+    return new Room(this.#definition, this.#limits, this.rules, {
       storage: this.#storage,
       ...this.clock,
       setAlarm: (at) => void (this.alarmAt = at),
@@ -219,7 +229,10 @@ export class LoneRoom {
         return squeezed(bytes);
       },
       abort: (reason) => void (this.aborted = reason),
-      log: (event) => void this.logged.push(event),
+      log: (event, _facts, thrown) => {
+        this.logged.push(event);
+        if (thrown !== undefined) this.thrown.push(thrown);
+      },
     });
   }
 

@@ -243,8 +243,8 @@ describe("hooks", () => {
       `join ${idOf("actor-alice")}`,
       `commit 1 transact by ${idOf("actor-alice")}`,
       `commit 2 celebrate by ${idOf("actor-alice")}`,
-      "commit 4 transact by room",
       `commit 3 transact by ${idOf("actor-alice")}`,
+      "commit 4 transact by room",
     ]);
     expect((await room.rows()).map(({ from, to }) => [from, to])).toEqual([
       [0, 3],

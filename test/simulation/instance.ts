@@ -46,6 +46,10 @@ export class Instance implements Holder {
   readonly name: string;
   readonly #at: Surroundings;
   isEnded = false;
+  /** The last revision that a hook heard of. */
+  #heardRev: number | undefined;
+  /** Whether a hook writes. */
+  #isActing = false;
 
   /** Throws when storage cannot be read. */
   constructor(name: string, at: Surroundings) {
@@ -152,8 +156,22 @@ export class Instance implements Holder {
       onJoin: () => hasHooks && this.#act(),
       onLeave: () => hasHooks && this.#act(),
       onFlush: () => {},
-      onCommit: ({ actor }: Operation) => hasHooks && actor !== "room" && this.#act(),
+      onCommit: (operation: Operation) => {
+        this.#hear(operation);
+        if (hasHooks) this.#act();
+      },
     };
+  }
+
+  /** A hook hears each operation once, in order of revisions, when it is on disk and no other hook runs. */
+  #hear({ rev }: Operation): void {
+    const { stage, disk } = this.#at;
+    if (this.isEnded || stage.isLawless) return;
+    if (this.#heardRev !== undefined && rev !== this.#heardRev + 1)
+      stage.fail(`a hook heard revision ${rev} after ${this.#heardRev}`);
+    this.#heardRev = rev;
+    if (rev > disk.ledger.rev) stage.fail(`a hook heard revision ${rev}, on disk is ${disk.ledger.rev}`);
+    if (this.#isActing) stage.fail(`a hook heard revision ${rev} within another hook`);
   }
 
   /** What an app does in its hooks: mostly nothing, else each of the three things that it may do. */
@@ -161,9 +179,18 @@ export class Instance implements Holder {
     const { stage } = this.#at;
     if (this.isEnded || !stage.dice.chance(0.2)) return;
     const choice = stage.dice.between(1, 3);
-    if (choice === 1) this.transact();
+    if (choice === 1) this.#transactWithin();
     else if (choice === 2) this.room.broadcast("wave", { token: this.#at.newToken() });
     else throw new HookError("a hook threw");
+  }
+
+  #transactWithin(): void {
+    this.#isActing = true;
+    try {
+      this.transact();
+    } finally {
+      this.#isActing = false;
+    }
   }
 
   /** An edit of the room's own; what it answers has to be on disk. */

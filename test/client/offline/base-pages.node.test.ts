@@ -171,6 +171,23 @@ describe("a base on disk", () => {
     expect(await database.count("pages")).toBe(0);
   });
 
+  test("of a room that was deleted is removed, and a new one is kept whole", async () => {
+    const database = await newDatabase();
+    const { own, pages } = keptIn(database);
+    pages.note(own.change([[0, 1, 1]]));
+    await pages.write();
+    pages.note(own.change([[0, 100, 2]]));
+    pages.note("gone");
+    for (let write = 0; write < 2; write++) {
+      expect(await pages.write()).toBe(own.rev);
+      expect([await database.count("bases"), await database.count("pages")]).toEqual([0, 0]);
+    }
+    own.replica.finishSnapshot("e2", 0, { from: 0, to: 5, entries: new Map() }, []);
+    pages.note("replaced");
+    expect(await pages.write()).toBe(5);
+    expect(contentsOf(await restored(database))).toEqual(contentsOf(own.replica));
+  });
+
   test("is written in few rows, and of those only what was touched", async () => {
     const database = await newDatabase();
     const { own, pages } = keptIn(database);
