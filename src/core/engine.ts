@@ -29,6 +29,7 @@ import { ownerIn } from "./sections.ts";
 import type { Source } from "./state.ts";
 import { Transaction, type Tx, type Writes } from "./transaction.ts";
 import { Views } from "./view.ts";
+import { maxWeightOfByte, weightDifference } from "./weight.ts";
 
 /** One call as a client made it. */
 export interface Call {
@@ -202,7 +203,7 @@ export class Engine {
     if (unowned !== undefined) throw unowned;
     this.#repairOrders(transaction.writes);
     const bytes = operationBytes(transaction.writes, this.memory.sections);
-    const excess = this.#excess(bytes);
+    const excess = this.#excess(bytes) ?? this.#overfull(transaction.writes, bytes);
     if (excess !== undefined) throw excess;
     if (this.#isFull(bytes)) return false;
     const made = { type: transactType, payload: null, actor: roomActor, user: null };
@@ -230,7 +231,6 @@ export class Engine {
 
   /** The call's outcome; undefined when there is no room for it in the batch, and then nothing has happened. */
   #execute(client: Caller, call: Call, now: number): Outcome | undefined {
-    const { limits } = this.#options;
     if (client.role === "reader")
       return rejectedOutcome(new Rejection("forbidden", "a reader may not change the room"));
     const { state, authorship, pageReader } = this.memory;
@@ -252,13 +252,8 @@ export class Engine {
     if (refusal !== undefined) return rejectedOutcome(refusal);
     this.#repairOrders(writes, { client, call });
     const bytes = operationBytes(writes, this.memory.sections);
-    const excess = this.#excess(bytes);
+    const excess = this.#excess(bytes) ?? this.#overfull(writes, bytes);
     if (excess !== undefined) return rejectedOutcome(excess);
-    if (this.#outgrowsState(writes, bytes)) {
-      return rejectedOutcome(
-        new Rejection("too-large", `the room is full: it may hold ${limits.maxStateBytes} bytes`),
-      );
-    }
     if (this.#isFull(bytes)) return undefined;
     const { actor, user } = client;
     this.#commit(writes, bytes, { type: call.type, payload: call.payload, actor, user }, broadcasts);
@@ -389,6 +384,28 @@ export class Engine {
 
   #isFull(bytes: number): boolean {
     return this.#batch !== undefined && !this.#batch.hasRoomFor(bytes, this.#options.limits.maxRowBytes);
+  }
+
+  /** Why the room has no place for these writes. What makes the state smaller, or leaves it as it is, always has one. */
+  #overfull(writes: Writes, bytes: number): Rejection | undefined {
+    const { maxStateBytes, maxStateWeight } = this.#options.limits;
+    if (this.#outgrowsState(writes, bytes))
+      return new Rejection("too-large", `the room is full: it may hold ${maxStateBytes} bytes`);
+    if (this.#outweighsState(writes, bytes))
+      return new Rejection(
+        "too-large",
+        `the room is full: its records may weigh ${maxStateWeight} bytes of memory`,
+      );
+    return undefined;
+  }
+
+  #outweighsState(writes: Writes, bytes: number): boolean {
+    const { weight } = this.memory.state;
+    const { maxStateWeight } = this.#options.limits;
+    if (weight + maxWeightOfByte * bytes <= maxStateWeight) return false; // the growth need not be known
+    let growth = 0;
+    for (const { id, before, after } of this.#proposed(writes)) growth += weightDifference(id, before, after);
+    return growth > 0 && weight + growth > maxStateWeight;
   }
 
   /** Near its limit the state is what the pages held, and all of the journal since; only what grows is refused. */

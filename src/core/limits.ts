@@ -101,8 +101,13 @@ export interface Limits {
   readonly maxUserBytes: number;
   /** Events are copied to every session. */
   readonly maxEventBytes: number;
-  /** The state lives in the memory of an isolate of 128 MB, beside its history and its frames. */
+  /** The state as JSON text, as it is stored and sent. */
   readonly maxStateBytes: number;
+  /**
+   * Bytes of heap that the records take, as `weight.ts` estimates them: the state lives in the memory of an isolate of 128 MB, beside
+   * its history and its frames. Many small records take far more memory than text.
+   */
+  readonly maxStateWeight: number;
   /** Sockets of one room: each costs a frame at every flush. */
   readonly maxSessions: number;
   /** Of them, those of one user: tabs and devices, of which nobody may take all places. */
@@ -218,6 +223,7 @@ export const defaultLimits: Limits = Object.freeze({
   maxUserBytes: 4 * KB,
   maxEventBytes: 16 * KB,
   maxStateBytes: 32 * MB,
+  maxStateWeight: 88 * MB,
   maxSessions: 1_000,
   maxSessionsPerUser: 50,
   flushIntervalMs: 16,

@@ -78,6 +78,7 @@ export function wake(
   );
   memory.pages.list(storage.pages());
   memory.state.loadChecksums(JSON.parse(room.checksums) as Checksums);
+  memory.state.loadWeight(room.weight);
   memory.isDividedAnew = room.privates !== JSON.stringify(sections.privates);
   for (const [collection, id, rev, actor, othersRev] of JSON.parse(room.tombstones) as TombstoneRow[]) {
     memory.authorship.loadTombstone(collection, id, { rev, actor, othersRev });
@@ -108,6 +109,7 @@ export function newRoomRow(epoch: string, sections: Sections): RoomRow {
     n: 0,
     rev: 0,
     nextHandle: 0,
+    weight: 0,
     ringFrom: 0,
     horizon: 0,
     tombstones: "[]",
@@ -197,6 +199,7 @@ export function makeCheckpoint(memory: Memory, forgotten: ForgottenMarks): Check
       n: memory.n,
       rev: memory.rev,
       nextHandle: memory.handles.next,
+      weight: memory.state.weight,
       ringFrom: memory.history.ringFrom ?? memory.rev,
       horizon: forgotten.movesHorizon ? memory.n : memory.horizon,
       tombstones: JSON.stringify(Array.from(memory.authorship.tombstones(), encodeTombstone)),

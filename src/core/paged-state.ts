@@ -2,6 +2,7 @@ import { checksumDifference } from "./checksum.ts";
 import type { Fields } from "./json.ts";
 import { collectionOf, ownSection, rangeOf, Sections } from "./sections.ts";
 import { State } from "./state.ts";
+import { weightDifference } from "./weight.ts";
 
 /** Records of which some are in storage only. Each call brings into memory what it names, or throws what storage throws. */
 export interface Unread {
@@ -21,6 +22,7 @@ const maxKeptSections = 4_096;
 export class PagedState extends State {
   readonly #unread: Unread;
   readonly #sections: Sections;
+  #weight = 0;
   /** By section. There are as many as users, so they are not stored, and kept of those only who have been here. */
   readonly #ownSums = new Map<string, number>();
   /** Sections of users of which an order is kept, the oldest first. */
@@ -37,6 +39,21 @@ export class PagedState extends State {
     // No change reaches a record whose page was not read, so one that is there is the newest.
     if (record !== undefined || !this.#unread.load(collection, id)) return record;
     return super.get(collection, id);
+  }
+
+  /** Bytes of heap that all records take, those included that are in storage only: an estimate, see `weight.ts`. */
+  get weight(): number {
+    return this.#weight;
+  }
+
+  /** Takes over the weight of what storage has. */
+  loadWeight(weight: number): void {
+    this.#weight = weight;
+  }
+
+  override set(collection: string, id: string, record: Fields | undefined): void {
+    this.#weight += weightDifference(id, this.get(collection, id), record);
+    super.set(collection, id, record);
   }
 
   override order(collection: string, by?: string): readonly string[] {

@@ -38,6 +38,8 @@ export interface RoomRow {
   readonly rev: number;
   /** The lowest record handle that was never given. */
   readonly nextHandle: number;
+  /** Bytes of heap that the records of the pages take, see `weight.ts`. */
+  readonly weight: number;
   /** Where the ring buffer began; the segments end there. */
   readonly ringFrom: number;
   /** Number of the flush at which a mark was last forgotten, 0: never. */

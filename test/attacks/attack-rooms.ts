@@ -64,6 +64,7 @@ export class TightRoom extends RoomObject(attackBoard, {
   limits: {
     quietCheckpointMs: 50,
     maxStateBytes: 20_000,
+    maxStateWeight: 20_000,
     maxRingBytes: 2_000,
     maxRingFlushes: 8,
     maxSessions: 6,

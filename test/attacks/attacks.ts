@@ -708,6 +708,13 @@ export const attacks = [
     limits: ["maxStateBytes"],
   },
   {
+    id: "weight-quota",
+    channel: "call",
+    does: "fills the room with records of a few bytes, which take far more memory than text",
+    answers: ["accepted", "rejected too-large"],
+    limits: ["maxStateWeight"],
+  },
+  {
     id: "other-payload",
     channel: "call",
     does: "makes another call under an id that it has used",

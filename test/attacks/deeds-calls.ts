@@ -324,6 +324,19 @@ export const callDeeds = {
       return answers;
     },
   },
+  "weight-quota": {
+    room: "tight",
+    run: async (scene) => {
+      const mallory = await scene.join();
+      const ids = Array.from({ length: 120 }, (_, index) => `m${index}`);
+      const outcomes = await mallory.commit(...ids.map((id) => put("things", id, { n: 1 })));
+      return outcomes.map((outcome, index): Answer => {
+        if (typeof outcome !== "number") return `rejected ${outcome?.code ?? ""}`;
+        scene.expectRecord("things", ids[index] as string, { n: 1 });
+        return "accepted";
+      });
+    },
+  },
   "other-payload": {
     ...kept,
     run: async (scene) => {

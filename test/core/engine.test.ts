@@ -313,6 +313,24 @@ describe("limits", () => {
     expect(desk.outcome(ann, "clear", {})).toMatchObject({ kind: "accepted" });
   });
 
+  test("a room whose records weigh too much takes nothing that makes them heavier, and everything that does not", () => {
+    const desk = new Desk({}, { maxStateWeight: 1_000 });
+    let made = 0;
+    while (desk.put(ann, `a${made}`, "")?.kind === "accepted") made += 1;
+    expect(made).toBeGreaterThan(2);
+    expect(made).toBeLessThan(7);
+    expect(desk.put(ann, "b", "")).toMatchObject({ code: "too-large" });
+    expect(desk.put(ann, "a0", "")).toMatchObject({ kind: "accepted" });
+    const { state } = desk.memory;
+    const { weight } = state;
+    // A room that was filled under a higher limit can still be made smaller.
+    const tight = new Desk({}, { maxStateWeight: 1 });
+    tight.memory.state.set("notes", "a", { text: "x" });
+    expect(tight.put(ann, "b", "")).toMatchObject({ code: "too-large" });
+    expect(tight.outcome(ann, "clear", {})).toMatchObject({ kind: "accepted" });
+    expect(weight).toBeLessThanOrEqual(1_000);
+  });
+
   test("a full room has place again once its pages are written", () => {
     const desk = new Desk({}, { maxStateBytes: 1_000 });
     desk.put(ann, "a", "x".repeat(600));

@@ -59,6 +59,27 @@ export const plantedBugs: readonly PlantedBug[] = [
     "test/room/flush.test.ts",
   ),
   bug(
+    "records weigh what their text has, however many there are",
+    "src/core/weight.ts",
+    "const recordOverheadBytes = 160;",
+    "const recordOverheadBytes = 0;",
+    "test/core/weight.test.ts",
+  ),
+  bug(
+    "a room forgets what its records weigh when it sleeps",
+    "src/core/memory.ts",
+    "      weight: memory.state.weight,",
+    "      weight: 0,",
+    "test/room/limits.test.ts",
+  ),
+  bug(
+    "a heavy room refuses what makes it lighter",
+    "src/core/engine.ts",
+    "return growth > 0 && weight + growth > maxStateWeight;",
+    "return weight + growth > maxStateWeight;",
+    "test/core/engine.test.ts",
+  ),
+  bug(
     "a read tells the revision of the batch that is not flushed",
     "src/core/engine.ts",
     "this.#batch?.from ?? rev",

@@ -195,6 +195,27 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       expect(bob.copy.events).toHaveLength(1);
     },
   ],
+  maxStateWeight: [
+    "a room of many small records refuses another one, also after a wake, and has room again once some are deleted",
+    { maxStateWeight: 20_000 },
+    (room) => {
+      const alice = room.join("actor-alice");
+      const record = (index: number) => note(`n${index}`, 0);
+      let held = 0;
+      while (typeof outcomesOf(room, alice, record(held))[0] === "number") {
+        held += 1;
+        alice.send({ kind: "ack", bytes: alice.sentBytes });
+      }
+      expect(held).toBeGreaterThan(80);
+      expect(held).toBeLessThan(120);
+      room.evict();
+      expect(outcomesOf(room, alice, record(held))).toMatchObject([{ code: "too-large" }]);
+      expect(outcomesOf(room, alice, remove("notes", "n0"), record(held))).toEqual([
+        expect.any(Number),
+        expect.any(Number),
+      ]);
+    },
+  ],
   maxStateBytes: [
     "a full room refuses what would make it grow, still shrinks, and has room again afterwards",
     { maxStateBytes: 20_000, maxRingBytes: 2_000 },

@@ -3,6 +3,7 @@ import { equalJson } from "../../src/core/json.ts";
 import { answerTo } from "../../src/core/marks.ts";
 import type { Memory } from "../../src/core/memory.ts";
 import type { Source } from "../../src/core/state.ts";
+import { weightDifference } from "../../src/core/weight.ts";
 import type { PlainRecord, PlainState } from "./board.ts";
 import { byCollection } from "./handle-book.ts";
 import type { Ledger } from "./ledger.ts";
@@ -22,6 +23,9 @@ export function memoryProblems(memory: Memory, ledger: Ledger): string[] {
   if (memory.n !== ledger.n || memory.rev !== ledger.rev)
     problems.push(`flush ${memory.n} led to ${memory.rev}, not ${ledger.n} to ${ledger.rev}`);
   const difference = differenceOf(contentOf(memory), ledger.state);
+  const weight = weightOfAll(memory);
+  if (memory.state.weight !== weight)
+    problems.push(`the records weigh ${weight}, and the room counts ${memory.state.weight}`);
   if (difference !== undefined) problems.push(`revision ${memory.rev} differs: ${difference}`);
   if (memory.marks.size !== ledger.marks.size)
     problems.push(`${memory.marks.size} marks are known, not ${ledger.marks.size}`);
@@ -116,6 +120,7 @@ function factsOf(memory: Memory): Facts {
   return {
     numbers: { epoch, stored, rev, n, checkpoints, checkpointN, checkpointRev, journalBytes, horizon },
     checksums: collections.map((name) => memory.state.checksum(name)),
+    weight: memory.state.weight,
     nextHandle: memory.handles.next,
     tombstones: [...memory.authorship.tombstones()],
     pages: { bytes: memory.pages.bytes, ranges: [...memory.pages.ranges()] },
@@ -134,6 +139,13 @@ function recordsOf({ state, authorship, handles }: Memory): Facts {
       }),
     ),
   };
+}
+
+function weightOfAll({ state }: Memory): number {
+  let weight = 0;
+  for (const name of collections)
+    for (const id of state.ids(name)) weight += weightDifference(id, undefined, state.get(name, id));
+  return weight;
 }
 
 function contentOf(memory: Memory): PlainState {
