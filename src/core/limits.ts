@@ -1,3 +1,4 @@
+import { requireKnownOptions } from "../schema/option-names.ts";
 import { callLimits } from "./call-limits.ts";
 
 /**
@@ -255,10 +256,13 @@ export const defaultLimits: Limits = Object.freeze({
 
 /**
  * The limits of a room whose app has set `given`. Frames that nothing is said of follow the calls and signals: who may make a
- * million calls a second may send each by itself.
+ * million calls a second may send each by itself. Throws `TypeError` for a limit that there is not, and `RangeError` for one
+ * that is no such number.
  */
 export function limitsWith(given: Partial<Limits> = {}): Limits {
-  const limits = { ...defaultLimits, ...given };
+  requireLimits(given);
+  const said = Object.entries(given).filter(([, limit]) => limit !== undefined);
+  const limits: Limits = { ...defaultLimits, ...Object.fromEntries(said) };
   const { callsPerSecond, callsBurst, signalsPerSecond, signalsBurst } = limits;
   return {
     ...limits,
@@ -268,4 +272,30 @@ export function limitsWith(given: Partial<Limits> = {}): Limits {
     frameBytesPerSecond:
       given.frameBytesPerSecond ?? Math.max(limits.frameBytesPerSecond, callsPerSecond * KB),
   };
+}
+
+/** Limits by which clients predict: a higher one would be of no use to them. */
+const notRaised = ["maxIdLength", "maxDepth"] as const;
+
+function requireLimits(given: Partial<Limits>): void {
+  requireKnownOptions(given, Object.keys(defaultLimits), "limits");
+  for (const [name, limit] of Object.entries(given)) {
+    if (limit === undefined) continue;
+    // A rate, and a number of days, may be a part of one.
+    const isWhole = !/PerSecond$|Days$/.test(name);
+    if (
+      typeof limit !== "number" ||
+      !(limit >= 0) ||
+      (isWhole && limit !== Infinity && !Number.isInteger(limit))
+    )
+      throw new RangeError(
+        `limits: ${name} is ${String(limit)}; it must be ${isWhole ? "a whole number" : "a number"} from 0 on, or Infinity`,
+      );
+  }
+  for (const name of notRaised) {
+    if ((given[name] ?? 0) > defaultLimits[name])
+      throw new RangeError(
+        `limits: ${name} is ${given[name]}; it can be lowered only, from ${defaultLimits[name]}`,
+      );
+  }
 }

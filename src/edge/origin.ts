@@ -39,14 +39,24 @@ export const preflightHeaders = {
   "Access-Control-Max-Age": String(preflightSeconds),
 } as const;
 
-/** The listed origins that no browser sends, such as one that ends in a slash. */
-export function misspelledOrigins(origins: Origins): readonly string[] {
-  if (origins === undefined || origins === "*") return [];
-  return origins.filter((origin) => {
-    if (origin === "null") return false;
-    if (!URL.canParse(origin)) return true;
-    const { origin: spelled, protocol, host } = new URL(origin);
-    // Pages of other schemes than the web's (an app's own) have an origin that URL does not tell.
-    return origin !== (spelled === "null" ? `${protocol}//${host}` : spelled);
-  });
+/** Throws `TypeError` for origins that no browser sends, such as one that ends in a slash. */
+export function requireOrigins(origins: Origins): void {
+  if (origins === undefined || origins === "*") return;
+  if (!Array.isArray(origins))
+    throw new TypeError('routeRooms: origins must be "*" or a list, such as ["https://app.example"]');
+  for (const origin of origins as readonly unknown[]) {
+    if (typeof origin !== "string" || !isSpelled(origin))
+      throw new TypeError(
+        `routeRooms: no browser sends the origin ${JSON.stringify(origin)}; write it as "https://app.example" or ` +
+          '"http://localhost:5173": scheme, host and unusual port in lower case, no slash at the end ("*" stands alone, without a list)',
+      );
+  }
+}
+
+function isSpelled(origin: string): boolean {
+  if (origin === "null") return true;
+  if (!URL.canParse(origin) || origin.includes("*")) return false;
+  const { origin: spelled, protocol, host } = new URL(origin);
+  // Pages of other schemes than the web's (an app's own) have an origin that URL does not tell.
+  return origin === (spelled === "null" ? `${protocol}//${host}` : spelled);
 }

@@ -7,14 +7,9 @@ import { withIdentity } from "../room/identity.ts";
 import { logLine } from "../room/log-line.ts";
 import { admit, type Authenticate, type Refusal } from "./admission.ts";
 import { refuseByStatus, secured } from "./answers.ts";
-import {
-  corsHeaders,
-  isAllowedOrigin,
-  isPreflight,
-  misspelledOrigins,
-  preflightHeaders,
-  type Origins,
-} from "./origin.ts";
+import { corsHeaders, isAllowedOrigin, isPreflight, preflightHeaders, requireOrigins } from "./origin.ts";
+import { routeOf } from "./route-table.ts";
+import { requireKnownOptions } from "../schema/option-names.ts";
 
 /** A `DurableObjectNamespace` of a class made by `RoomObject`. */
 export interface RoomNamespace {
@@ -49,17 +44,24 @@ const tokenParameters = ["token", "access_token", "auth", "jwt"];
 /**
  * Sends requests for rooms to their rooms: `GET <path>/<roomId>`, with an upgrade a session and without one the
  * state as JSON. Answers null for what is under none of the paths. Nothing refused here has woken a room, and each refusal
- * is a line in the log. It does not throw.
+ * is a line in the log. Of several paths the longest one counts.
+ *
+ * Throws `TypeError`, whatever the request is, for routes and options that could never match: a path such as `v2` or `/api/`, an
+ * origin such as `https://app.example/`, an option that there is not.
  */
 export async function routeRooms(
   request: Request,
   routes: RoomRoutes,
   options: RouteOptions = {},
 ): Promise<Response | null> {
-  // Its host is what the client says: two of them make a URL that is none.
-  if (!URL.canParse(request.url)) return refuseByStatus(by("invalid", 400, "the URL cannot be read"), {});
-  const url = new URL(request.url);
-  const route = Object.entries(routes).find(([path]) => url.pathname.startsWith(`${path}/`));
+  requireKnownOptions(options, ["authenticate", "openToEverybody", "origins"], "routeRooms");
+  requireOrigins(options.origins);
+  if (options.authenticate !== undefined && typeof options.authenticate !== "function")
+    throw new TypeError("routeRooms: authenticate must be a function");
+  // The client chooses the host: with two of them the URL is invalid.
+  const url = URL.canParse(request.url) ? new URL(request.url) : undefined;
+  const route = routeOf(routes, url?.pathname ?? "");
+  if (url === undefined) return refuseByStatus(by("invalid", 400, "the URL cannot be read"), {});
   if (route === undefined) return null;
   const [path, rooms] = route;
   const roomId = url.pathname.slice(path.length + 1);
@@ -78,7 +80,7 @@ export async function routeRooms(
     return isClosed ? closeAtOnce(code) : refuseByStatus(refusal, cors);
   };
 
-  if (!isAllowed) return refuse(strangerBy(origins));
+  if (!isAllowed) return refuse(stranger());
   if (isPreflight(request))
     return new Response(null, { status: 204, headers: { ...cors, ...preflightHeaders } });
   const hello = decodeHello(offered);
@@ -130,9 +132,7 @@ function problemOf(
   return undefined;
 }
 
-function strangerBy(origins: Origins): Refusal {
-  const misspelled = misspelledOrigins(origins);
-  if (misspelled.length > 0) logLine("origins-misspelled", { code: "forbidden", origins: misspelled });
+function stranger(): Refusal {
   const message = "pages of this origin may not connect; see `origins` of routeRooms";
   return { ...by("forbidden", 403, message), reason: "origin" };
 }

@@ -6,6 +6,7 @@ import {
   type Authenticate,
 } from "../edge/admission.ts";
 import type { Json } from "../schema/json.ts";
+import { requireKnownOptions } from "../schema/option-names.ts";
 import { Rejection } from "../schema/rejection.ts";
 import { isGranted } from "./grant.ts";
 import { verifierOf, type JwtKeys, type Verifier } from "./keys.ts";
@@ -28,6 +29,17 @@ export type JwtOptions = JwtKeys & {
   readonly clockToleranceSeconds?: number;
 };
 
+const optionNames = [
+  "secret",
+  "jwksUrl",
+  "keySet",
+  "issuer",
+  "audience",
+  "user",
+  "role",
+  "rooms",
+  "clockToleranceSeconds",
+];
 const maxClockToleranceSeconds = 300;
 /** The last second that a Date knows. */
 const mostSeconds = 8.64e12;
@@ -42,6 +54,13 @@ export function jwtAuthenticator(options: JwtOptions): Authenticate {
   const { clockToleranceSeconds = 5 } = options;
   if (!(clockToleranceSeconds >= 0 && clockToleranceSeconds <= maxClockToleranceSeconds))
     throw new RangeError(`clockToleranceSeconds is 0 to ${maxClockToleranceSeconds}`);
+  requireKnownOptions(options, optionNames, "jwtAuthenticator");
+  for (const name of ["user", "role", "rooms"] as const) {
+    if (options[name] !== undefined && typeof options[name] !== "function")
+      throw new TypeError(`${name} must be a function of the claims`);
+  }
+  requireNames("issuer", options.issuer);
+  requireNames("audience", options.audience);
   const verifier = verifierOf(options);
   const {
     user = personOf,
@@ -116,6 +135,16 @@ function misfit(claim: string): Rejection {
 function personOf({ sub, name }: JwtClaims): Json {
   if (sub === undefined || sub === "") throw misfit("sub");
   return { id: sub, name: typeof name === "string" ? name : sub };
+}
+
+/** Throws `TypeError` for names that no token can have. */
+function requireNames(option: string, names: unknown): void {
+  if (names === undefined || names === null) return;
+  const list: readonly unknown[] = Array.isArray(names) ? names : [names];
+  if (list.length === 0 || !list.every((name) => typeof name === "string" && name !== ""))
+    throw new TypeError(
+      `${option} must be a text, or a list of at least one, and none of them empty; or null`,
+    );
 }
 
 function isSaid<T>(names: T | null | undefined): names is T {

@@ -63,6 +63,18 @@ export function verifierOf({ secret, jwksUrl, keySet, issuer, audience }: JwtKey
   if (issuer === undefined || audience === undefined)
     throw new TypeError("with public keys issuer and audience have to be said, null where there is none");
   if (keySet !== undefined) {
+    if (!Array.isArray(keySet.keys) || keySet.keys.length === 0)
+      throw new TypeError(
+        "the key set has no keys: write { keys: [{ kty, … }] }, as the signer publishes it",
+      );
+    if (
+      keySet.keys.every(
+        ({ alg, use }) => use === "enc" || (alg !== undefined && !publicKeyAlgorithms.includes(alg)),
+      )
+    )
+      throw new TypeError(
+        `no key of the key set is for signatures by one of ${publicKeyAlgorithms.join(", ")}`,
+      );
     for (const { kty, d } of keySet.keys) {
       if (kty === "oct" || d !== undefined)
         throw new TypeError("a key set holds public keys, and this has a secret one");

@@ -27,7 +27,7 @@ import { kindOf, logLine } from "./log-line.ts";
 import { shownState } from "./json-snapshot.ts";
 import { answerRemote } from "./remote.ts";
 import { Room, type RoomPorts, type TurnedAway } from "./room.ts";
-import { clientOf, type Client, type RoomObjectOptions } from "./room-options.ts";
+import { clientOf, requireRoomOptions, type Client, type RoomObjectOptions } from "./room-options.ts";
 import { Session, type Socket } from "./session.ts";
 import { StateReads, type StateRead } from "./state-reads.ts";
 import { SqliteStorage } from "./sqlite-storage.ts";
@@ -221,15 +221,18 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
 
 /**
  * The class of a room's Durable Object: `export class Board extends RoomObject(board, { … }) {}`. The options may be left out
- * where no mutator is the server's alone. `Env` is the Worker's, for `this.env` in hooks.
+ * where no mutator is the server's alone. `Env` is the Worker's, for `this.env` in hooks. Throws `TypeError` for an option, a limit or a
+ * name that there is not, and `RangeError` for a limit that is no such number.
  */
 export function RoomObject<const D extends AnyRoomDefinition, Env = unknown>(
   definition: D,
   ...[options]: keyof ServerMutatorsOf<D> extends never ? [RoomObjectOptions<D>?] : [RoomObjectOptions<D>]
 ): new (ctx: DurableObjectState, env: Env) => RoomBase<D, Env> {
+  const checked = options ?? {};
+  requireRoomOptions(definition, checked);
   return class extends RoomBase<D, Env> {
     constructor(ctx: DurableObjectState, env: Env) {
-      super(ctx, env, definition, options ?? {});
+      super(ctx, env, definition, checked);
     }
   };
 }

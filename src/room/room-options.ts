@@ -1,6 +1,7 @@
 import type { Authorize } from "../core/engine.ts";
-import type { Limits } from "../core/limits.ts";
+import { limitsWith, type Limits } from "../core/limits.ts";
 import type { Caller } from "../core/call.ts";
+import { requireKnownOptions } from "../schema/option-names.ts";
 import type { AnyRoomDefinition, CollectionNamesOf, ServerMutatorsOf, UserOf } from "../schema/definition.ts";
 
 /** Somebody who is here, or was, as the room's hooks are told. */
@@ -35,3 +36,48 @@ export type RoomObjectOptions<D extends AnyRoomDefinition> = {
       readonly mutators?: ServerMutatorsOf<D>;
     }
   : { readonly mutators: ServerMutatorsOf<D> });
+
+const optionNames = ["authorize", "visibleTo", "limits", "mutators"];
+
+/**
+ * Throws `TypeError` for options that would be left out in silence, or fail at the first call: a name that there is not, a mutator
+ * of the server's that has no function; and what `limitsWith` throws.
+ */
+export function requireRoomOptions<D extends AnyRoomDefinition>(
+  definition: D,
+  options: RoomObjectOptions<D>,
+): void {
+  requireKnownOptions(options, optionNames, "RoomObject");
+  limitsWith(options.limits);
+  if (options.authorize !== undefined && typeof options.authorize !== "function")
+    throw new TypeError("RoomObject: authorize must be a function");
+  for (const [name, roles] of Object.entries<unknown>(options.visibleTo ?? {})) {
+    if (!Object.hasOwn(definition.collections, name))
+      throw new TypeError(
+        `RoomObject: visibleTo names ${JSON.stringify(name)}, which is no collection of this room`,
+      );
+    if (roles !== undefined && !(Array.isArray(roles) && roles.every((role) => typeof role === "string")))
+      throw new TypeError(`RoomObject: visibleTo.${name} must be a list of roles`);
+  }
+  requireServerMutators(definition, options.mutators ?? {});
+}
+
+function requireServerMutators(
+  { mutators }: AnyRoomDefinition,
+  given: { readonly [name: string]: unknown },
+): void {
+  for (const name of Object.keys(given)) {
+    if (mutators[name] === undefined)
+      throw new TypeError(
+        `RoomObject: mutators has ${JSON.stringify(name)}, which is no mutator of this room`,
+      );
+    if (mutators[name].run !== undefined)
+      throw new TypeError(
+        `RoomObject: the mutator ${JSON.stringify(name)} has its function in the definition`,
+      );
+  }
+  for (const [name, { run }] of Object.entries(mutators)) {
+    if (run === undefined && typeof given[name] !== "function")
+      throw new TypeError(`RoomObject: mutators lacks the function of ${JSON.stringify(name)}`);
+  }
+}

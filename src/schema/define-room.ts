@@ -12,6 +12,7 @@ import {
 import type { RoomDefinition, UserOfSchema } from "./definition.ts";
 import type { EachJsonOnly, JsonOnly } from "./json-only.ts";
 import type { AnyMutator, AnyMutatorRun, EventSchemas, MutatorBuilder, MutatorSchemas } from "./mutator.ts";
+import { requireKnownOptions } from "./option-names.ts";
 import type { CollectionSchemas } from "./state.ts";
 import type { AnyUndoRules, UndoRules } from "./undo.ts";
 
@@ -50,6 +51,18 @@ export interface RoomOptions<
   readonly undo?: UndoRules<Collections, UserOfSchema<User>, NoInfer<Mutators>>;
 }
 
+const optionNames = [
+  "version",
+  "user",
+  "collections",
+  "direct",
+  "private",
+  "presence",
+  "events",
+  "mutators",
+  "undo",
+] as const satisfies readonly (keyof RoomOptions<undefined, {}, never, undefined, {}, {}>)[];
+
 /** `JsonOnly` for a schema that may be left out. */
 export type CheckedSchema<S> = S extends $ZodType ? JsonOnly<S> : unknown;
 
@@ -71,6 +84,7 @@ export function defineRoom<
   room: RoomOptions<User, Collections, Direct, Presence, Events, Mutators>,
 ): RoomDefinition<User, Collections, Direct, Presence, Events, Mutators> {
   const { version, user, collections, direct = [], presence, events = {}, mutators, undo = {} } = room;
+  requireKnownOptions(room, optionNames, "defineRoom");
   const privates = room.private ?? [];
   requireVersion(version);
   if (user !== undefined) requireSchema(user, "user");

@@ -48,19 +48,29 @@ function requireRecordSchema(schema: unknown, label: string): void {
 }
 
 export function requireDirect(direct: readonly string[], collections: object): void {
+  requireList(direct, "direct");
   for (const name of direct) {
     if (!Object.hasOwn(collections, name))
       throw new Error(`direct: ${JSON.stringify(name)} is no collection of this room`);
   }
 }
 
+function requireList(names: unknown, label: string): void {
+  if (!Array.isArray(names)) throw new Error(`${label}: must be a list of collections`);
+}
+
 export function requirePrivate(privates: readonly string[], collections: object, user: unknown): void {
+  requireList(privates, "private");
   for (const name of privates) {
     if (!Object.hasOwn(collections, name))
       throw new Error(`private: ${JSON.stringify(name)} is no collection of this room`);
   }
   if (privates.length > 0 && user === undefined)
     throw new Error("private: the room needs a `user`, whose id the ids of private records begin with");
+  if (privates.length === 0) return;
+  const { type, shape } = (user as $ZodType)._zod.def as { type: string; shape?: object };
+  if (type === "object" && !Object.hasOwn(shape ?? {}, "id"))
+    throw new Error("private: `user` has no `id`, which the ids of private records begin with");
 }
 
 export function requireEvents(events: object): void {

@@ -1087,6 +1087,20 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   // ── what defineRoom and routeRooms refuse ──────────────────────────────────────────────────────────────────
   bug(
+    "the first route that fits counts, and not the longest",
+    "src/edge/route-table.ts",
+    "    .toSorted((a, b) => b.length - a.length);",
+    "    .slice();",
+    "test/worker/misconfigured.test.ts",
+  ),
+  bug(
+    "a misspelt option is left out in silence",
+    "src/schema/option-names.ts",
+    "    if (!known.includes(name))",
+    "    if (known.length === 0)",
+    "test/worker/misconfigured.test.ts",
+  ),
+  bug(
     "a schema may overwrite values",
     "src/schema/value-checks.ts",
     '  if (checks.some(({ _zod }) => _zod.def.check === "overwrite"))',

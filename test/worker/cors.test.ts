@@ -2,7 +2,6 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { routeRooms, type RouteOptions } from "../../src/server.ts";
 import { newPrivateRoom, newTestRoom } from "../room/rooms.ts";
-import { linesLogged } from "../room/lines-logged.ts";
 
 const routes = { "/test-rooms": env.TEST_ROOMS };
 const app = "https://app.example";
@@ -99,14 +98,34 @@ it("an OPTIONS that is no preflight is answered as any other method", async () =
   ).toBe(405);
 });
 
-it("an origin that is listed as no browser says it is told to the operator", async () => {
-  const lines = linesLogged();
-  const good = ["https://other.example", "http://localhost:5173", "null", "capacitor://localhost"];
-  const bad = [`${app}/`, "app.example", "https://app.example:443", "https://App.example", "*"];
-  await answer({ headers: { Origin: app } }, { origins: [...good, ...bad] });
-  expect(lines[0]).toEqual({ event: "origins-misspelled", code: "forbidden", origins: bad });
-  await answer({ headers: { Origin: app } }, { origins: good });
-  expect(lines.slice(2)).toMatchObject([{ event: "refused" }]);
+it.each([
+  `${app}/`,
+  `${app}/path`,
+  `${app}?a`,
+  "app.example",
+  "//app.example",
+  "https://app.example:443",
+  "https://App.example",
+  "HTTPS://app.example",
+  "https://*.example",
+  "https://bücher.example",
+  "",
+  "*",
+  7,
+])("an origin that no browser sends is refused at once, whatever is asked: %j", async (bad) => {
+  const origins = ["https://other.example", bad] as readonly string[];
+  for (const headers of [{ Origin: app }, {}] as Record<string, string>[])
+    await expect(answer({ headers }, { origins })).rejects.toThrow(
+      new RegExp(`^routeRooms: no browser sends the origin ${JSON.stringify(bad).replace(/[*?/]/g, "\\$&")}`),
+    );
+});
+
+it("an origin as a browser sends it is taken, and one outside of a list is refused at once", async () => {
+  const origins = ["https://other.example", "http://localhost:5173", "null", "capacitor://localhost"];
+  expect((await answer({ headers: { Origin: app } }, { origins })).status).toBe(403);
+  await expect(answer({}, { origins: app as never })).rejects.toThrow(
+    'routeRooms: origins must be "*" or a list',
+  );
 });
 
 it.each([
