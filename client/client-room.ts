@@ -78,6 +78,7 @@ export class ClientRoom {
     reject: new Listeners<[RejectedError]>(),
     error: new Listeners<[RoomError]>(),
     progress: new Listeners<[Progress]>(),
+    kept: new Listeners<[]>(),
   };
   readonly #settleReady: { resolve: () => void; reject: (error: RoomError) => void };
   readonly #sync: Sync;
@@ -388,6 +389,7 @@ export class ClientRoom {
       },
       adopt: (left, keeper) => this.#adopt(left, keeper),
       fail: (problem) => this.#notKept(problem),
+      works: () => this.#keptAgain(),
     };
   }
 
@@ -401,7 +403,13 @@ export class ClientRoom {
     return queue;
   }
 
-  /** Told once, whatever else comes of it. */
+  #keptAgain(): void {
+    if (!this.#isUnkept) return;
+    this.#isUnkept = false;
+    this.#listeners.kept.tell();
+  }
+
+  /** Told once until everything is kept again. */
   #notKept(problem: string): void {
     if (this.#isUnkept) return;
     this.#isUnkept = true;

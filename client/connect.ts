@@ -1,7 +1,7 @@
 import type { AnyRoomDefinition, PresenceOf } from "../src/schema/definition.ts";
 import { ClientRoom, type ClientRoomOptions } from "./client-room.ts";
 import type { ClientLimits } from "./limits.ts";
-import type { Persist } from "./persistence.ts";
+import type { Offline, Persist } from "./persistence.ts";
 import { ownRuntime, randomId } from "./platform.ts";
 import type { Room } from "./room.ts";
 import { webSocketUrl } from "./room-url.ts";
@@ -26,6 +26,11 @@ export type ConnectOptions<D extends AnyRoomDefinition> = {
    * one at the same machine neither sees the room nor sends the calls. Left out, nothing is kept.
    */
   readonly persist?: string;
+  /**
+   * `offline` of `deltaroom/client/offline`, where that cannot be loaded by `import()` when it is needed: in a service worker that
+   * is a module. Left out, `persist` loads it.
+   */
+  readonly offline?: Offline;
   /** Told of every frame that goes by: for panels and measurements. */
   readonly onTraffic?: (traffic: Traffic) => void;
   /** What this client keeps at most, where that differs from the defaults. */
@@ -51,7 +56,10 @@ export function connect<D extends AnyRoomDefinition>(
   const room: unknown = new ClientRoom({
     url: address,
     definition,
-    persist: options?.persist === undefined ? undefined : persistFor(options.persist, address, definition),
+    persist:
+      options?.persist === undefined
+        ? undefined
+        : persistFor(options.persist, address, definition, options.offline),
     secret: randomId(18),
     transport: options?.transport ?? webSocketTransport,
     runtime: ownRuntime,
@@ -80,11 +88,16 @@ const diagnose: ClientRoomOptions["diagnose"] = async (...failure) => {
 };
 
 /** Only who keeps something loads what that takes. */
-function persistFor(user: string, url: string, definition: AnyRoomDefinition): Persist {
+function persistFor(
+  user: string,
+  url: string,
+  definition: AnyRoomDefinition,
+  offline: Offline | undefined,
+): Persist {
   if (user === "") throw new TypeError("persist is to be the id of a person");
   const { version: schema, collections } = definition;
   return async (room) => {
-    const { keepRoom } = await import("./offline/keep-room.ts");
+    const keepRoom = offline ?? (await import("./offline/keep-room.ts")).keepRoom;
     return await keepRoom(room, { user, url, schema, collections: Object.keys(collections) });
   };
 }

@@ -3,6 +3,7 @@ export { connect, forget, newId, type ConnectOptions } from "./connect.ts";
 export { roomUrl } from "./room-url.ts";
 export { RejectedError, RoomError, type RejectedOperation, type RoomErrorCode } from "./errors.ts";
 export type { ClientLimits } from "./limits.ts";
+export type { Offline } from "./persistence.ts";
 export { orderBetween, ordersBetween } from "../src/core/order-between.ts";
 export type { Status } from "./connection.ts";
 export type {

@@ -13,9 +13,24 @@ export interface KeptRoom {
   keepOwn(keeper: CallKeeper): PendingQueue;
   /** Sends what a page has left that is gone. */
   adopt(left: KeptQueue, keeper: CallKeeper): PendingQueue;
-  /** Tells the app that something is not kept, and why. */
+  /** Tells the app that something is not kept, and why; once until `works` is called. */
   fail(problem: string): void;
+  /** Everything is kept, again. */
+  works(): void;
 }
+
+/** Which room is kept, and for whom. */
+export interface KeepOptions {
+  readonly user: string;
+  /** The room's URL. */
+  readonly url: string;
+  /** The definition's version. */
+  readonly schema: number;
+  readonly collections: readonly string[];
+}
+
+/** What keeps rooms in IndexedDB: `offline` of `deltaroom/client/offline`. */
+export type Offline = (room: KeptRoom, options: KeepOptions) => Promise<Persistence>;
 
 /** Keeps a room beyond its page. */
 export interface Persistence {

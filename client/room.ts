@@ -94,6 +94,8 @@ export interface RoomEvents {
   reject: (error: RejectedError) => void;
   /** Part of a state that is being loaded has come. */
   progress: (progress: Progress) => void;
+  /** After an `error` with the code `not-kept`: everything is kept beyond the page again. */
+  kept: () => void;
   /** The connection was refused, or something came that does not fit. Logged when nobody listens. */
   error: (error: RoomError) => void;
 }

@@ -15,6 +15,7 @@ const folder = `${root}docs/reference/`;
 const entryNames = [
   "deltaroom",
   "deltaroom/client",
+  "deltaroom/client/offline",
   "deltaroom/server",
   "deltaroom/jwt",
   "deltaroom/react",

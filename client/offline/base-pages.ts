@@ -3,23 +3,25 @@ import type { Fields } from "../../src/core/json.ts";
 import type { KeptRoom } from "../persistence.ts";
 import type { KeptBase } from "../replica.ts";
 import type { BaseChange } from "../sync.ts";
-import { under, type BaseRow, type Database } from "./database.ts";
+import { under, type BaseRow, type Database, type Storage } from "./database.ts";
 
 /** Records of following handles that share a row: few rows to read at a start, and little to write for one change. */
 const pageBits = 6;
 
 /** The base that is kept of a room; undefined when there is none that `schema` can read. */
 export async function readBase(
-  database: Database,
+  storage: Storage,
   room: string,
   schema: number,
 ): Promise<KeptBase | undefined> {
-  const transaction = database.transaction(["bases", "pages"]);
-  const [row, keys, texts] = await Promise.all([
-    transaction.objectStore("bases").get(room),
-    transaction.objectStore("pages").getAllKeys(under(room)),
-    transaction.objectStore("pages").getAll(under(room)),
-  ]);
+  const [row, keys, texts] = await storage.use(async (database) => {
+    const transaction = database.transaction(["bases", "pages"]);
+    return await Promise.all([
+      transaction.objectStore("bases").get(room),
+      transaction.objectStore("pages").getAllKeys(under(room)),
+      transaction.objectStore("pages").getAll(under(room)),
+    ]);
+  });
   if (row?.schema !== schema) return undefined;
   const pages = texts.map((text, index) => {
     const [, collection = ""] = keys[index] ?? [];
@@ -30,7 +32,7 @@ export async function readBase(
 
 /** Writes a room's base to disk, in pages: those that were touched, and all of them at first. */
 export class BasePages {
-  readonly #database: Database;
+  readonly #storage: Storage;
   readonly #room: string;
   readonly #schema: number;
   readonly #collections: readonly string[];
@@ -44,14 +46,14 @@ export class BasePages {
 
   /** `isOnDisk`: what the base is now has been read from there. */
   constructor(
-    database: Database,
+    storage: Storage,
     room: string,
     schema: number,
     collections: readonly string[],
     base: KeptRoom["base"],
     isOnDisk: boolean,
   ) {
-    this.#database = database;
+    this.#storage = storage;
     this.#room = room;
     this.#schema = schema;
     this.#collections = collections;
@@ -70,8 +72,17 @@ export class BasePages {
       }
   }
 
+  /** The database may hold nothing of what was written: the next write is of all pages. */
+  doubt(): void {
+    this.#isAnother = true;
+  }
+
   /** Writes what is not on disk; answers the revision that is there then. Rejects when that fails, and nothing was written. */
   async write(): Promise<number> {
+    return await this.#storage.use(async (database) => await this.#writeTo(database));
+  }
+
+  async #writeTo(database: Database): Promise<number> {
     const { epoch, rev } = this.#base;
     if (epoch === null) return 0;
     const isAnother = this.#isAnother;
@@ -81,7 +92,7 @@ export class BasePages {
     this.#touched = new Map();
     this.#isAnother = false;
     try {
-      const transaction = this.#database.transaction(["bases", "pages"], "readwrite");
+      const transaction = database.transaction(["bases", "pages"], "readwrite");
       const pages = transaction.objectStore("pages");
       const done: Promise<unknown>[] = [];
       if (isAnother) done.push(pages.delete(under(this.#room)));

@@ -1,5 +1,8 @@
 import { deleteDB, openDB, type DBSchema, type IDBPDatabase } from "idb";
+import { ownRuntime } from "../platform.ts";
 import type { Introduction, KeptCall } from "../pending-queue.ts";
+import { withResolvers } from "../with-resolvers.ts";
+import { openChannel, say, type Channel } from "./platform.ts";
 
 /** What is kept of a room's base beside its pages. */
 export interface BaseRow {
@@ -24,6 +27,9 @@ export type Database = IDBPDatabase<Tables>;
 
 const tables = ["bases", "pages", "clients", "calls"] as const;
 
+/** A browser that has not opened a database by then may never do so. */
+const openTimeoutMs = 5_000;
+
 declare const IDBKeyRange: { bound(lower: unknown, upper: unknown): unknown };
 
 /** Every key that begins with `key`. */
@@ -32,24 +38,113 @@ export function under(...key: string[]): never {
   return IDBKeyRange.bound(key, [...key, []]) as never;
 }
 
-/** One database a user, so that nobody finds what somebody else has left. */
+/** One database a user, so that nobody finds what somebody else has left. Also the name of the channel that tells of its end. */
 function nameOf(user: string): string {
   return `deltaroom:${user}`;
 }
 
-/** Opens what is kept for a user. Rejects where that is forbidden. */
-export async function openDatabase(user: string): Promise<Database> {
-  const database = await openDB<Tables>(nameOf(user), 1, {
-    upgrade(fresh) {
-      for (const table of tables) fresh.createObjectStore(table);
-    },
-    // Somebody forgets this user: what follows is not kept.
-    blocking: () => database.close(),
-  });
-  return database;
+/**
+ * The database of one user, behind a connection that a browser may close at any time: iOS closes those of pages in the background,
+ * "clear site data" and a full disk take the database away, and another tab may need a newer version of it. The next use opens
+ * the database again. `forget` ends the storage for good, so that no tab writes again what was to be deleted.
+ */
+export class Storage {
+  readonly #user: string;
+  readonly #lost: () => void;
+  readonly #channel: Channel;
+  #database: Database | undefined;
+  #opening: Promise<Database> | undefined;
+  #end: Error | undefined;
+
+  /** `lost` is called when the database may no longer hold what was written, or nothing can be written any more. */
+  constructor(user: string, lost: () => void) {
+    this.#user = user;
+    this.#lost = lost;
+    // A deletion reaches only those tabs that have a connection at that moment; the message reaches all.
+    this.#channel = openChannel(nameOf(user), () => this.#forgotten());
+  }
+
+  /** Whether the data was deleted on purpose: nothing will be kept any more. */
+  get isEnded(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /**
+   * Resolves with what `use` returns. While the connection is open, `use` is called in this turn. When `use` fails on an open
+   * connection, it is called once more on a new one, unless the disk is full.
+   */
+  async use<T>(use: (database: Database) => Promise<T>): Promise<T> {
+    const database = this.#database;
+    if (database === undefined) return await use(await this.#open());
+    try {
+      return await use(database);
+    } catch (error) {
+      if ((error as Error).name === "QuotaExceededError") throw error;
+      this.#lose(database);
+    }
+    return await use(await this.#open());
+  }
+
+  close(): void {
+    this.#stop(new Error("the room was closed"));
+  }
+
+  async #open(): Promise<Database> {
+    if (this.#end !== undefined) throw this.#end;
+    this.#opening ??= this.#connect();
+    const late = withResolvers<never>();
+    const stopWaiting = ownRuntime.startTimer(() => {
+      late.reject(new Error("the storage does not answer"));
+    }, openTimeoutMs);
+    try {
+      return await Promise.race([this.#opening, late.promise]);
+    } finally {
+      stopWaiting();
+    }
+  }
+
+  async #connect(): Promise<Database> {
+    try {
+      const database: Database = await openDB<Tables>(nameOf(this.#user), 1, {
+        upgrade(fresh) {
+          for (const table of tables) fresh.createObjectStore(table);
+        },
+        blocking: (_, version) => (version === null ? this.#forgotten() : this.#lose(database)),
+        terminated: () => this.#lose(database),
+      });
+      this.#database = database;
+      if (this.#end === undefined) return database;
+      this.#stop(this.#end);
+      throw this.#end;
+    } finally {
+      this.#opening = undefined;
+    }
+  }
+
+  /** The connection is of no use any more, whoever has closed it. */
+  #lose(database: Database): void {
+    database.close();
+    if (this.#database !== database) return;
+    this.#database = undefined;
+    this.#lost();
+  }
+
+  #forgotten(): void {
+    if (this.#end !== undefined) return;
+    this.#stop(new Error("what was kept for this person was deleted"));
+    this.#lost();
+  }
+
+  #stop(end: Error): void {
+    this.#end ??= end;
+    this.#channel.close();
+    this.#database?.close();
+    this.#database = undefined;
+  }
 }
 
-/** Deletes everything that is kept for a user. */
+/** Deletes everything that is kept for a user, and has every tab keep no more for this user. */
 export async function deleteDatabase(user: string): Promise<void> {
+  say(nameOf(user), "forgotten");
   await deleteDB(nameOf(user));
 }

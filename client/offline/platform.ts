@@ -33,6 +33,7 @@ interface Globals extends PageEvents {
   readonly navigator?: { readonly locks?: Locks };
   readonly BroadcastChannel?: new (name: string) => MessageChannel;
   readonly AbortController: new () => Cancellation;
+  readonly indexedDB?: unknown;
   readonly document?: PageEvents & { readonly visibilityState: string };
 }
 
@@ -40,8 +41,9 @@ const globals = globalThis as unknown as Globals;
 
 export const newCancellation = (): Cancellation => new globals.AbortController();
 
-/** Web Locks. Throws where there are none: browsers have them on pages that came by https, or from localhost. */
+/** Web Locks. Throws where there are none or no IndexedDB: browsers have locks on pages that came by https, or from localhost. */
 export function requireLocks(): Locks {
+  if (globals.indexedDB === undefined) throw new Error("there is no IndexedDB here");
   const locks = globals.navigator?.locks;
   if (locks === undefined) throw new Error("there are no Web Locks here");
   return locks;
@@ -66,16 +68,39 @@ export function openChannel(name: string, heard: (text: string) => void): Channe
   };
 }
 
-/** Calls `leave` when the page may not come back; answers how to stop that. */
-export function onLeave(leave: () => void): () => void {
+/** Says `text` to every channel of this name. Nothing is said where tabs cannot talk, since nothing is kept there either. */
+export function say(name: string, text: string): void {
+  if (globals.BroadcastChannel === undefined) return;
+  const channel = openChannel(name, () => {});
+  channel.say(text);
+  channel.close();
+}
+
+/** What becomes of a page. */
+export interface PageLife {
+  /** The page is hidden, and may be ended without a further event. */
+  readonly hidden: () => void;
+  /** The page is left or frozen. Its timers stop, and it may come back. */
+  readonly left: () => void;
+  /** A page that was left or frozen has come back. */
+  readonly back: () => void;
+}
+
+/** Calls the functions of `life` as the page's events say; returns how to stop that. */
+export function onPageLife({ hidden, left, back }: PageLife): () => void {
   const { document } = globals;
   const whenHidden = () => {
-    if (document?.visibilityState === "hidden") leave();
+    if (document?.visibilityState === "hidden") hidden();
   };
-  globals.addEventListener?.("pagehide", leave);
-  document?.addEventListener?.("visibilitychange", whenHidden);
+  const listeners = [
+    [globals, "pagehide", left],
+    [globals, "pageshow", back],
+    [document, "freeze", left],
+    [document, "resume", back],
+    [document, "visibilitychange", whenHidden],
+  ] as const;
+  for (const [source, type, listener] of listeners) source?.addEventListener?.(type, listener);
   return () => {
-    globals.removeEventListener?.("pagehide", leave);
-    document?.removeEventListener?.("visibilitychange", whenHidden);
+    for (const [source, type, listener] of listeners) source?.removeEventListener?.(type, listener);
   };
 }

@@ -8,13 +8,15 @@ export type Release = () => void;
 export class TabLocks {
   readonly #locks: Locks;
   readonly #prefix: string;
+  readonly #stolen: (name: string) => void;
   readonly #ending = newCancellation();
   readonly #held = new Set<Release>();
 
-  /** `prefix` of their names, which are the whole origin's. */
-  constructor(locks: Locks, prefix: string) {
+  /** `prefix` of their names, which are the whole origin's. `stolen` is called when another script has taken a lock by force. */
+  constructor(locks: Locks, prefix: string, stolen: (name: string) => void) {
     this.#locks = locks;
     this.#prefix = prefix;
+    this.#stolen = stolen;
   }
 
   /** Takes a lock when nobody has it; undefined when somebody does. */
@@ -41,18 +43,23 @@ export class TabLocks {
 
   #request(name: string, options: Parameters<Locks["request"]>[1]): Promise<Release | undefined> {
     const { promise, resolve, reject } = withResolvers<Release | undefined>();
+    let held: Release | undefined;
     const hold = async (lock: object | null) => {
       if (lock === null) return resolve(undefined);
       const released = withResolvers<void>();
-      const release = () => {
+      const release = (held = () => {
         this.#held.delete(release);
         released.resolve();
-      };
+      });
       this.#held.add(release);
       resolve(release);
       await released.promise;
     };
-    this.#locks.request(`${this.#prefix}#${name}`, options, hold).catch(reject);
+    this.#locks.request(`${this.#prefix}#${name}`, options, hold).catch((error: unknown) => {
+      // A lock that was not given back and has come to an end was stolen.
+      if (held !== undefined && this.#held.delete(held)) this.#stolen(name);
+      else reject(error);
+    });
     return promise;
   }
 }

@@ -19,6 +19,7 @@ export type {
   RejectedOperation,
   Room,
   RoomError,
+  RoomErrorCode,
   RoomEvents,
   RoomHistory,
   Status,

@@ -32,6 +32,7 @@ function compile(name: string, files: Files, types: readonly string[] = []): str
       "deltaroom/server": [join(repo, "src/server.ts")],
       "deltaroom/jwt": [join(repo, "src/jwt.ts")],
       "deltaroom/client": [join(repo, "client/index.ts")],
+      "deltaroom/client/offline": [join(repo, "client/offline/index.ts")],
       "deltaroom/react": [join(repo, "client/react/index.ts")],
       "deltaroom/testing": [join(repo, "src/testing/index.ts")],
     },

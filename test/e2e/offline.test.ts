@@ -2,6 +2,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFailed, test } from "vitest";
 import { launchBrowser } from "./browser.ts";
 import { DevServer } from "./dev-server.ts";
+import { ServiceWorkerPage } from "./offline/service-worker.ts";
 import { buildPage, placesOf, Profile, type Tab } from "./offline/tab.ts";
 
 let server: DevServer;
@@ -72,6 +73,8 @@ async function keptRoom(user = "ada"): Promise<{ profile: Profile; tab: Tab; roo
 /** The revision of the room that is on the browser's disk. */
 async function keptRev(tab: Tab): Promise<number> {
   return await tab.do(async () => {
+    // To open what is not there would make it.
+    if ((await indexedDB.databases()).length === 0) return -1;
     const opening = indexedDB.open("deltaroom:ada");
     await new Promise((resolve) => opening.addEventListener("success", resolve));
     const all = opening.result.transaction("bases").objectStore("bases").getAll();
@@ -308,6 +311,137 @@ describe("a browser that keeps nothing", () => {
     expect(await tab.shapes()).toEqual({ a: 0, b: 1, c: 2 });
     expect(await tab.troubles()).toEqual(["not-kept"]);
   });
+});
+
+/** What of the room's calls is on the browser's disk. */
+async function keptCalls(tab: Tab): Promise<number> {
+  return await tab.do(async () => {
+    // To open what is not there would make it.
+    if ((await indexedDB.databases()).length === 0) return -1;
+    const opening = indexedDB.open("deltaroom:ada");
+    await new Promise((resolve) => opening.addEventListener("success", resolve));
+    const all = opening.result.transaction("calls").objectStore("calls").count();
+    await new Promise((resolve) => all.addEventListener("success", resolve));
+    opening.result.close();
+    return all.result;
+  });
+}
+
+/** Keeps every connection that a page opens within reach of the tests. */
+const noteConnections = `
+  globalThis.connections = [];
+  const open = IDBFactory.prototype.open;
+  IDBFactory.prototype.open = function (...given) {
+    const opening = open.apply(this, given);
+    opening.addEventListener("success", () => connections.push(opening.result));
+    return opening;
+  };`;
+
+describe("a storage that goes away under the page", () => {
+  const faults: { readonly [name: string]: (tab: Tab) => Promise<unknown> } = {
+    "its connection is closed without a word": async (tab) =>
+      await tab.page.evaluate("connections.forEach((connection) => connection.close())"),
+    "its connection is closed with an event": async (tab) =>
+      await tab.page.evaluate(`connections.forEach((connection) => {
+        connection.close();
+        connection.dispatchEvent(new Event("close"));
+      })`),
+    "the site's data is cleared": async (tab) => await tab.clearStorage(),
+  };
+  test.each(Object.entries(faults))("%s: every edit is there after a reload", async (_, takeAway) => {
+    const { profile, tab, roomId } = await keptRoom();
+    await profile.run(noteConnections);
+    await tab.load();
+    await tab.ready();
+    const other = await profile.open(roomId, "ada");
+    await other.ready();
+    await profile.cut();
+    await tab.put("b", 2);
+    await other.put("c", 3);
+    await takeAway(tab);
+    await takeAway(other);
+    await expect.poll(() => keptCalls(tab), soon).toBe(2);
+    await tab.put("d", 4);
+    await expect.poll(() => keptRev(tab), soon).toBe(1);
+    expect(await tab.troubles()).toEqual([]);
+    await other.close();
+    await tab.load();
+    await tab.ready();
+    await expect.poll(() => tab.shapes(), soon).toEqual({ a: 1, b: 2, c: 3, d: 4 });
+    profile.mend();
+    await expectAgreement([tab], { a: 1, b: 2, c: 3, d: 4 }, 4);
+  });
+
+  test("a full disk that has room again keeps what it did not take", async () => {
+    const profile = await newProfile();
+    await profile.run(`
+      const put = IDBObjectStore.prototype.put;
+      IDBObjectStore.prototype.put = function (...given) {
+        if (globalThis.isFull) throw new DOMException("full", "QuotaExceededError");
+        return put.apply(this, given);
+      };`);
+    const tab = await profile.open(newRoom(), "ada");
+    await tab.ready();
+    await tab.put("a", 1);
+    await expect.poll(() => keptRev(tab), soon).toBe(1);
+    await profile.cut();
+    await tab.page.evaluate("globalThis.isFull = true");
+    await tab.put("b", 2);
+    await tab.put("c", 3);
+    await expect.poll(() => tab.troubles(), soon).toEqual(["not-kept"]);
+    await tab.page.evaluate("globalThis.isFull = false");
+    await expect.poll(() => tab.troubles(), soon).toEqual(["not-kept", "kept again"]);
+    await tab.put("d", 4);
+    await tab.load();
+    await tab.ready();
+    expect(await tab.shapes()).toEqual({ a: 1, b: 2, c: 3, d: 4 });
+    profile.mend();
+    await expectAgreement([tab], { a: 1, b: 2, c: 3, d: 4 }, 4);
+  });
+
+  test("a tab whose person another tab has forgotten writes nothing any more", async () => {
+    const { profile, tab, roomId } = await keptRoom();
+    const other = await profile.open(roomId, "ada");
+    await other.ready();
+    await other.do(async () => {
+      await (globalThis as unknown as { harness: { forget(user: string): Promise<void> } }).harness.forget(
+        "ada",
+      );
+    });
+    await profile.cut();
+    await tab.put("b", 2);
+    await expect.poll(() => tab.troubles(), soon).toEqual(["not-kept"]);
+    await tab.page.waitForTimeout(2_500);
+    expect(await tab.do(async () => await indexedDB.databases())).toEqual([]);
+    expect(await tab.shapes()).toEqual({ a: 1, b: 2 });
+    profile.mend();
+    await expect.poll(async () => placesOf(await server.readRoom(roomId)), soon).toEqual({ a: 1, b: 2 });
+  });
+
+  test("a newer version of the database in another tab is not held up, and the room works", async () => {
+    const { tab, profile, roomId } = await keptRoom();
+    const other = await profile.open(roomId);
+    const version = await other.do(async () => {
+      const opening = indexedDB.open("deltaroom:ada", 2);
+      await new Promise((resolve) => opening.addEventListener("success", resolve));
+      return opening.result.version;
+    });
+    expect(version).toBe(2);
+    await tab.put("b", 2);
+    await expect.poll(() => tab.troubles(), soon).toEqual(["not-kept"]);
+    await expect.poll(async () => placesOf(await server.readRoom(roomId)), soon).toEqual({ a: 1, b: 2 });
+  });
+});
+
+test("a service worker that is a module keeps a room, with what it has imported beforehand", async () => {
+  const worker = await ServiceWorkerPage.start(browser, server);
+  try {
+    const roomId = newRoom();
+    expect(await worker.play(roomId, false)).toMatchObject({ troubles: ["not-kept"], calls: 0 });
+    expect(await worker.play(`${roomId}-kept`, true)).toMatchObject({ troubles: [], calls: 1, bases: 1 });
+  } finally {
+    await worker.close();
+  }
 });
 
 test("who keeps nothing loads nothing for it", async () => {

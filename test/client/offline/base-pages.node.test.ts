@@ -13,7 +13,7 @@ import {
 import { afterEach, describe, expect, test, vi } from "vitest";
 import * as z from "zod/mini";
 import { BasePages, readBase } from "../../../client/offline/base-pages.ts";
-import { deleteDatabase, openDatabase, type Database } from "../../../client/offline/database.ts";
+import { deleteDatabase, Storage } from "../../../client/offline/database.ts";
 import { Replica } from "../../../client/replica.ts";
 import type { Entries, Entry } from "../../../src/core/delta.ts";
 import { State } from "../../../src/core/state.ts";
@@ -25,18 +25,22 @@ const board = defineRoom({
 });
 const collections = Object.keys(board.collections);
 const room = "ws://example.com/rooms/a";
-const open: Database[] = [];
+const open: Storage[] = [];
 
 afterEach(async () => {
   vi.restoreAllMocks();
-  for (const database of open.splice(0)) database.close();
+  for (const storage of open.splice(0)) storage.close();
   await deleteDatabase("ada");
 });
 
-async function newDatabase(): Promise<Database> {
-  const database = await openDatabase("ada");
-  open.push(database);
-  return database;
+function newStorage(lost = () => {}): Storage {
+  const storage = new Storage("ada", lost);
+  open.push(storage);
+  return storage;
+}
+
+async function countPages(storage: Storage): Promise<number> {
+  return await storage.use(async (database) => await database.count("pages"));
 }
 
 function newReplica(): Replica {
@@ -81,14 +85,14 @@ class Room {
 }
 
 /** A new room, and what writes it to disk. */
-function keptIn(database: Database): { readonly own: Room; readonly pages: BasePages } {
+function keptIn(storage: Storage): { readonly own: Room; readonly pages: BasePages } {
   const own = new Room();
-  return { own, pages: new BasePages(database, room, board.version, collections, own.replica, false) };
+  return { own, pages: new BasePages(storage, room, board.version, collections, own.replica, false) };
 }
 
-async function restored(database: Database): Promise<Replica> {
+async function restored(storage: Storage): Promise<Replica> {
   const replica = newReplica();
-  const base = await readBase(database, room, board.version);
+  const base = await readBase(storage, room, board.version);
   if (base !== undefined) replica.restore(base, []);
   return replica;
 }
@@ -107,25 +111,27 @@ describe("a base on disk", () => {
   test("is the room's, whatever was changed and however often it was written", async () => {
     await assert(
       asyncProperty(array(step, { maxLength: 25 }), async (steps) => {
-        const database = await newDatabase();
-        await database.clear("bases");
-        await database.clear("pages");
-        const { own, pages } = keptIn(database);
+        const storage = newStorage();
+        await storage.use(async (database) => {
+          await database.clear("bases");
+          await database.clear("pages");
+        });
+        const { own, pages } = keptIn(storage);
         for (const each of steps) {
           if (each === "write") await pages.write();
           else pages.note(own.change(each));
         }
         expect(await pages.write()).toBe(own.rev);
-        expect(contentsOf(await restored(database))).toEqual(contentsOf(own.replica));
-        database.close();
+        expect(contentsOf(await restored(storage))).toEqual(contentsOf(own.replica));
+        storage.close();
       }),
       { numRuns: 60 },
     );
   });
 
   test("goes on by deltas, and has the room's checksums", async () => {
-    const database = await newDatabase();
-    const { own, pages } = keptIn(database);
+    const storage = newStorage();
+    const { own, pages } = keptIn(storage);
     pages.note(
       own.change([
         [0, 1, 1],
@@ -134,7 +140,7 @@ describe("a base on disk", () => {
       ]),
     );
     await pages.write();
-    const found = await restored(database);
+    const found = await restored(storage);
     found.advance(
       own.change([
         [0, 100, 9],
@@ -155,8 +161,8 @@ describe("a base on disk", () => {
   });
 
   test("is replaced by another as a whole", async () => {
-    const database = await newDatabase();
-    const { own: first, pages } = keptIn(database);
+    const storage = newStorage();
+    const { own: first, pages } = keptIn(storage);
     pages.note(
       first.change([
         [0, 1, 1],
@@ -167,33 +173,34 @@ describe("a base on disk", () => {
     first.replica.finishSnapshot("e2", 0, { from: 0, to: 5, entries: new Map() }, []);
     pages.note("replaced");
     expect(await pages.write()).toBe(5);
-    expect(contentsOf(await restored(database))).toEqual(contentsOf(first.replica));
-    expect(await database.count("pages")).toBe(0);
+    expect(contentsOf(await restored(storage))).toEqual(contentsOf(first.replica));
+    expect(await countPages(storage)).toBe(0);
   });
 
   test("of a room that was deleted is removed, and a new one is kept whole", async () => {
-    const database = await newDatabase();
-    const { own, pages } = keptIn(database);
+    const storage = newStorage();
+    const { own, pages } = keptIn(storage);
     pages.note(own.change([[0, 1, 1]]));
     await pages.write();
     pages.note(own.change([[0, 100, 2]]));
     pages.note("gone");
     for (let write = 0; write < 2; write++) {
       expect(await pages.write()).toBe(own.rev);
-      expect([await database.count("bases"), await database.count("pages")]).toEqual([0, 0]);
+      const bases = await storage.use(async (database) => await database.count("bases"));
+      expect([bases, await countPages(storage)]).toEqual([0, 0]);
     }
     own.replica.finishSnapshot("e2", 0, { from: 0, to: 5, entries: new Map() }, []);
     pages.note("replaced");
     expect(await pages.write()).toBe(5);
-    expect(contentsOf(await restored(database))).toEqual(contentsOf(own.replica));
+    expect(contentsOf(await restored(storage))).toEqual(contentsOf(own.replica));
   });
 
   test("is written in few rows, and of those only what was touched", async () => {
-    const database = await newDatabase();
-    const { own, pages } = keptIn(database);
+    const storage = newStorage();
+    const { own, pages } = keptIn(storage);
     pages.note(own.change(Array.from({ length: 640 }, (_, handle) => [0, handle, 1] as const)));
     await pages.write();
-    expect(await database.count("pages")).toBe(10);
+    expect(await countPages(storage)).toBe(10);
     const put = vi.spyOn(IDBObjectStore.prototype, "put");
     pages.note(own.change([[0, 65, 2]]));
     await pages.write();
@@ -201,17 +208,17 @@ describe("a base on disk", () => {
   });
 
   test("is not shown to another version of the definition", async () => {
-    const database = await newDatabase();
+    const storage = newStorage();
     const own = new Room();
-    await new BasePages(database, room, board.version, collections, own.replica, false).write();
-    expect(await readBase(database, room, board.version)).toBeDefined();
-    expect(await readBase(database, room, board.version + 1)).toBeUndefined();
-    expect(await readBase(database, "ws://example.com/rooms/ab", board.version)).toBeUndefined();
+    await new BasePages(storage, room, board.version, collections, own.replica, false).write();
+    expect(await readBase(storage, room, board.version)).toBeDefined();
+    expect(await readBase(storage, room, board.version + 1)).toBeUndefined();
+    expect(await readBase(storage, "ws://example.com/rooms/ab", board.version)).toBeUndefined();
   });
 
   test("is written anew as a whole when writing it has failed", async () => {
-    const database = await newDatabase();
-    const { own, pages } = keptIn(database);
+    const storage = newStorage();
+    const { own, pages } = keptIn(storage);
     pages.note(
       own.change([
         [0, 1, 1],
@@ -223,8 +230,42 @@ describe("a base on disk", () => {
     });
     await expect(pages.write()).rejects.toThrow("full");
     put.mockRestore();
-    expect(await readBase(database, room, board.version)).toBeUndefined();
+    expect(await readBase(storage, room, board.version)).toBeUndefined();
     await pages.write();
-    expect(contentsOf(await restored(database))).toEqual(contentsOf(own.replica));
+    expect(contentsOf(await restored(storage))).toEqual(contentsOf(own.replica));
+  });
+
+  test("is written whole when the database was taken away under the page, and no part of it before", async () => {
+    const { promise: lost, resolve } = Promise.withResolvers<void>();
+    const storage = newStorage(() => {
+      pages.doubt();
+      resolve();
+    });
+    const { own, pages } = keptIn(storage);
+    pages.note(own.change(Array.from({ length: 640 }, (_, handle) => [0, handle, 1] as const)));
+    await pages.write();
+    await storage.use(async (database) => {
+      database.close(); // as a browser does: the page is not told
+      await Promise.resolve();
+    });
+    await new Promise((resolve) => {
+      indexedDB.deleteDatabase("deltaroom:ada").addEventListener("success", resolve);
+    });
+    pages.note(own.change([[0, 65, 2]]));
+    await pages.write();
+    await lost;
+    expect(await countPages(storage)).toBe(10);
+    expect(contentsOf(await restored(storage))).toEqual(contentsOf(own.replica));
+  });
+
+  test("is written whole once it is in doubt what the database holds", async () => {
+    const storage = newStorage();
+    const { own, pages } = keptIn(storage);
+    pages.note(own.change(Array.from({ length: 640 }, (_, handle) => [0, handle, 1] as const)));
+    await pages.write();
+    const put = vi.spyOn(IDBObjectStore.prototype, "put");
+    pages.doubt();
+    await pages.write();
+    expect(put).toHaveBeenCalledTimes(11);
   });
 });

@@ -19,6 +19,7 @@ function open(roomId: string, user?: string) {
     messages.push(message);
   });
   room.on("reject", ({ code }) => troubles.push(code));
+  room.on("kept", () => troubles.push("kept again"));
   return Object.assign(room, { troubles, messages, frames });
 }
 

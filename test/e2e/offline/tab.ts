@@ -171,6 +171,13 @@ export class Tab {
     return await this.do((room) => room.frames);
   }
 
+  /** The browser takes away what the site has stored, as when a person clears it, or a disk is full. */
+  async clearStorage(): Promise<void> {
+    const session: CDPSession = await this.page.context().newCDPSession(this.page);
+    const { origin } = new URL(this.#url);
+    await session.send("Storage.clearDataForOrigin", { origin, storageTypes: "indexeddb" });
+  }
+
   /** The tab's process dies, with no chance to say or write anything. */
   async crash(): Promise<void> {
     const session: CDPSession = await this.page.context().newCDPSession(this.page);
