@@ -4,7 +4,7 @@ import { isPromise } from "../schema/promise.ts";
 import { Rejection, rejectionIn } from "../schema/rejection.ts";
 import type { WireChange, WireChanges } from "./changes.ts";
 import { hashJson, hashText } from "./checksum.ts";
-import type { FormLimits } from "./json.ts";
+import type { Fields, FormLimits } from "./json.ts";
 import type { Limits } from "./limits.ts";
 import type { Source } from "./state.ts";
 import {
@@ -82,6 +82,8 @@ export interface CallOptions {
   /** Mutators that only the server has. */
   readonly serverMutators?: { readonly [name: string]: Run };
   readonly changedByOthers?: (collection: string, id: string) => boolean;
+  readonly checked?: (record: Fields) => void;
+  readonly measure?: (record: Fields, maxBytes: number, before?: Fields) => number | undefined;
   readonly withoutHidden?: NonNullable<TransactionOptions["withoutHidden"]>;
 }
 

@@ -16,6 +16,7 @@ import {
   type Outcome,
   type Run,
 } from "./call.ts";
+import { CallWork } from "./call-work.ts";
 import type { WireChanges } from "./changes.ts";
 import { FlushedState } from "./flushed-state.ts";
 import { equalJson, jsonBytes, type Fields } from "./json.ts";
@@ -24,6 +25,7 @@ import { answerTo, ownerOf, type ClientMark } from "./marks.ts";
 import { rowBytes, type Memory } from "./memory.ts";
 import { allOrderFieldsOf, repairOrders, type OrderFields } from "./order-repair.ts";
 import { checkReceivedPayload } from "./received-payload.ts";
+import { recordBytesOver } from "./record-bytes.ts";
 import { rejectedOutcome } from "./rejected-outcome.ts";
 import { ownerIn } from "./sections.ts";
 import type { Source } from "./state.ts";
@@ -118,6 +120,7 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #orderFields: OrderFields;
   readonly #views: Views;
+  readonly #work: CallWork;
   #batch: Batch | undefined;
   #isTorn = false;
   #isRunning = false;
@@ -125,6 +128,7 @@ export class Engine {
   constructor(memory: Memory, options: EngineOptions) {
     this.memory = memory;
     this.#options = options;
+    this.#work = new CallWork(memory.state);
     this.#orderFields = allOrderFieldsOf(options.definition);
     this.#views = options.views ?? new Views(options.definition);
   }
@@ -143,6 +147,11 @@ export class Engine {
       state: new FlushedState(state, this.#batch),
       bytes: pages.bytes + journalBytes,
     };
+  }
+
+  /** How much work the calls since the last time were, those that were refused or executed before included. */
+  takeWork(): number {
+    return this.#work.take();
   }
 
   /** The actors whose calls have been executed and are in no journal row yet. */
@@ -168,6 +177,7 @@ export class Engine {
    * thrown, see {@link isTorn}.
    */
   submit(client: Caller, call: Call, now: number): Submission {
+    this.#work.noteCall(call.payload);
     const known = this.memory.marks.get(client.actor);
     const mark = known?.mark ?? 0;
     if (known && call.clientReqId <= mark) return { kind: "duplicate", outcome: answerAgain(known, call) };
@@ -233,9 +243,18 @@ export class Engine {
   #execute(client: Caller, call: Call, now: number): Outcome | undefined {
     if (client.role === "reader")
       return rejectedOutcome(new Rejection("forbidden", "a reader may not change the room"));
-    const { state, authorship, pageReader } = this.memory;
-    const options = new ServerCallOptions(this.#options, this.#views, authorship, client, call.baseRev, now);
-    const result = this.#run(() => pageReader.guard(() => runCall(state, call.type, call.payload, options)));
+    const { authorship, pageReader } = this.memory;
+    const work = this.#work;
+    const options = new ServerCallOptions(
+      this.#options,
+      this.#views,
+      authorship,
+      work,
+      client,
+      call.baseRev,
+      now,
+    );
+    const result = this.#run(() => pageReader.guard(() => runCall(work, call.type, call.payload, options)));
     switch (result.kind) {
       case "rejected":
         return rejectedOutcome(result.rejection);
@@ -248,10 +267,13 @@ export class Engine {
         return result satisfies never;
     }
     const { writes, broadcasts } = result;
+    for (const { before, after } of this.#proposed(writes))
+      if (before !== undefined && after === undefined) work.noteRecord(before);
     const refusal = this.#unowned(writes) ?? this.#refusal(client, call, writes, false);
     if (refusal !== undefined) return rejectedOutcome(refusal);
     this.#repairOrders(writes, { client, call });
     const bytes = operationBytes(writes, this.memory.sections);
+    work.noteBytes(bytes);
     const excess = this.#excess(bytes) ?? this.#overfull(writes, bytes);
     if (excess !== undefined) return rejectedOutcome(excess);
     if (this.#isFull(bytes)) return undefined;
@@ -427,16 +449,19 @@ class ServerCallOptions implements CallOptions {
   readonly limits: Limits;
   readonly serverMutators: EngineOptions["serverMutators"];
   readonly location = "server";
+  readonly measure = recordBytesOver;
   readonly now: number;
   readonly caller: Caller;
   readonly #baseRev: number;
   readonly #authorship: AuthorshipIndex;
+  readonly #work: CallWork;
   readonly #views: Views;
 
   constructor(
     { definition, limits, serverMutators }: EngineOptions,
     views: Views,
     authorship: AuthorshipIndex,
+    work: CallWork,
     caller: Caller,
     baseRev: number,
     now: number,
@@ -448,12 +473,17 @@ class ServerCallOptions implements CallOptions {
     this.caller = caller;
     this.#baseRev = baseRev;
     this.#authorship = authorship;
+    this.#work = work;
     this.#views = views;
   }
 
   checkPayload(type: string, payload: Json, limits: CallLimits): void {
     checkReceivedPayload(type, payload, limits);
     if (type === transactType) this.#assertShown(payload as WireChanges);
+  }
+
+  checked(record: Fields): void {
+    this.#work.noteRecord(record);
   }
 
   changedByOthers(collection: string, id: string): boolean {

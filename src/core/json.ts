@@ -139,7 +139,7 @@ export function bytesOver(value: Json, maxBytes: number): number | undefined {
 }
 
 /** No JSON text of `value` is longer, whatever its strings escape and its numbers say. */
-function mostBytes(value: Json): number {
+export function mostBytes(value: Json): number {
   if (typeof value === "string") return mostTextBytes(value);
   if (typeof value !== "object" || value === null) return mostScalarBytes;
   let bytes = 2;

@@ -47,6 +47,13 @@ export interface Limits {
   /** Calls that a session may make at once before it is held to the sustained rate. */
   readonly callsBurst: number;
   /**
+   * Work of one session's calls, in units of about 10 ns: bytes that are read, checked and written, see `call-work.ts`. A call of a
+   * few bytes can have the room check a record of 256 KB, or list a whole collection. It is a twelfth of the room's thread.
+   */
+  readonly workPerSecond: number;
+  /** Units of work that a session may cause at once before it is held to the sustained rate. */
+  readonly workBurst: number;
+  /**
    * Presence and event messages of one session together, a second and at once: twice the display's rate. They share a bucket since
    * they cost the same: a place in everybody's next frame.
    */
@@ -181,6 +188,9 @@ export interface Limits {
   readonly maxShortenedOrderKeys: number;
 }
 
+/** Units of work that a call has at the default limits, if calls come as fast as they may. */
+const workOfCall = 40_000;
+
 const KB = 1024;
 const MB = 1024 * KB;
 
@@ -201,6 +211,8 @@ export const defaultLimits: Limits = Object.freeze({
   refusalsBurst: 100,
   callsPerSecond: 200,
   callsBurst: 1_000,
+  workPerSecond: 8 * MB,
+  workBurst: 64 * MB,
   signalsPerSecond: 120,
   signalsBurst: 240,
   resyncsPerSecond: 1,
@@ -271,6 +283,7 @@ export function limitsWith(given: Partial<Limits> = {}): Limits {
     framesBurst: given.framesBurst ?? Math.max(limits.framesBurst, callsBurst + signalsBurst),
     frameBytesPerSecond:
       given.frameBytesPerSecond ?? Math.max(limits.frameBytesPerSecond, callsPerSecond * KB),
+    workPerSecond: given.workPerSecond ?? Math.max(limits.workPerSecond, callsPerSecond * workOfCall),
   };
 }
 

@@ -19,20 +19,23 @@ const known = new WeakMap<$ZodType, PlainSchema | null>();
 /**
  * The fields of a patch that are not in `before`, as a plain schema reads them, so that a patch costs what it changes
  * and not what the record is. The other fields were checked when they were written. Undefined when the record has to be
- * checked whole: the schema is not plain, a field is none of its own or does not fit, or `before` was written under
- * another schema.
+ * checked whole: the schema is not plain, a field is none of its own or does not fit, one of `unset` must be there, or
+ * `before` was written under another schema. A field that is `removed` is not set.
  */
 export function changedFields(
   schema: $ZodType,
   fields: object,
   before: Fields,
+  removed: readonly string[] = [],
+  unset: readonly string[] = [],
 ): Record<string, Json> | undefined {
   const plain = plainSchemaOf(schema);
   if (plain === null || !hasAll(before, plain.required)) return undefined;
+  for (const name of unset) if (!mayBeMissing(plain.fields.get(name))) return undefined;
   const changed: Record<string, Json> = {};
   for (const name of Object.keys(fields)) {
     const value: unknown = (fields as Fields)[name];
-    if (value === undefined) continue;
+    if (value === undefined || removed.includes(name)) continue;
     const read = parseField(plain.fields.get(name), value);
     if (read === undefined) return undefined;
     if (!equalJson(before[name], read)) changed[name] = read;
@@ -43,6 +46,13 @@ export function changedFields(
 function hasAll(record: Fields, names: readonly string[]): boolean {
   for (const name of names) if (!Object.hasOwn(record, name)) return false;
   return true;
+}
+
+/** Whether a record fits without the field, and a schema puts nothing in its place. */
+function mayBeMissing(field: PlainField | undefined): boolean {
+  if (field === undefined) return false;
+  const result = safeParse(field.schema, undefined);
+  return result.success && result.data === undefined;
 }
 
 function parseField(field: PlainField | undefined, value: unknown): Json | undefined {

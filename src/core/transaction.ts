@@ -22,6 +22,10 @@ export interface TransactionOptions {
   readonly limits: Pick<Limits, "maxRecordBytes" | "maxIdLength">;
   /** Answers `tx.<collection>.changedByOthers`; a prediction has nobody else in it. */
   readonly changedByOthers?: (collection: string, id: string) => boolean;
+  /** In place of `bytesOver`, for a record that was made of `before`. */
+  readonly measure?: (record: Fields, maxBytes: number, before?: Fields) => number | undefined;
+  /** Called with each record that was checked whole, which costs in proportion to the record. */
+  readonly checked?: (record: Fields) => void;
   /** Returns a refusal about one record as its caller may read it, who may not be shown the record. */
   readonly withoutHidden?: (rejection: Rejection, collection: string, id: string) => Rejection;
 }
@@ -198,15 +202,22 @@ export class CollectionTransaction {
   #merge(id: string, fields: object, removed: readonly string[]): void {
     this.#assertWritable(id);
     const before = this.#existing(id);
-    const set = removed.length === 0 ? changedFields(this.#schema, fields, before) : undefined;
-    if (set === undefined) return this.#mergeWhole(id, before, fields, removed);
-    this.#writePatch(id, before, set, nothing);
+    // A field that is not there need not be removed.
+    const unset = [...new Set(removed)].filter((field) => Object.hasOwn(before, field));
+    const set = changedFields(this.#schema, fields, before, removed, unset);
+    if (set === undefined) return this.#mergeWhole(id, before, fields, removed, unset);
+    this.#writePatch(id, before, set, unset);
   }
 
   /** Checks the record that comes of it whole, as its schema may say something of several fields together. */
-  #mergeWhole(id: string, before: Fields, fields: object, removed: readonly string[]): void {
+  #mergeWhole(
+    id: string,
+    before: Fields,
+    fields: object,
+    removed: readonly string[],
+    unset: readonly string[],
+  ): void {
     const given = Object.entries(fields).filter(([, value]) => value !== undefined);
-    const unset = [...new Set(removed)].filter((field) => Object.hasOwn(before, field));
     const merged: Record<string, unknown> = { ...before, ...Object.fromEntries(given) };
     for (const field of removed) delete merged[field];
     const checked = this.#check(id, merged);
@@ -232,7 +243,7 @@ export class CollectionTransaction {
     if (Object.keys(set).length === 0 && unset.length === 0) return;
     const change: Change = { kind: "patch", set: Object.freeze(set), unset };
     const record = applyChange(before, change) as Fields;
-    this.#assertSize(id, record);
+    this.#assertSize(id, record, before);
     this.#transaction.write(this.#name, id, change, record);
   }
 
@@ -260,13 +271,15 @@ export class CollectionTransaction {
     } catch (error) {
       throw error instanceof Rejection ? this.#about(id, error) : error;
     }
+    this.#transaction.options.checked?.(parsed);
     this.#assertSize(id, parsed);
     return parsed;
   }
 
-  #assertSize(id: string, record: Fields): void {
-    const { maxRecordBytes } = this.#transaction.options.limits;
-    const bytes = bytesOver(record, maxRecordBytes);
+  #assertSize(id: string, record: Fields, before?: Fields): void {
+    const { limits, measure = bytesOver } = this.#transaction.options;
+    const { maxRecordBytes } = limits;
+    const bytes = measure(record, maxRecordBytes, before);
     if (bytes !== undefined)
       throw this.#about(id, tooLarge(`${this.#name} record ${id}`, bytes, maxRecordBytes));
   }

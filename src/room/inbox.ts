@@ -87,12 +87,14 @@ function push(
   const mark = room.journal.memory.marks.get(session.client.actor)?.mark ?? 0;
   for (const [index, [baseRev, type, payload]] of calls.entries()) {
     const clientReqId = first + index;
-    // To refuse what was executed before would be to say that it was not.
-    const retryAfterMs = clientReqId <= mark ? 0 : session.meter.calls.take(now, calls.length - index);
+    // A call that was executed before is not counted among the calls, only by its work. It may come again, as any other.
+    const { meter } = session;
+    const retryAfterMs =
+      clientReqId <= mark ? meter.takeWork(now) : meter.takeCall(now, calls.length - index);
     if (retryAfterMs > 0) {
       return refusePush(session, now, {
         code: "rate-limited",
-        message: "too many calls",
+        message: "too many calls, or too much work",
         clientReqId,
         retryAfterMs,
       });
@@ -103,6 +105,7 @@ function push(
       room.flush();
       submission = room.journal.engine.submit(session.client, call, now);
     }
+    meter.work.take(now, 0, room.journal.engine.takeWork());
     if (!answer(room, session, clientReqId, submission, now)) return;
   }
 }

@@ -7,6 +7,7 @@ const kinds = [
   "frameBytes",
   "refusals",
   "calls",
+  "work",
   "signals",
   "resyncs",
   "catchUpBytes",
@@ -29,6 +30,7 @@ export class Meter {
   readonly frameBytes: TokenBucket;
   readonly refusals: TokenBucket;
   readonly calls: TokenBucket;
+  readonly work: TokenBucket;
   readonly signals: TokenBucket;
   readonly resyncs: TokenBucket;
   readonly catchUpBytes: TokenBucket;
@@ -46,6 +48,7 @@ export class Meter {
     this.frameBytes = bucket("frameBytes");
     this.refusals = bucket("refusals");
     this.calls = bucket("calls");
+    this.work = bucket("work");
     this.signals = bucket("signals");
     this.resyncs = bucket("resyncs");
     this.catchUpBytes = bucket("catchUpBytes");
@@ -80,6 +83,16 @@ export class Meter {
   /** Takes a message in: milliseconds to wait instead when it is one too many. */
   takeFrame(now: number, bytes: number): number {
     return this.frames.take(now) || this.frameBytes.take(now, 1, bytes);
+  }
+
+  /** Takes a call in, of `calls` that have come together, in the same manner. What it costs is known when it has run: see `work`. */
+  takeCall(now: number, calls: number): number {
+    return this.takeWork(now) || this.calls.take(now, calls);
+  }
+
+  /** Whether there is work left: milliseconds until there is a second's worth of it, so that a client is not refused for each call. */
+  takeWork(now: number): number {
+    return this.work.take(now, this.#limits.workPerSecond, 0);
   }
 
   /** Takes a new connection in, in the same manner. */
@@ -135,6 +148,8 @@ function rateOf(kind: Kind, limits: Limits): readonly [perSecond: number, burst:
       return [limits.refusalsPerSecond, limits.refusalsBurst];
     case "calls":
       return [limits.callsPerSecond, limits.callsBurst];
+    case "work":
+      return [limits.workPerSecond, limits.workBurst];
     case "signals":
       return [limits.signalsPerSecond, limits.signalsBurst];
     case "resyncs":

@@ -495,6 +495,7 @@ export class Room {
     const now = this.#ports.now();
     const submit = () => this.#asNewest(() => this.#journal.engine.submit({ ...client, user }, call, now));
     let submission = submit();
+    this.#journal.engine.takeWork(); // a backend is not metered
     // The call that came first returned only after its flush, so its outcome is on disk: nothing has to be flushed for it.
     if (submission.kind === "duplicate") return submission.outcome;
     if (submission.kind === "full") {

@@ -544,6 +544,13 @@ export const attacks = [
     limits: ["callsPerSecond", "callsBurst"],
   },
   {
+    id: "heavy-calls",
+    channel: "frame",
+    does: "makes calls of a few bytes that are each a megabyte of work, all of them refused",
+    answers: ["rejected too-large", "error rate-limited"],
+    limits: ["workPerSecond", "workBurst"],
+  },
+  {
     id: "presence-flood",
     channel: "frame",
     does: "sends 1,000 presences at once",

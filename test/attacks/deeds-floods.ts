@@ -67,6 +67,12 @@ export const floodDeeds = {
       );
     },
   },
+  "heavy-calls": {
+    run: async (scene) => {
+      const calls = times(100).map(() => [0, "fill", { count: 9_000, chars: 120 }]);
+      return await flood(scene, 1, () => JSON.stringify(pushFrame(undefined, { first: 1, calls })));
+    },
+  },
   "presence-flood": {
     run: signals((index) => JSON.stringify({ kind: "presence", presence: { at: 1_000 + index } })),
   },

@@ -8,7 +8,9 @@ import {
   maxJsonDepth,
   NotJsonError,
   utf8Bytes,
+  type Fields,
 } from "../../src/core/json.ts";
+import { recordBytesOver } from "../../src/core/record-bytes.ts";
 import type { Json } from "../../src/schema/json.ts";
 
 const wellFormed = fc.string({ unit: "binary", maxLength: 12 });
@@ -230,3 +232,21 @@ function canonical(value: Json): string {
       : member,
   );
 }
+
+test("the size of a record that was measured is kept up to date, at the cost of what has changed", () => {
+  const text = "ü".repeat(2_000);
+  let record: Fields = { text, a: 1 };
+  expect(recordBytesOver(record, 100)).toBe(jsonBytes(record));
+  const steps: Fields[] = [
+    { text, a: 22 },
+    { text, b: "€" },
+    { text: "short", b: "€" },
+    { b: "€" },
+    {},
+    { a: 1, b: 2 },
+  ];
+  for (const step of steps) {
+    expect(recordBytesOver(step, 1, record)).toBe(jsonBytes(step));
+    record = step;
+  }
+});

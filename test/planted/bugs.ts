@@ -80,6 +80,27 @@ export const plantedBugs: readonly PlantedBug[] = [
     "test/core/engine.test.ts",
   ),
   bug(
+    "to check a record is no work",
+    "src/core/engine.ts",
+    "    this.#work.noteRecord(record);\n  }\n\n  changedByOthers",
+    "  }\n\n  changedByOthers",
+    "test/core/call-work.test.ts",
+  ),
+  bug(
+    "a patch that removes what is not there checks the record whole",
+    "src/core/transaction.ts",
+    "changedFields(this.#schema, fields, before, removed, unset);",
+    "removed.length > 0 ? undefined : changedFields(this.#schema, fields, before, removed, unset);",
+    "test/core/call-work.test.ts",
+  ),
+  bug(
+    "the size of a patched record is counted wrong",
+    "src/core/record-bytes.ts",
+    "      : known + unlikeBytes(record, before as Fields) - unlikeBytes(before as Fields, record);",
+    "      : known + unlikeBytes(record, before as Fields);",
+    "test/core/json.test.ts",
+  ),
+  bug(
     "a read tells the revision of the batch that is not flushed",
     "src/core/engine.ts",
     "this.#batch?.from ?? rev",

@@ -382,6 +382,37 @@ export const abuseLimitCases = {
       expect([read(), read()]).toEqual([0, 500]);
     },
   ],
+  workBurst: [
+    "a session whose calls are more work waits, however few they are, and nobody else does",
+    { workBurst: 10_000, workPerSecond: 5_000 },
+    (room) => {
+      const [alice, bob] = [room.join("actor-alice"), room.join("actor-bob")];
+      alice.push(["fill", { count: 20, chars: 500 }]);
+      room.pass(10);
+      alice.take();
+      const first = alice.push(["fill", { count: 20, chars: 500 }]);
+      const [error] = answersTo(alice);
+      expect(error).toMatchObject({ code: "rate-limited", clientReqId: first });
+      bob.push(edit);
+      room.pass(100);
+      expect(bob.copy.mark).toBe(1);
+    },
+  ],
+  workPerSecond: [
+    "so much work comes back in a second",
+    { workBurst: 10_000, workPerSecond: 5_000 },
+    (room) => {
+      const alice = room.join("actor-alice");
+      const fill = ["fill", { count: 20, chars: 500 }] as const;
+      alice.push(fill);
+      const first = alice.push(fill);
+      const { retryAfterMs = 0 } = answersTo(alice)[0] ?? {};
+      expect(retryAfterMs).toBeGreaterThan(1_000);
+      room.pass(retryAfterMs);
+      alice.pushAt(first, fill);
+      expect(answersTo(alice)).toEqual([]);
+    },
+  ],
   readBytesBurst: [
     "who was sent so many bytes of the state waits, and nobody else does",
     { readBytesBurst: 1_000, readBytesPerSecond: 500 },

@@ -1,0 +1,76 @@
+import type { Json } from "../schema/json.ts";
+import type { Fields } from "./json.ts";
+import type { Source } from "./state.ts";
+
+// Units of about 10 ns, measured in workerd: a byte of a long text is one.
+
+/** To tell a call from another, to run it, and to keep its outcome. */
+const callUnits = 1_000;
+/** To read a value, to check it, to copy it, and to write it as JSON and as bytes. */
+const valueUnits = 32;
+/** To look a record up. */
+const readUnits = 8;
+/** To hand an id out in a list: what is listed is copied when it next changes. */
+const listedUnits = 0.25;
+
+/** Deeper than any value that is not refused; it is asked before a payload is checked, and recursion has to end. */
+const maxDepth = 64;
+
+/** How much work a value is, to check and to write it. */
+export function workOf(value: Json, depth: number = maxDepth): number {
+  if (typeof value === "string") return valueUnits + value.length;
+  if (typeof value !== "object" || value === null || depth === 0) return valueUnits;
+  let units = valueUnits;
+  if (Array.isArray(value)) {
+    for (const item of value as readonly Json[]) units += workOf(item, depth - 1);
+    return units;
+  }
+  for (const key in value as Fields) units += key.length + workOf((value as Fields)[key] as Json, depth - 1);
+  return units;
+}
+
+/**
+ * Counts how much work calls are, since a call of a few bytes can have the room check a record of 256 KB or list a whole
+ * collection. It stands between a mutator and the state.
+ */
+export class CallWork implements Source {
+  readonly #source: Source;
+  #units = 0;
+
+  constructor(source: Source) {
+    this.#source = source;
+  }
+
+  /** The work since this was last asked for. */
+  take(): number {
+    const units = this.#units;
+    this.#units = 0;
+    return units;
+  }
+
+  /** A call has come with `payload`. */
+  noteCall(payload: Json): void {
+    this.#units += callUnits + workOf(payload);
+  }
+
+  /** A record was checked whole, or deleted. */
+  noteRecord(record: Fields): void {
+    this.#units += workOf(record);
+  }
+
+  /** An operation has changed so many bytes. */
+  noteBytes(bytes: number): void {
+    this.#units += bytes;
+  }
+
+  get(collection: string, id: string): Fields | undefined {
+    this.#units += readUnits;
+    return this.#source.get(collection, id);
+  }
+
+  ids(collection: string, by?: string): readonly string[] {
+    const ids = this.#source.ids(collection, by);
+    this.#units += ids.length * listedUnits;
+    return ids;
+  }
+}
