@@ -42,7 +42,10 @@ export type Answer = readonly [clientReqId: number, outcome: Outcome, callHash: 
 
 const transactHash = hashText(transactType);
 
-/** 32 bits that are the same whenever a call is sent again. */
+/**
+ * 32 bits that are the same whenever a call is sent again. They are few, as an id is compared with calls of its own client alone: who
+ * makes two calls with the same hash is told the outcome of the first, and nobody else is.
+ */
 export function hashCall(type: string, payload: Json): number {
   return ((type === transactType ? transactHash : hashText(type)) + hashJson(payload)) >>> 0;
 }

@@ -1,13 +1,12 @@
 import type { Json } from "../schema/json.ts";
 import type { Answer, Outcome } from "./call.ts";
-import { canonicalJson, hashText } from "./checksum.ts";
 import { jsonBytes } from "./json.ts";
 import type { Limits } from "./limits.ts";
 
 /** A client as its mark knows it. */
 export interface MarkedClient {
   readonly actor: string;
-  /** Of the person whose client this is, see {@link ownerOf}. */
+  /** Of the person whose client this is, see `ownerOf`. */
   readonly owner: string;
 }
 
@@ -54,8 +53,6 @@ export type MarkLimits = Pick<
 >;
 
 const dayMs = 86_400_000;
-/** Longer ids of people are hashed. */
-const maxOwnerLength = 64;
 /** No client's actor has a colon. */
 const remotePrefix = "rpc:";
 
@@ -66,14 +63,6 @@ export function remoteActor(idempotencyKey: string): string {
 
 function isRemote(actor: string): boolean {
   return actor.startsWith(remotePrefix);
-}
-
-/** Names the person that a client id belongs to: by `user.id` where there is one. "" for nobody in particular. */
-export function ownerOf(user: Json): string {
-  if (user === null) return "";
-  const id = typeof user === "object" && "id" in user ? user["id"] : undefined;
-  if (typeof id === "string" && id.length <= maxOwnerLength) return id;
-  return `#${hashText(canonicalJson(id ?? user))}`;
 }
 
 /** What an executed call came to; undefined when its client has confirmed it. */

@@ -1,7 +1,8 @@
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import type { Caller } from "./call.ts";
-import { canonicalJson, hashText, type Checksums } from "./checksum.ts";
+import { canonicalJson, type Checksums } from "./checksum.ts";
+import { hashName } from "./hash-name.ts";
 import { decodeDelta, encodeDelta, type EncodedDelta, type Entries } from "./delta.ts";
 import type { PageRange, PageTable } from "./page.ts";
 import type { PagedState } from "./paged-state.ts";
@@ -36,9 +37,7 @@ export class View {
     this.#shown = shown;
     this.#sections = sections;
     this.#owner = owner;
-    this.#key = hashText(canonicalJson([[...shown].toSorted(), sections.privates, owner ?? null])).toString(
-      36,
-    );
+    this.#key = hashName(canonicalJson([[...shown].toSorted(), sections.privates, owner ?? null]));
   }
 
   /**

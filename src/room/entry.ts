@@ -1,6 +1,6 @@
 import type { Caller } from "../core/call.ts";
 import type { Limits } from "../core/limits.ts";
-import { ownerOf } from "../core/marks.ts";
+import { ownerOf } from "../core/owner.ts";
 import type { Memory } from "../core/memory.ts";
 import { canOwn } from "../core/sections.ts";
 import { assertSize, parseWith } from "../core/transaction.ts";

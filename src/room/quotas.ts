@@ -1,6 +1,6 @@
 import type { Caller } from "../core/call.ts";
 import type { Limits } from "../core/limits.ts";
-import { ownerOf } from "../core/marks.ts";
+import { ownerOf } from "../core/owner.ts";
 import { TokenBucket } from "../core/token-bucket.ts";
 import { Meter, type MeterState } from "./meter.ts";
 import type { Session } from "./session.ts";

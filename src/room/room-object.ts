@@ -2,7 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { Caller, Run } from "../core/call.ts";
 import type { Operation } from "../core/batch.ts";
 import { limitsWith, type Limits } from "../core/limits.ts";
-import { ownerOf } from "../core/marks.ts";
+import { ownerOf } from "../core/owner.ts";
 import { RecordsReader } from "../core/reader.ts";
 import type { Source } from "../core/state.ts";
 import type { Tx } from "../core/transaction.ts";
@@ -75,7 +75,7 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
     for (const webSocket of ctx.getWebSockets()) this.#restore(webSocket);
   }
 
-  /** A client has connected that was not here. */
+  /** A client has connected that was not here. A client that is here and comes back, under another name perhaps, does not count. */
   onJoin(_client: Client<D>): void | Promise<void> {}
 
   /** A client's only session is gone. */

@@ -2,8 +2,10 @@ import { parseEvent, type Caller, type Outcome, type Run } from "../core/call.ts
 import type { Flush, Operation } from "../core/batch.ts";
 import type { Authorize, Flushed } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
-import { answerTo, ownerOf } from "../core/marks.ts";
+import { answerTo } from "../core/marks.ts";
 import type { Memory } from "../core/memory.ts";
+import { equalJson } from "../core/json.ts";
+import { ownerOf } from "../core/owner.ts";
 import { rejectedOutcome } from "../core/rejected-outcome.ts";
 import { DeletedError, SupersededError, type RoomStorage } from "../core/storage.ts";
 import type { Tx } from "../core/transaction.ts";
@@ -230,11 +232,13 @@ export class Room {
     if (former === undefined) {
       this.#quotas.entered(session);
     } else {
-      // The same person, still here: others need not hear of it.
+      // The same person, still here: the others hear of it only if that person is shown to them in another way now.
       this.#waiting.delete(former);
       former.end();
       session.presence = former.presence;
       former.socket.close(codes.replaced.closeCode, "replaced");
+      if (session.presence !== undefined && !equalJson(former.client.user, user))
+        this.#signals.join(actor, user, session.presence);
     }
     this.#sessions.set(actor, session);
     try {

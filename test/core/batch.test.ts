@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Call } from "../../src/core/engine.ts";
-import { ownerOf } from "../../src/core/marks.ts";
+import { ownerOf } from "../../src/core/owner.ts";
 import { rowBytes } from "../../src/core/memory.ts";
 import { readDelta } from "../protocol/frame-reader.ts";
 import { readRowMarks } from "../protocol/row-marks.ts";

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Answer, Outcome } from "../../src/core/call.ts";
 import { defaultLimits } from "../../src/core/limits.ts";
-import { encodeMarks, Marks, ownerOf, remoteActor, type MarkLimits } from "../../src/core/marks.ts";
+import { encodeMarks, Marks, remoteActor, type MarkLimits } from "../../src/core/marks.ts";
 
 const accepted = (rev: number): Outcome => ({ kind: "accepted", rev });
 const answer = (id: number, rev: number): Answer => [id, accepted(rev), 7];
@@ -270,27 +270,4 @@ describe("evicting", () => {
     ]);
     expect(marks.answerBytes).toBe(0);
   });
-});
-
-test.each([
-  ["nobody in particular", null, ""],
-  ["somebody with an id", { id: "ann", name: "Ann" }, "ann"],
-  ["the same, renamed", { id: "ann", name: "Anna" }, "ann"],
-])("a client belongs to %s", (_, user, owner) => {
-  expect(ownerOf(user)).toBe(owner);
-});
-
-test("without an id that is a short text, a client belongs to whoever is the same person in all that is known", () => {
-  expect(ownerOf({ name: "Ann", age: 7 })).toBe(ownerOf({ age: 7, name: "Ann" }));
-  const others = [
-    { name: "Ann" },
-    { name: "Ben" },
-    { id: 7 },
-    { id: 8 },
-    { id: "x".repeat(65) },
-    "ann",
-    9,
-  ].map(ownerOf);
-  expect(new Set(others).size).toBe(others.length);
-  for (const owner of others) expect(owner.length).toBeLessThan(64);
 });

@@ -250,6 +250,20 @@ export const plantedBugs: readonly PlantedBug[] = [
     "test/protocol/client-secret.test.ts",
   ),
   bug(
+    "the others are not told that a client has come back under another name",
+    "src/room/room.ts",
+    "      if (session.presence !== undefined && !equalJson(former.client.user, user))\n        this.#signals.join(actor, user, session.presence);\n",
+    "",
+    "test/room/connect.test.ts",
+  ),
+  bug(
+    "a user id may be the same owner as the hash of another user",
+    "src/core/owner.ts",
+    "return `=${id}`;",
+    "return id;",
+    "test/core/owner.test.ts",
+  ),
+  bug(
     "a client id may be used by another user",
     "src/room/entry.ts",
     '  if ((former ? ownerOf(former.client.user) : (mark?.owner ?? owner)) !== owner) return "id-conflict";\n',

@@ -8,6 +8,7 @@ import { defineRoom } from "../../src/index.ts";
 import { idOf } from "./named-client.ts";
 import { withLoneRoom } from "./lone-room.ts";
 import { newPrivateRoom, newSmallRoom, newTestRoom, put } from "./rooms.ts";
+import { testBoard } from "./test-board.ts";
 
 /** What a client is told of the limits, to pace itself by. */
 const told = [
@@ -157,6 +158,45 @@ describe("connecting", () => {
     const carol = await room.join();
     expect([...carol.copy.peers]).toEqual([[idOf("actor-alice"), { user: null, presence: { at: 3 } }]]);
     expect(await second.commit(edit)).toEqual([1]);
+  });
+
+  it("by the same client under another name is told to the others at once, also after the room has slept", async () => {
+    const as = (name: string, role = "writer") => ({ user: { id: "alice", name }, role });
+    await withLoneRoom({ limits: { flushIntervalMs: 0 } }, (room) => {
+      const bob = room.join("actor-bob");
+      const alice = room.join("actor-alice", {}, as("Alice"));
+      const seen = () => bob.copy.peers.get(idOf("actor-alice"));
+      alice.send({ kind: "presence", presence: { at: 1 } });
+      expect(seen()).toEqual({ user: as("Alice").user, presence: { at: 1 } });
+      room.join("actor-alice", {}, as("Alicia"));
+      expect(seen()).toEqual({ user: as("Alicia").user, presence: { at: 1 } });
+      room.evict();
+      room.join("actor-alice", {}, as("Alison"));
+      expect(seen()).toEqual({ user: as("Alison").user, presence: { at: 1 } });
+      bob.take();
+      room.join("actor-alice", {}, as("Alison"));
+      const reader = room.join("actor-alice", {}, as("Alison", "reader")); // a role is shown to nobody
+      expect(bob.take()).toEqual([]);
+      reader.push(edit);
+      expect(bob.copy.rev).toBe(0);
+    });
+  });
+
+  it("by the same client under another name is told in a room without presence, and not of a client that shows none", async () => {
+    const as = (name: string) => ({ user: { id: "alice", name }, role: "writer" });
+    const user = z.object({ id: z.string(), name: z.string() });
+    const guests = defineRoom({ version: 3, user, collections: {}, mutators: () => ({}) });
+    for (const [definition, shown] of [
+      [guests, { user: as("Alicia").user, presence: {} }],
+      [testBoard, undefined],
+    ] as const) {
+      await withLoneRoom({ definition, limits: { flushIntervalMs: 0 } }, (room) => {
+        const bob = room.join("actor-bob");
+        room.join("actor-alice", {}, as("Alice"));
+        room.join("actor-alice", {}, as("Alicia"));
+        expect(bob.copy.peers.get(idOf("actor-alice"))).toEqual(shown);
+      });
+    }
   });
 
   it("by the same client again ends what its former socket may do", async () => {
