@@ -42,13 +42,13 @@ export const board = defineRoom({
   presence: Presence,
   events: { confetti: Point },
   mutators: (mutator) => ({
-    /** `departed`: the holder that the caller saw leave, whose claim may be taken over. Anybody else's stands. */
+    /** The room ends a claim when its holder leaves: no caller is asked who is here. */
     claim: mutator(
-      z.object({ id: z.string(), name: z.string(), color: Ink, departed: z.optional(z.string()) }),
-      (tx, { id, name, color, departed }, ctx) => {
+      z.object({ id: z.string(), name: z.string(), color: Ink }),
+      (tx, { id, name, color }, ctx) => {
         if (!tx.shapes.has(id)) throw ctx.reject("not-found", "This shape is gone.");
         const held = tx.claims.get(id);
-        if (held && held.actor !== ctx.actor && held.actor !== departed) {
+        if (held && held.actor !== ctx.actor) {
           throw ctx.reject("conflict", `${held.name} claimed this shape first.`, { holder: held.actor });
         }
         tx.claims.put(id, { actor: ctx.actor, name, color });

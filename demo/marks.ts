@@ -1,5 +1,4 @@
 import type { Ink } from "./board.ts";
-import { hasLeft } from "./claims.ts";
 import { html, svg } from "./elements.ts";
 import { outlineOf, sizeOf } from "./geometry.ts";
 import { oncePerFrame } from "./motion.ts";
@@ -25,10 +24,10 @@ export function showMarks(room: BoardRoom, selection: Selection, outlines: SVGGE
     );
   };
 
-  const tag = (id: string, text: string, color: Ink, left: boolean) => {
+  const tag = (id: string, text: string, color: Ink) => {
     const shape = room.state.shapes.get(id);
     if (!shape) return;
-    const element = html("span", left ? "tag tag-departed" : "tag", text);
+    const element = html("span", "tag", text);
     element.dataset["ink"] = color;
     element.dataset["claimOf"] = id;
     pins.add(element);
@@ -42,9 +41,8 @@ export function showMarks(room: BoardRoom, selection: Selection, outlines: SVGGE
     tags = [];
     for (const [id, claim] of room.state.claims.entries()) {
       const mine = claim.actor === room.self.actor;
-      const left = hasLeft(room, claim.actor);
       outline(id, "claim", claim.color, 5);
-      tag(id, mine ? "yours" : left ? `${claim.name}, who left` : claim.name, claim.color, left);
+      tag(id, mine ? "yours" : claim.name, claim.color);
     }
     for (const { presence } of room.others) {
       if (presence.holding !== null) outline(presence.holding, "other", presence.color, 11);

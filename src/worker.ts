@@ -1,7 +1,7 @@
 import { env as settings } from "cloudflare:workers";
 import { board } from "../demo/board.ts";
 import { jwtAuthenticator } from "./jwt.ts";
-import { RoomObject, routeRooms, type RouteOptions } from "./server.ts";
+import { RoomObject, routeRooms, type Client, type RouteOptions } from "./server.ts";
 
 /** What the demo's Worker may be told from outside: by `.dev.vars`, `wrangler secret put` or `--var`. */
 interface Settings {
@@ -11,8 +11,25 @@ interface Settings {
   readonly DELTAROOM_OPEN_TO_EVERYBODY?: string;
 }
 
-/** A board of the demo: each name in the URL is one Durable Object of this class. */
-export class Board extends RoomObject(board) {}
+/**
+ * A board of the demo: each name in the URL is one Durable Object of this class. It ends the claims of a client that leaves, since
+ * the room knows who is here, and a client could say anything.
+ */
+export class Board extends RoomObject(board) {
+  override onJoin({ actor }: Client<typeof board>): void {
+    // A process that was killed has ended no claim. Who is alone on a board finds no claims of others.
+    if (this.ctx.getWebSockets().length === 1) this.#endClaims((holder) => holder !== actor);
+  }
+
+  override onLeave({ actor }: Client<typeof board>): void {
+    this.#endClaims((holder) => holder === actor);
+  }
+
+  #endClaims(isOver: (holder: string) => boolean): void {
+    const over = this.state.claims.entries().filter(([, claim]) => isOver(claim.actor));
+    if (over.length > 0) this.transact((tx) => over.forEach(([id]) => tx.claims.delete(id)));
+  }
+}
 
 const access = accessBy(settings as Settings); // the global type of `env` is each project's own
 

@@ -77,12 +77,10 @@ export class Guest {
   }
 
   #callMutator(id: string): void {
-    const { mutate, state, others } = this.room;
-    const holder = state.claims.get(id)?.actor;
-    const hasLeft = holder !== undefined && !others.some(({ actor }) => actor === holder);
+    const { mutate } = this.room;
     switch (this.#chance.pick(["claim", "claim", "release", "remove"])) {
       case "claim":
-        mutate.claim({ id, name: this.#name, color: this.#color, ...(hasLeft && { departed: holder }) });
+        mutate.claim({ id, name: this.#name, color: this.#color });
         break;
       case "release":
         mutate.release({ id });

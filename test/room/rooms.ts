@@ -5,6 +5,7 @@ import type { Hello } from "../../src/protocol/hello.ts";
 import type { Collections } from "./client-copy.ts";
 import type {
   AttackRoom,
+  Board,
   CardRoom,
   ListRoom,
   SmallRoom,
@@ -22,6 +23,7 @@ type AnyTestRoom =
   | WatchfulRoom
   | CardRoom
   | AttackRoom
+  | Board
   | TightRoom
   | ListRoom;
 
@@ -111,6 +113,8 @@ class RoomUnderTest<Room extends AnyTestRoom> {
 /** Any of them, for what can be done to all. */
 export type AnyRoom = Omit<RoomUnderTest<AnyTestRoom>, "inside">;
 
+/** A board of the demo, which everybody may join. */
+export const newBoard = () => new RoomUnderTest("/rooms", env.ROOMS);
 export const newTestRoom = () => new RoomUnderTest("/test-rooms", env.TEST_ROOMS);
 export const newPrivateRoom = () => new RoomUnderTest("/private-rooms", env.TEST_ROOMS);
 export const newSmallRoom = () => new RoomUnderTest("/small-rooms", env.SMALL_ROOMS);

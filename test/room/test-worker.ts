@@ -10,12 +10,10 @@ import {
 } from "../../src/server.ts";
 import { idOf } from "./named-client.ts";
 import { cardGame, cardRules } from "./card-game.ts";
-import { board } from "../../demo/board.ts";
 import { authenticateGrant } from "../attacks/tokens.ts";
 import { testBoard, type TestBoard } from "./test-board.ts";
 
-/** The demo's, of which the Worker says who may come in as it starts. */
-export class Board extends RoomObject(board) {}
+export { Board } from "../../src/worker.ts";
 export { AttackRoom, TightRoom } from "../attacks/attack-rooms.ts";
 export { ListRoom } from "../attacks/list-rooms.ts";
 
