@@ -39,7 +39,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a flush is sent although its row could not be written",
     "src/room/room.ts",
-    "      this.#recover(error, flush);\n      return false;",
+    "      this.#recover(error, flush.answers);\n      return false;",
     "      return true;",
     "test/room/push.test.ts",
   ),
@@ -146,15 +146,15 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "memory is kept when its row could not be written",
     "src/room/room.ts",
-    "      this.#journal.reload();\n    } catch (failure) {",
-    "    } catch (failure) {",
+    "      this.#journal.reload();\n      this.#rules.onFlush();\n",
+    "      this.#rules.onFlush();\n",
     "test/room/push.test.ts",
     "test/room/failures.test.ts",
   ),
   bug(
     "nobody is told to send again what a failed write has lost",
     "src/room/room.ts",
-    "      if (lost?.answers.has(actor))\n        refusePush(session, undefined, { ...storageFailed, clientReqId: mark + 1 });\n",
+    "      if (lost.has(actor)) refusePush(session, undefined, { ...storageFailed, clientReqId: mark + 1 });\n",
     "",
     "test/room/push.test.ts",
     "test/room/failures.test.ts",
@@ -899,7 +899,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "an alarm is not set anew once it has come",
     "src/room/room.ts",
-    "this.#dismiss(session, code);\n    this.#setAlarm(now);",
+    "this.#dismiss(session, code);\n      this.#setAlarm(now);",
     "this.#dismiss(session, code);",
     "test/room/liveness.test.ts",
   ),
