@@ -21,15 +21,14 @@ export class NotJsonError extends Error {
 
 /**
  * A frozen deep copy of `value`, the same on both sides of the wire: `undefined` members are left out and -0 is 0,
- * as JSON would have it, so that memory never differs from disk.
- * Throws {@link NotJsonError} for anything that JSON cannot say, for lone surrogates (SQLite stores them as U+FFFD),
- * for forbidden keys, and for nesting over `depth`.
+ * as JSON would have it, and each half of a character in a text is U+FFFD, as SQLite stores it. So memory never differs from disk.
+ * Throws {@link NotJsonError} for anything that JSON cannot say, for forbidden keys, for half a character in a key, and for
+ * nesting over `depth`.
  */
 export function copyJson(value: unknown, depth: number = maxJsonDepth, path = ""): Json {
   switch (typeof value) {
     case "string":
-      if (!value.isWellFormed()) throw new NotJsonError(path, "is not well-formed Unicode");
-      return value;
+      return value.toWellFormed();
     case "number":
       if (!Number.isFinite(value)) throw new NotJsonError(path, `${value} is not a JSON number`);
       return value === 0 ? 0 : value;
@@ -59,12 +58,29 @@ export function copyJson(value: unknown, depth: number = maxJsonDepth, path = ""
   return Object.freeze(copy);
 }
 
+/** A text has half a character in it: a surrogate without the other one. */
+export class HalfCharacterError extends NotJsonError {}
+
+/**
+ * Replaces each half of a character by U+FFFD in the texts within `value`, in place, as {@link copyJson} does in a copy. Keys stay,
+ * as do texts that are nested deeper than `depth`.
+ */
+export function repairTexts(value: unknown, depth: number): void {
+  if (typeof value !== "object" || value === null || depth === 0) return;
+  const members = value as Record<string, unknown>;
+  for (const [key, member] of Object.entries(members)) {
+    if (typeof member !== "string") repairTexts(member, depth - 1);
+    else if (!member.isWellFormed()) members[key] = member.toWellFormed();
+  }
+}
+
 /** What JSON from outside may be like. */
 export type FormLimits = Pick<Limits, "maxDepth" | "maxKeys" | "maxKeyLength">;
 
 /**
  * Checks what `JSON.parse` answered for text from outside, without copying it, and answers a number of bytes that no
- * JSON text of it exceeds. Throws {@link NotJsonError} as {@link copyJson} does, and for keys that are over `limits`.
+ * JSON text of it exceeds. Throws {@link NotJsonError} as {@link copyJson} does, and for keys that are over `limits`; and
+ * {@link HalfCharacterError} for half a character in a text, which its caller may repair.
  */
 export function checkParsedJson(
   value: Json,
@@ -73,7 +89,7 @@ export function checkParsedJson(
   limits: Partial<FormLimits> = {},
 ): number {
   if (typeof value === "string") {
-    if (!value.isWellFormed()) throw new NotJsonError(path, "is not well-formed Unicode");
+    if (!value.isWellFormed()) throw new HalfCharacterError(path, "is not well-formed Unicode");
     return mostTextBytes(value);
   }
   if (typeof value === "number") {

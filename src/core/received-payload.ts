@@ -2,7 +2,14 @@ import type { Json } from "../schema/json.ts";
 import { Rejection } from "../schema/rejection.ts";
 import { transactType, type CallLimits } from "./call.ts";
 import { areWireChanges, type WireChange } from "./changes.ts";
-import { checkParsedJson, jsonBytes, maxJsonDepth, NotJsonError } from "./json.ts";
+import {
+  checkParsedJson,
+  HalfCharacterError,
+  jsonBytes,
+  maxJsonDepth,
+  NotJsonError,
+  repairTexts,
+} from "./json.ts";
 
 /** What a direct edit nests around a record: its changes, a section, a change. */
 const editDepth = 3;
@@ -15,7 +22,7 @@ export function checkReceivedPayload(type: string, payload: Json, limits: CallLi
   const { maxPayloadBytes: maxBytes, maxDepth = maxJsonDepth } = limits;
   let mostBytes: number;
   try {
-    mostBytes = checkParsedJson(payload, maxDepth + editDepth, "", limits);
+    mostBytes = checkRepaired(type, payload, maxDepth + editDepth, limits);
   } catch (error) {
     if (error instanceof NotJsonError)
       throw new Rejection("invalid", `the payload of ${type}: ${error.message}`);
@@ -27,6 +34,25 @@ export function checkReceivedPayload(type: string, payload: Json, limits: CallLi
       throw new Rejection("too-large", `${type} carries ${bytes} bytes, allowed are ${maxBytes}`);
   }
   if (type === transactType) checkDirectEdit(payload);
+}
+
+/**
+ * Checks a payload. Halves of characters in its texts become U+FFFD, in place: in what a mutator is given, and in the fields of a
+ * direct edit's records. Elsewhere, as in the id of a record, they are refused.
+ */
+function checkRepaired(type: string, payload: Json, depth: number, limits: CallLimits): number {
+  // The schema's reader repairs a payload that is a text itself.
+  const checked = typeof payload === "string" ? payload.toWellFormed() : payload;
+  try {
+    return checkParsedJson(checked, depth, "", limits);
+  } catch (error) {
+    if (!(error instanceof HalfCharacterError)) throw error;
+  }
+  if (type !== transactType) repairTexts(checked, depth);
+  else if (areWireChanges(checked)) {
+    for (const changes of Object.values(checked)) for (const change of changes) repairTexts(change[2], depth);
+  }
+  return checkParsedJson(checked, depth, "", limits);
 }
 
 function checkDirectEdit(payload: Json): void {

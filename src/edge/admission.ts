@@ -1,4 +1,4 @@
-import { copyJson } from "../core/json.ts";
+import { checkParsedJson, copyJson, maxJsonDepth } from "../core/json.ts";
 import { codes, type Code } from "../protocol/codes.ts";
 import type { Identity } from "../room/room.ts";
 import { kindOf, logLine } from "../room/log-line.ts";
@@ -126,6 +126,8 @@ function identityOf(answer: unknown): Identity {
 
 function jsonOf(user: unknown): Json {
   try {
+    // As strict as with a client's names: two ids must not become one by a repair.
+    checkParsedJson(user as Json, maxJsonDepth);
     return copyJson(user);
   } catch {
     throw new MisfitError("the user is not JSON");

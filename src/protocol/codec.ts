@@ -1,5 +1,13 @@
 import { FormatError } from "../core/bytes.ts";
-import { checkParsedJson, maxJsonDepth, NotJsonError, utf8Bytes, type FormLimits } from "../core/json.ts";
+import {
+  checkParsedJson,
+  HalfCharacterError,
+  maxJsonDepth,
+  NotJsonError,
+  repairTexts,
+  utf8Bytes,
+  type FormLimits,
+} from "../core/json.ts";
 import type { DownFrame, TextFrame } from "./frames.ts";
 import { UpFrame } from "./frames-up.ts";
 import type { NameTable } from "./names.ts";
@@ -60,8 +68,24 @@ function readText(data: string, maxFrameBytes: number, limits?: FormLimits): Dec
   }
   const frame = parsed.data;
   const { maxDepth = maxJsonDepth } = limits ?? {};
-  if (frame.kind !== "push") checkParsedJson(frame, maxDepth + frameDepth, "", limits);
+  if (frame.kind !== "push") checkRepaired(frame, maxDepth + frameDepth, limits);
   return { kind: "frame", frame };
+}
+
+/** Halves of characters become U+FFFD in presence and in the payload of an event. Elsewhere they are refused. */
+function checkRepaired(frame: UpFrame, depth: number, limits?: FormLimits): void {
+  try {
+    checkParsedJson(frame, depth, "", limits);
+  } catch (error) {
+    if (!(error instanceof HalfCharacterError)) throw error;
+    if (frame.kind === "presence") repairTexts(frame, depth);
+    if (frame.kind === "event") {
+      const { event } = frame;
+      repairTexts(frame, depth);
+      Object.assign(frame, { event });
+    }
+    checkParsedJson(frame, depth, "", limits);
+  }
 }
 
 function tooLarge(maxFrameBytes: number): Decoded {

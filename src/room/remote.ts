@@ -85,8 +85,8 @@ export function answerRemote(
   return JSON.stringify(call({ actor: remoteActor(key), user, role: "writer" }, type, payload));
 }
 
-const keyRule = "an idempotency key has 1 to 128 characters";
+const keyRule = "an idempotency key has 1 to 128 characters, each of them whole";
 
 function isKey(key: string): boolean {
-  return key.length >= 1 && key.length <= 128;
+  return key.length >= 1 && key.length <= 128 && key.isWellFormed();
 }

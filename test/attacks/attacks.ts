@@ -431,8 +431,15 @@ export const attacks = [
   {
     id: "signal-surrogates",
     channel: "frame",
-    does: "sends presence and events with lone surrogates as values and keys",
+    does: "sends presence and events with lone surrogates as keys, and as the name of an event",
     answers: ["error invalid"],
+  },
+  {
+    id: "signal-halves",
+    channel: "frame",
+    does: "sends presence and events with lone surrogates as values",
+    answers: ["nothing"],
+    note: "Each becomes U+FFFD, as in the client.",
   },
   {
     id: "signal-numbers",
@@ -639,8 +646,15 @@ export const attacks = [
   {
     id: "surrogates",
     channel: "call",
-    does: "puts lone surrogates into ids, fields, values, keys, names of collections and mutators",
+    does: "puts lone surrogates into ids, fields, keys, names of collections and mutators",
     answers: ["rejected invalid"],
+  },
+  {
+    id: "halves",
+    channel: "call",
+    does: "puts lone surrogates into values of records and payloads, at any depth",
+    answers: ["accepted"],
+    note: "Each becomes U+FFFD, in memory, on disk and in every copy, as in the client's prediction.",
   },
   {
     id: "record-ids",

@@ -212,15 +212,24 @@ export const callDeeds = {
     ...kept,
     run: callJson(
       ["transact", '{"things":[["put","\\ud800",{"n":1}]]}'],
-      ["transact", '{"things":[["put","a",{"n":1,"text":"\\udfff"}]]}'],
       ["transact", '{"things":[["put","a",{"n":1,"any":{"\\ud800":1}}]]}'],
       ["transact", '{"things":[["put","a",{"n":1,"\\udc00":1}]]}'],
       ["transact", '{"things":[["delete","\\ud800"]]}'],
       ["transact", '{"\\ud800":[["put","a",{"n":1}]]}'],
-      ["take", '["\\ud800\\ud800"]'],
       ["take\ud800", "{}"],
-      ["name", '{"id":"\\ud800"}'],
     ),
+  },
+  halves: {
+    run: async (scene) => {
+      scene.expectRecord("things", "half", { n: 1, text: "\ufffd", any: { deep: ["a\ufffd"] } });
+      scene.expectRecord("ledger", "\ufffd", { sum: 0, by: "nobody" });
+      return await callJson(
+        ["transact", '{"things":[["put","half",{"n":1,"text":"\\udfff","any":{"deep":["a\\ud83c"]}}]]}'],
+        ["take", '["\\ud800\\ud800"]'],
+        ["take", '"\\ud800"'],
+        ["name", '{"id":"\\ud800"}'],
+      )(scene);
+    },
   },
   "record-ids": {
     run: callEach(

@@ -288,16 +288,24 @@ export const frameDeeds = {
   },
   "signal-surrogates": {
     run: sendEach(
-      ...[
-        '{"at":1,"note":"\\ud800"}',
-        '{"at":1,"any":{"\\udfff":1}}',
-        '{"at":1,"any":["\\udc00\\ud800"]}',
-      ].map((value) => `{"kind":"presence","presence":${value}}`),
-      ...['{"text":"\\ud800"}', '{"text":"","any":{"\\udbff":1}}'].map(
-        (value) => `{"kind":"event","event":"wave","payload":${value}}`,
-      ),
+      '{"kind":"presence","presence":{"at":1,"any":{"\\udfff":1}}}',
+      '{"kind":"presence","presence":{"at":1,"note":"\\ud800","any":{"\\udfff":1}}}',
+      '{"kind":"event","event":"wave","payload":{"text":"","any":{"\\udbff":1}}}',
       '{"kind":"event","event":"\\ud800","payload":{"text":""}}',
     ),
+  },
+  "signal-halves": {
+    run: async (scene) => {
+      const mallory = await scene.join();
+      return await each(
+        [
+          '{"kind":"presence","presence":{"at":1,"note":"\\ud800"}}',
+          '{"kind":"presence","presence":{"at":1,"any":["\\udc00\\ud800"]}}',
+          '{"kind":"event","event":"wave","payload":{"text":"\\ud800","any":[{"a":"\\udbff"}]}}',
+        ],
+        async (message) => await scene.answersTo(mallory, message),
+      );
+    },
   },
   "signal-numbers": {
     run: sendEach(

@@ -276,7 +276,7 @@ describe("a call that is refused here already", () => {
     ["a map", new Map()],
     ["an object of a class", new Point()],
     ["a number that is none", { id: "a", by: Number.NaN }],
-    ["half a character", { id: "\ud800", by: 1 }],
+    ["half a character in a key", { id: "s1", by: 1, "\ud800": 1 }],
     ["itself", circular],
     ["a getter that throws", throwing],
     ["a key that reaches the prototype", JSON.parse('{"__proto__": 1}')],

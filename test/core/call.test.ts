@@ -224,7 +224,7 @@ describe("a payload that no call may carry", () => {
     ["a hundred thousand levels deep", "[".repeat(100_000) + "]".repeat(100_000)],
     ["with __proto__ as a key", '{"a":{"__proto__":1}}'],
     ["with __proto__ as a collection", '{"__proto__":[["delete","a"]]}'],
-    ["with half a surrogate pair", '["\\ud800"]'],
+    ["with half a surrogate pair in a key", '[{"\\ud800":1}]'],
     ["with a number beyond all numbers", "[1e400]"],
   ])("is refused before anything reads it, by name: %s", (_title, text) => {
     const run: Run = () => {
@@ -234,6 +234,28 @@ describe("a payload that no call may carry", () => {
     const payload: unknown = JSON.parse(text);
     expect(fateOf(call("run", payload, { ...withMutator(run), limits }))).toBe("invalid");
     expect(fateOf(call("transact", payload, { limits }))).toBe("invalid");
+  });
+});
+
+describe("half a character in a payload becomes U+FFFD before the mutator runs", () => {
+  test.each<[string, string, unknown]>([
+    ["as the payload", '"\\ud83c"', "\ufffd"],
+    ["in an object", '{"a":"x\\udf89y"}', { a: "x\ufffdy" }],
+    ["in a list in an object", '{"a":[1,"\\ud83c",["\\ud83c"]]}', { a: [1, "\ufffd", ["\ufffd"]] }],
+  ])("%s", (_title, text, expected) => {
+    const given: unknown[] = [];
+    const run: Run = (_tx, payload) => void given.push(payload);
+    expect(fateOf(call("run", JSON.parse(text), withMutator(run)))).toBe("done");
+    expect(given).toEqual([expected]);
+  });
+
+  test("and in the fields of a direct edit, but not in an id, which is refused", () => {
+    const edit = (id: string) =>
+      JSON.parse(`{"notes":[["put","${id}",{"text":"\\ud83c","rank":0}]]}`) as unknown;
+    expect(changesOf(call("transact", edit("a")))).toEqual({
+      notes: [["put", "a", { text: "\ufffd", rank: 0 }]],
+    });
+    expect(fateOf(call("transact", edit("\\ud83c")))).toBe("invalid");
   });
 });
 

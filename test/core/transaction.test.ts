@@ -254,7 +254,7 @@ describe("what is invalid is rejected, by field:", () => {
   test.each<[string, unknown, string]>([
     ["a date", new Date(0), "body"],
     ["not a number", Number.NaN, "body"],
-    ["half a surrogate pair", "\ud800", "well-formed"],
+    ["half a surrogate pair in a key", { "\ud800": 1 }, "well-formed"],
     ["a forbidden key", { deep: { constructor: {} } }, "the key constructor is refused"],
     ["JSON nested too deeply", JSON.parse("[".repeat(32) + "]".repeat(32)), "nested too deeply"],
   ])("JSON that is none: %s", (_title, body, message) => {
@@ -263,6 +263,14 @@ describe("what is invalid is rejected, by field:", () => {
     expect(rejection.code).toBe("invalid");
     expect(`${rejection.message} ${JSON.stringify(rejection.data)}`).toContain(message);
     expect(transaction.writes.size).toBe(0);
+  });
+
+  test("half a character becomes U+FFFD, in a put and in a patch", () => {
+    const { notes } = begin();
+    notes.put("c", { text: "\ud83c", rank: 0, body: { deep: ["a\udf89b"] } });
+    expect(notes.get("c")).toEqual({ text: "\ufffd", rank: 0, body: { deep: ["a\ufffdb"] } });
+    notes.patch("c", { text: "party🎉".slice(0, 6) });
+    expect(notes.get("c")?.["text"]).toBe("party\ufffd");
   });
 
   test("__proto__ never gets into a record", () => {

@@ -1120,6 +1120,21 @@ export const plantedBugs: readonly PlantedBug[] = [
     'name === ""',
     "test/room/remote.test.ts",
   ),
+  bug(
+    "half a character stays in what a client writes",
+    "src/core/json.ts",
+    "      return value.toWellFormed();",
+    "      return value;",
+    "test/core/json.test.ts",
+    "test/testing/half-characters.test.ts",
+  ),
+  bug(
+    "half a character in the id of a record is repaired",
+    "src/core/received-payload.ts",
+    "repairTexts(change[2], depth);",
+    "repairTexts(change, depth);",
+    "test/core/call.test.ts",
+  ),
   // ── what defineRoom and routeRooms refuse ──────────────────────────────────────────────────────────────────
   bug(
     "the first route that fits counts, and not the longest",

@@ -185,7 +185,8 @@ describe("a message that is no frame is refused, and the caller is told in a sen
     ["a resync of an endless epoch", resync({ epoch: "x".repeat(65) })],
     ["a resync with tag 0, which is the hello's", resync({ tag: 0 })],
     ["a resync from below 0", resync({ rev: -1 })],
-    ["half a surrogate pair", '{"kind":"presence","presence":"\\ud800"}'],
+    ["half a surrogate pair in an event's name", '{"kind":"event","event":"\\ud800","payload":1}'],
+    ["half a surrogate pair in an epoch", resync({ epoch: "\ud800" })],
     ["half a surrogate pair in a key", '{"kind":"presence","presence":{"\\udc00":1}}'],
     ["a number beyond all numbers", '{"kind":"presence","presence":[1e999]}'],
     ["__proto__ as a key", '{"kind":"presence","presence":{"__proto__":{"isAdmin":true}}}'],
@@ -196,6 +197,20 @@ describe("a message that is no frame is refused, and the caller is told in a sen
     expect(decoded).toMatchObject({ kind: "refused", code: "invalid" });
     const message = decoded.kind === "refused" ? decoded.message : "";
     expect(message.length > 0 && message.length <= 200).toBe(true);
+  });
+
+  test("but half a character in presence or a payload becomes U+FFFD", () => {
+    const text = { kind: "presence", presence: { a: ["\ud800", "🎉"] } };
+    expect(decodeUp(JSON.stringify(text), maxBytes, undefined)).toEqual({
+      kind: "frame",
+      frame: { kind: "presence", presence: { a: ["\ufffd", "🎉"] } },
+    });
+    expect(
+      decodeUp(JSON.stringify({ kind: "event", event: "e", payload: "\udc00" }), maxBytes, undefined),
+    ).toEqual({
+      kind: "frame",
+      frame: { kind: "event", event: "e", payload: "\ufffd" },
+    });
   });
 
   test("JSON nested a hundred thousand levels deep", () => {
