@@ -31,7 +31,10 @@ import { withResolvers } from "./with-resolvers.ts";
 /** What is kept has to be read by then, or the room is opened without it. */
 const restoreTimeoutMs = 5_000;
 
-export interface ClientRoomOptions extends Omit<SyncOptions, "restored" | "schemaVersion" | "names"> {
+export interface ClientRoomOptions extends Omit<
+  SyncOptions,
+  "restored" | "schemaVersion" | "names" | "limits"
+> {
   /** The client secret, from which its public id follows. */
   readonly secret: string;
   /** Keeps the room beyond the page; left out, nothing is kept. */
@@ -111,7 +114,7 @@ export class ClientRoom {
       changed: () => this.#tellHistory(),
     });
     this.#pendingRecords = new PendingRecords(this.#replica);
-    this.#peers = new Peers(actor);
+    this.#peers = new Peers(actor, ownLimits.maxPeers);
     const readers = Object.keys(definition.collections).map((name) => {
       return [name, new RecordsReader(() => this.#replica.view, name)] as const;
     });
@@ -126,21 +129,26 @@ export class ClientRoom {
     this.#settleReady = { resolve, reject };
     const schema = { schemaVersion: definition.version, names: nameTable(definition) };
     const restored = persist && this.#restore(persist);
-    this.#sync = new Sync({ ...options, ...schema, restored }, this.#replica, this.#backlog, {
-      status: (status) => this.#listeners.status.tell(status),
-      welcomed: (welcome) => this.#welcomed(welcome),
-      advanced: (changes, told) => this.#advanced(changes, told),
-      based: (change) => this.#persistence?.noteBase(change),
-      roster: (peers) => {
-        this.#tellOthers(this.#peers.replace(peers));
-        // It follows the state, so that who awaits it sees both.
-        if (this.#replica.isReady) this.#settleReady.resolve();
+    this.#sync = new Sync(
+      { ...options, ...schema, restored, limits: ownLimits },
+      this.#replica,
+      this.#backlog,
+      {
+        status: (status) => this.#listeners.status.tell(status),
+        welcomed: (welcome) => this.#welcomed(welcome),
+        advanced: (changes, told) => this.#advanced(changes, told),
+        based: (change) => this.#persistence?.noteBase(change),
+        roster: (peers) => {
+          this.#tellOthers(this.#peers.replace(peers));
+          // It follows the state, so that who awaits it sees both.
+          if (this.#replica.isReady) this.#settleReady.resolve();
+        },
+        peers: (changes) => this.#tellOthers(this.#peers.change(changes)),
+        events: (events) => this.#tellEvents(events),
+        progress: (progress) => this.#listeners.progress.tell(progress),
+        failed: (error) => this.#failed(error),
       },
-      peers: (changes) => this.#tellOthers(this.#peers.change(changes)),
-      events: (events) => this.#tellEvents(events),
-      progress: (progress) => this.#listeners.progress.tell(progress),
-      failed: (error) => this.#failed(error),
-    });
+    );
     if (first !== undefined) this.#sync.outbox.setPresence(first);
   }
 

@@ -1,3 +1,4 @@
+import { TokenBucket } from "../src/core/token-bucket.ts";
 import { isOfToken, isRefusal, willPass } from "../src/protocol/closing.ts";
 import { pingText, pongText, subprotocol } from "../src/protocol/version.ts";
 import { Backoff } from "./backoff.ts";
@@ -37,6 +38,12 @@ const maxUnanswered = 2;
 
 /** How long no attempt has come to anything before the app is told: longer than a change of networks or a deploy takes. */
 const outageMs = 5_000;
+/**
+ * Connections after which the next one may come at once or nearly so, and how many of them a second. A room that takes the client in
+ * and puts it out again would have it back without a pause otherwise.
+ */
+const freshStartsBurst = 20;
+const freshStartsPerSecond = 1 / 60;
 /** Names of errors that the same page will meet each time: no such scheme, mixed content, no `WebSocket`. */
 const lasting: ReadonlySet<unknown> = new Set(["SyntaxError", "SecurityError", "NotSupportedError"]);
 
@@ -52,6 +59,7 @@ export class Connection {
   readonly #events: ConnectionEvents;
   readonly #hiddenMs: number | false | undefined;
   readonly #backoff: Backoff;
+  readonly #freshStarts: TokenBucket;
   readonly #stopWatching: () => void;
   #status: Status = "connecting";
   #socket: TransportSocket | undefined;
@@ -89,6 +97,10 @@ export class Connection {
     this.#hiddenMs = hiddenMs;
     this.#events = events;
     this.#backoff = new Backoff(runtime.random);
+    this.#freshStarts = new TokenBucket(freshStartsPerSecond, freshStartsBurst, {
+      tokens: freshStartsBurst,
+      at: runtime.now(),
+    });
     this.#stopWatching = runtime.onPage({
       wake: (isVisible = true) => this.#wake(isVisible),
       hide: () => this.#hide(),
@@ -124,7 +136,7 @@ export class Connection {
 
   /** The client has caught up: from now on it is online. */
   markOnline(): void {
-    this.#backoff.reset();
+    if (this.#mayStartFresh) this.#backoff.reset();
     this.#outageAt = undefined;
     this.#wasOnline = true;
     this.#isTokenSpent = false;
@@ -228,6 +240,10 @@ export class Connection {
     this.#events.unreachable(false, cause);
   }
 
+  get #mayStartFresh(): boolean {
+    return this.#freshStarts.take(this.#runtime.now()) === 0;
+  }
+
   #opened(): void {
     this.#cancelTimer();
     this.#pingedAt = this.#runtime.now();
@@ -258,7 +274,7 @@ export class Connection {
     if (isSpent && this.#wasOnline) {
       // It has expired: another one is asked for at once, but not again and again.
       this.#wasOnline = false;
-      return this.restart(true);
+      return this.restart(this.#mayStartFresh);
     }
     if (!willPass(code)) return this.refuse(refusal);
     this.restart(false);

@@ -2,6 +2,9 @@ import { decodeDown, frameBytes } from "../src/protocol/codec.ts";
 import type { DownFrame, SnapshotPart } from "../src/protocol/frames.ts";
 import type { Runtime } from "./platform.ts";
 
+/** Parts that are inflated at the same time. Others wait as they came, so that memory holds few that are large. */
+const maxInflating = 8;
+
 export interface InletEvents {
   /** The next frame, in the order in which they were sent, and its bytes as it came. */
   readonly take: (frame: DownFrame, bytes: number) => void;
@@ -12,6 +15,7 @@ export interface InletEvents {
 /** Makes frames of what a socket brings. Parts of a snapshot are inflated at the same time, and no frame overtakes another. */
 export class Inlet {
   readonly #events: InletEvents;
+  readonly #maxPartBytes: number;
   #inflate: Runtime["inflate"];
   /** Frames that wait for their turn behind a part that is being inflated, and the end of their queue. */
   #waiting = 0;
@@ -19,7 +23,9 @@ export class Inlet {
   /** Of the connection: what still waits of an earlier one is not taken. */
   #connection = 0;
 
-  constructor(inflate: Runtime["inflate"], events: InletEvents) {
+  /** `maxPartBytes`: of a part that is inflated. */
+  constructor(inflate: Runtime["inflate"], maxPartBytes: number, events: InletEvents) {
+    this.#maxPartBytes = maxPartBytes;
     this.#inflate = inflate;
     this.#events = events;
   }
@@ -62,9 +68,10 @@ export class Inlet {
   }
 
   async #inflated(part: SnapshotPart): Promise<SnapshotPart> {
+    if (this.#waiting >= maxInflating) await this.#turn;
     try {
       if (this.#inflate === undefined) throw new Error("a part came compressed that was not asked for");
-      return { ...part, isDeflated: false, content: await this.#inflate(part.content) };
+      return { ...part, isDeflated: false, content: await this.#inflate(part.content, this.#maxPartBytes) };
     } catch (error) {
       this.#inflate = undefined;
       throw error;

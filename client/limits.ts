@@ -11,6 +11,19 @@ export interface ClientLimits {
   readonly maxUndoSteps: number;
   /** Bytes of them, before and after, as JSON text; the oldest are forgotten. Enough to bring back a board that was cleared. */
   readonly maxUndoBytes: number;
+  /** Bytes of one part of a snapshot, inflated: a room stores a page in one SQLite row, of at most 2 MB. */
+  readonly maxPartBytes: number;
+  /** Bytes of all parts that one catch-up brings, inflated: eight times what a room holds by default. */
+  readonly maxSnapshotBytes: number;
+  /** Others in the room: ten times as many as a room lets in by default. */
+  readonly maxPeers: number;
+  /**
+   * Catch-ups and gaps a minute that the client follows. A room needs a few after a network failure. A room that sends more is broken,
+   * so the client reconnects with back-off.
+   */
+  readonly correctionsPerMinute: number;
+  /** How many of them the client follows at once: a cut with four pushes on their way causes as many gaps. */
+  readonly correctionsBurst: number;
 }
 
 const MB = 1_024 * 1_024;
@@ -20,4 +33,9 @@ export const clientLimits: ClientLimits = Object.freeze({
   maxPendingBytes: 16 * MB,
   maxUndoSteps: 200,
   maxUndoBytes: 4 * MB,
+  maxPartBytes: 4 * MB,
+  maxSnapshotBytes: 256 * MB,
+  maxPeers: 10_000,
+  correctionsPerMinute: 12,
+  correctionsBurst: 20,
 });

@@ -17,6 +17,10 @@ const frameShare = 0.9;
 /** The room counts tokens by its own clock, so the client does not use the last of them. */
 const paceShare = 0.9;
 
+/** How long a room may have calls wait: long enough not to send the same calls without a pause, and short enough to be of use. */
+const minPauseMs = 20;
+const maxPauseMs = 60_000;
+
 /** The way up. */
 export interface Uplink {
   /** Answers whether there was a socket to send on. */
@@ -94,8 +98,9 @@ export class Outbox {
     this.schedule();
   }
 
-  /** The room takes no calls for `ms`. */
-  pause(ms: number): void {
+  /** The room takes no calls for `wantedMs`, or 1 s if it does not say a number. */
+  pause(wantedMs: unknown): void {
+    const ms = typeof wantedMs === "number" ? Math.min(Math.max(wantedMs, minPauseMs), maxPauseMs) : 1_000;
     this.#cancelPause?.();
     this.#cancelPause = this.#runtime.startTimer(() => {
       this.#cancelPause = undefined;

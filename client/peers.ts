@@ -27,12 +27,14 @@ function isObject(value: Json | undefined): value is JsonObject {
 /** The others in the room. Whoever did not change stays the same object, and so does the list when nobody did. */
 export class Peers {
   readonly #self: string;
+  readonly #maxPeers: number;
   readonly #peers = new Map<string, AnyPeer>();
   #list: readonly AnyPeer[] = Object.freeze([]);
 
   /** `self`: this client's actor, which is not among the others. */
-  constructor(self: string) {
+  constructor(self: string, maxPeers: number) {
     this.#self = self;
+    this.#maxPeers = maxPeers;
   }
 
   get list(): readonly AnyPeer[] {
@@ -68,6 +70,8 @@ export class Peers {
     const user = keepEqual(before.user, newUser);
     const presence = keepEqual(before.presence, newPresence);
     if (user === before.user && presence === before.presence && this.#peers.has(actor)) return false;
+    if (this.#peers.size >= this.#maxPeers && !this.#peers.has(actor))
+      throw new RangeError(`there are more than ${this.#maxPeers} others`);
     this.#peers.set(actor, Object.freeze({ actor, user, presence }));
     return true;
   }

@@ -42,8 +42,11 @@ export interface Runtime {
   readonly random: () => number;
   /** Calls `events` for what happens to the page, now or later. Returns how to stop that. */
   readonly onPage: (events: PageEvents) => () => void;
-  /** Undoes raw deflate; left out where that cannot be done, and then nothing comes compressed. */
-  readonly inflate?: (bytes: Uint8Array) => Promise<Uint8Array>;
+  /**
+   * Undoes raw deflate; left out where that cannot be done, and then nothing comes compressed. Rejects, and stops, as soon as there
+   * are more than `maxBytes`.
+   */
+  readonly inflate?: (bytes: Uint8Array, maxBytes: number) => Promise<Uint8Array>;
 }
 
 const onPage: Runtime["onPage"] = ({ wake, hide, suspend, resume }) => {
@@ -73,10 +76,13 @@ function listen(source: Partial<EventSource> | undefined, type: string, listener
   return () => source?.removeEventListener?.(type, listener);
 }
 
+/** A longer timer runs at once. */
+const maxTimerMs = 2 ** 31 - 1;
+
 export const ownRuntime: Runtime = {
   now: () => Date.now(),
   startTimer: (run, delayMs) => {
-    const timer = setTimeout(run, delayMs);
+    const timer = setTimeout(run, Math.min(delayMs, maxTimerMs));
     return () => clearTimeout(timer);
   },
   random: () => Math.random(),
@@ -85,23 +91,40 @@ export const ownRuntime: Runtime = {
 };
 
 declare class DecompressionStream {
-  readonly readable: unknown;
+  readonly readable: {
+    getReader(): {
+      read(): Promise<{ readonly value?: Uint8Array }>;
+      cancel(reason: unknown): Promise<void>;
+    };
+  };
   readonly writable: {
     getWriter(): { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> };
   };
   constructor(format: string);
 }
-declare class Response {
-  constructor(body: unknown);
+declare class Blob {
+  constructor(parts: readonly Uint8Array[]);
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 
-async function inflate(bytes: Uint8Array): Promise<Uint8Array> {
+async function inflate(bytes: Uint8Array, maxBytes: number): Promise<Uint8Array> {
   const { readable, writable } = new DecompressionStream("deflate-raw");
   const writer = writable.getWriter();
   // What is wrong with the bytes comes out of the other end too.
   void Promise.all([writer.write(bytes), writer.close()]).catch(() => {});
-  return new Uint8Array(await new Response(readable).arrayBuffer());
+  const reader = readable.getReader();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for (;;) {
+    const { value } = await reader.read();
+    if (value === undefined) return new Uint8Array(await new Blob(chunks).arrayBuffer());
+    length += value.length;
+    chunks.push(value);
+    if (length <= maxBytes) continue;
+    const error = new RangeError(`a part has more than ${maxBytes} bytes`);
+    void reader.cancel(error).catch(() => {});
+    throw error;
+  }
 }
 
 /** A random id of `bytes` × 8 bits, as base64url text. */

@@ -142,6 +142,11 @@ export class Replica {
     arriving.last = { collection, until };
   }
 
+  /** Forgets the parts of a snapshot that is not whole. */
+  forgetParts(): void {
+    this.#arriving = undefined;
+  }
+
   /** A snapshot of `parts` parts is here whole but for `delta`: from now on it is the base. Throws when it is not. */
   finishSnapshot(epoch: string, parts: number, delta: Delta, pending: readonly PendingCall[]): ViewChanges {
     const arriving = parts === 0 ? newArriving(epoch, 0) : this.#arriving;

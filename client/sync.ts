@@ -1,4 +1,5 @@
 import type { Delta } from "../src/core/delta.ts";
+import { TokenBucket } from "../src/core/token-bucket.ts";
 import { encodeUp, frameBytes } from "../src/protocol/codec.ts";
 import type {
   DownFrame,
@@ -18,6 +19,7 @@ import { Connection, type Status } from "./connection.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 import { RoomError } from "./errors.ts";
 import { Inlet } from "./inlet.ts";
+import type { ClientLimits } from "./limits.ts";
 import { Outbox } from "./outbox.ts";
 import type { PendingQueue } from "./pending-queue.ts";
 import { callListener, type Runtime } from "./platform.ts";
@@ -29,6 +31,10 @@ const overdueMs = 10_000;
 
 /** Codes of which the diagnosis knows more than the room says. */
 const diagnosed: ReadonlySet<string> = new Set(["unreachable", "unsupported", "forbidden", "invalid"]);
+
+/** Errors that pass which the app is told at once, and how many a second from then on: a listener has to keep up with a broken room. */
+const errorsBurst = 20;
+const errorsPerSecond = 0.1;
 
 /** Of what the room lets be unacknowledged: an acknowledgement is due. */
 const ackShare = 0.25;
@@ -67,6 +73,7 @@ export interface SyncOptions {
   /** Settles when what is kept has been read, so that the first hello can tell of it. */
   readonly restored: Promise<unknown> | undefined;
   readonly token: ((isRefused: boolean) => string | Promise<string>) | undefined;
+  readonly limits: ClientLimits;
   /** How long a page is hidden before it disconnects. */
   readonly hiddenMs?: number | false | undefined;
   /** What is made within this time goes in one turn. */
@@ -119,6 +126,12 @@ export class Sync {
   /** They differed, and have not been the same since. */
   #isHealing = false;
   #cancelComparison = () => {};
+  /** Bytes of the parts that have come since the last snapshot that was whole. */
+  #partBytes = 0;
+  /** Of catch-ups that the client asks for, and gaps that it follows. */
+  readonly #corrections: TokenBucket;
+  /** Of errors that the app is told. */
+  readonly #errors: TokenBucket;
   /** Whether a hello has said which client this is and what base it has. */
   #hasGreeted = false;
 
@@ -127,12 +140,19 @@ export class Sync {
     this.#events = events;
     this.#replica = replica;
     this.#backlog = backlog;
+    const { correctionsPerMinute, correctionsBurst, maxPartBytes } = options.limits;
+    const at = options.runtime.now();
+    this.#corrections = new TokenBucket(correctionsPerMinute / 60, correctionsBurst, {
+      tokens: correctionsBurst,
+      at,
+    });
+    this.#errors = new TokenBucket(errorsPerSecond, errorsBurst, { tokens: errorsBurst, at });
     const uplink = {
       send: (frame: UpFrame) => this.#sendFrame(frame),
       takeReceived: () => this.#takeUnacknowledged(),
     };
     this.outbox = new Outbox(backlog, options.runtime, uplink, options.sendIntervalMs);
-    this.#inlet = new Inlet(options.runtime.inflate, {
+    this.#inlet = new Inlet(options.runtime.inflate, maxPartBytes, {
       take: (frame, bytes) => this.#takeIn(frame, bytes),
       misread: (error) => this.#misread(error),
     });
@@ -297,10 +317,15 @@ export class Sync {
     switch (frame.kind) {
       case "welcome":
         if (this.#isOfAnother(frame)) return this.#connection.refuse("id-conflict");
+        if (!Object.values(frame.limits).every((limit) => limit > 0 && limit < Infinity))
+          throw new RangeError(
+            `the room has a limit that no client can keep: ${JSON.stringify(frame.limits)}`,
+          );
         this.#welcome = frame;
         this.#queue.welcome(frame.birth);
         return this.#events.welcomed(frame);
       case "snapshot":
+        this.#countPart(frame.content.length);
         this.#replica.receivePart(this.#welcome?.epoch ?? "", frame);
         return this.#events.progress({ received: frame.part + 1, total: frame.part + 1 + frame.left });
       case "update":
@@ -308,6 +333,7 @@ export class Sync {
       case "roster":
         return this.#events.roster(frame.peers);
       case "gap":
+        if (!this.#mayCorrect()) return;
         this.#queue.rewind(frame.expected);
         return this.outbox.schedule();
       case "error":
@@ -381,6 +407,7 @@ export class Sync {
       : this.#replica.advance(delta, pending);
     if (isSnapshot) {
       this.#isMistaken = false;
+      this.#partBytes = 0;
       this.#cancelComparison(); // it was of the base that the snapshot replaces
     }
     const told = mark === undefined ? [] : this.#queue.answer(mark, outcomes ?? []);
@@ -400,13 +427,32 @@ export class Sync {
   #refused({ code, message, clientReqId, retryAfterMs }: ErrorFrame): void {
     if (clientReqId !== undefined) {
       this.#queue.rewind(clientReqId);
-      return this.outbox.pause(retryAfterMs ?? 1_000);
+      return this.outbox.pause(retryAfterMs);
     }
     this.#fail(code, message);
   }
 
+  /** Throws when more has come than a room can hold. What is here of it is forgotten. */
+  #countPart(bytes: number): void {
+    this.#partBytes += bytes;
+    const { maxSnapshotBytes } = this.#options.limits;
+    if (this.#partBytes <= maxSnapshotBytes) return;
+    this.#partBytes = 0;
+    this.#replica.forgetParts();
+    throw new RangeError(`a snapshot has more than ${maxSnapshotBytes} bytes`);
+  }
+
+  /** False when the room has had this client correct itself too often: then it comes back later. */
+  #mayCorrect(): boolean {
+    if (this.#corrections.take(this.#options.runtime.now()) === 0) return true;
+    this.#connection.restart(false);
+    this.#fail("invalid", "what the room sends does not fit, again and again");
+    return false;
+  }
+
   /** Asks for a catch-up. What arrives before it is not taken in. */
   #resync(diverged?: readonly string[]): void {
+    if (!this.#mayCorrect()) return;
     this.#awaitedTag = ++this.#lastTag;
     this.#sendFrame({
       kind: "resync",
@@ -471,6 +517,7 @@ export class Sync {
   }
 
   #fail(code: string, message: string, willRetry = true, cause?: unknown): void {
+    if (willRetry && this.#errors.take(this.#options.runtime.now()) > 0) return;
     this.#events.failed(new RoomError(code, message, willRetry, cause));
   }
 }

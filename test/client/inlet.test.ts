@@ -31,6 +31,7 @@ function newInlet() {
       inflating.set(number, waiting);
       return await waiting.promise;
     },
+    1_000,
     { take: (frame) => taken.push(nameOf(frame)), misread: (error) => taken.push(String(error)) },
   );
   const settle = async () => await new Promise((resolve) => setTimeout(resolve, 0));
@@ -98,5 +99,5 @@ test.each([
   ["no deflate", [0xff, 0xff, 0xff]],
   ["cut off", [0xcb, 0x48]],
 ])("bytes that are %s are refused by the platform's own inflating", async (_, bytes) => {
-  await expect(ownRuntime.inflate?.(new Uint8Array(bytes))).rejects.toThrow(Error);
+  await expect(ownRuntime.inflate?.(new Uint8Array(bytes), 1_000)).rejects.toThrow(Error);
 });

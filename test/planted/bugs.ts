@@ -1236,6 +1236,36 @@ export const plantedBugs: readonly PlantedBug[] = [
     "test/core/order-owners.test.ts",
   ),
 
+  // ── rooms that are broken ──────────────────────────────────────────────────────────────────────────────────
+  bug(
+    "a client follows a room that corrects it for ever",
+    "client/sync.ts",
+    "if (this.#corrections.take(this.#options.runtime.now()) === 0) return true;",
+    "if (this.#corrections) return true;",
+    "test/client/broken-room.test.ts",
+  ),
+  bug(
+    "a client inflates without end",
+    "client/platform.ts",
+    "if (length <= maxBytes) continue;",
+    "if (maxBytes > 0) continue;",
+    "test/client/broken-room.test.ts",
+  ),
+  bug(
+    "a room that closes at once has the client back at once",
+    "client/connection.ts",
+    "    if (this.#mayStartFresh) this.#backoff.reset();",
+    "    this.#backoff.reset();",
+    "test/client/broken-room.test.ts",
+  ),
+  bug(
+    "a client keeps to limits that are no numbers",
+    "client/sync.ts",
+    "(limit) => limit > 0 && limit < Infinity",
+    "(limit) => limit !== undefined",
+    "test/client/broken-room.test.ts",
+  ),
+
   // ── failures that are told ─────────────────────────────────────────────────────────────────────────────────
   bug(
     "a socket that can never open is tried again for ever",
