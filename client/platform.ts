@@ -21,7 +21,7 @@ interface Globals extends Partial<EventSource> {
 const globals = globalThis as Globals;
 
 /** What can happen to the page of a client. */
-export interface PageEvents {
+interface PageEvents {
   /** The network is back, or a person looks at the page again. */
   readonly wake: (isVisible?: boolean) => void;
   /** The page is hidden. */

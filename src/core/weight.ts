@@ -48,7 +48,7 @@ function weightUnlike(fields: Fields | undefined, others: Fields | undefined): n
 }
 
 /** Bytes of heap that a value takes, its place in what holds it left out. */
-export function weightOf(value: Json): number {
+function weightOf(value: Json): number {
   if (typeof value === "string") return textWeight(value);
   if (typeof value === "number") return isSmallInteger(value) ? 0 : numberBytes;
   if (typeof value !== "object" || value === null) return 0;

@@ -12,7 +12,7 @@ interface Due {
 }
 
 /** Hooks wrote in answer to their own writes until the room refused the next write. */
-export class HookLoopError extends Error {
+class HookLoopError extends Error {
   override readonly name = "HookLoopError";
 }
 
