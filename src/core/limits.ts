@@ -47,7 +47,7 @@ export interface Limits {
   /** Calls that a session may make at once before it is held to the sustained rate. */
   readonly callsBurst: number;
   /**
-   * Work of one session's calls, in units of about 10 ns: bytes that are read, checked and written, see `call-work.ts`. A call of a
+   * Work of one session's calls, in units of 10 to 50 ns: bytes that are read, checked and written, see `call-work.ts`. A call of a
    * few bytes can have the room check a record of 256 KB, or list a whole collection. It is a twelfth of the room's thread.
    */
   readonly workPerSecond: number;

@@ -1,7 +1,7 @@
 import type { Json } from "../schema/json.ts";
 import type { Fields } from "./json.ts";
 
-// Bytes of the heap, measured in workerd, whose engine has pointers of four bytes. docs/OPERATING.md has the figures.
+// Bytes of the heap in workerd, whose engine has pointers of four bytes: scaled from measurements in Node. docs/OPERATING.md has the figures.
 
 /** Of a record with no field: its entries among the records, the handles, the authors and the ids of its page. */
 const recordOverheadBytes = 160;
