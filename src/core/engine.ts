@@ -51,8 +51,11 @@ export type Submission =
   | { readonly kind: "duplicate"; readonly outcome: Outcome }
   /** An earlier call is missing. */
   | { readonly kind: "gap"; readonly expected: number }
-  /** The client confirms nothing: no more of its outcomes can be kept. */
-  | { readonly kind: "unconfirmed" }
+  /**
+   * No more outcomes can be kept for the client until it confirms some: it has exceeded its own limit, or all clients together have
+   * exceeded theirs and its user holds one of the largest shares.
+   */
+  | { readonly kind: "unconfirmed"; readonly limit: "own" | "shared" }
   /** The batch has to be flushed first. */
   | { readonly kind: "full" };
 
@@ -183,7 +186,8 @@ export class Engine {
     const mark = known?.mark ?? 0;
     if (known && call.clientReqId <= mark) return { kind: "duplicate", outcome: answerAgain(known, call) };
     if (call.clientReqId > mark + 1) return { kind: "gap", expected: mark + 1 };
-    if (known && this.#owesConfirmation(known)) return { kind: "unconfirmed" };
+    const limit = known && this.#exceededBy(known);
+    if (limit !== undefined) return { kind: "unconfirmed", limit };
     if (this.#isFull(0)) return { kind: "full" };
     const callHash = hashCall(call.type, call.payload); // before the app's code is given the payload
     const outcome = this.#execute(client, call, now);
@@ -328,10 +332,14 @@ export class Engine {
     });
   }
 
-  #owesConfirmation({ answers, answerBytes }: ClientMark): boolean {
+  /** Which limit of unconfirmed outcomes the client has exceeded. */
+  #exceededBy(client: ClientMark): "own" | "shared" | undefined {
     const { maxUnconfirmedOutcomes, maxUnconfirmedBytes, maxAllUnconfirmedBytes } = this.#options.limits;
-    if (answers.length >= maxUnconfirmedOutcomes || answerBytes >= maxUnconfirmedBytes) return true;
-    return answers.length > 0 && this.memory.marks.answerBytes >= maxAllUnconfirmedBytes;
+    const { answers, answerBytes } = client;
+    if (answers.length >= maxUnconfirmedOutcomes || answerBytes >= maxUnconfirmedBytes) return "own";
+    return answers.length > 0 && this.memory.marks.owesMost(client, maxAllUnconfirmedBytes)
+      ? "shared"
+      : undefined;
   }
 
   #openBatch(): Batch {

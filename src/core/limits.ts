@@ -160,11 +160,11 @@ export interface Limits {
   readonly maxUnacknowledgedFrames: number;
   /** Bytes sent to all sessions and not yet acknowledged: a quarter of an isolate. From two thirds of it on, who owes most is held back. */
   readonly maxAllUnacknowledgedBytes: number;
-  /** Clients whose marks are remembered; beyond it the longest unseen is forgotten. */
+  /** Clients whose marks are remembered. Beyond it the room forgets the longest unseen client of the owner with the most. */
   readonly maxMarks: number;
   /** Of them, those of one signed-in user, who must not push out others by opening pages. */
   readonly maxMarksPerUser: number;
-  /** Idempotency keys of backends that are remembered; beyond it the oldest is forgotten. */
+  /** Idempotency keys of backends that are remembered. Beyond it the room forgets the oldest key of the user with the most. */
   readonly maxRemoteMarks: number;
   /** Days for which an unseen client's mark is remembered. */
   readonly maxMarkAgeDays: number;
@@ -172,7 +172,7 @@ export interface Limits {
   readonly maxUnconfirmedOutcomes: number;
   /** Bytes of those outcomes: one row of storage, which a client that never confirms must not outgrow. */
   readonly maxUnconfirmedBytes: number;
-  /** Bytes of those outcomes of all clients: beyond it who has not confirmed must do that first. */
+  /** Bytes of those outcomes of all clients. Beyond it the owners with the most bytes must confirm first. */
   readonly maxAllUnconfirmedBytes: number;
   /**
    * Writes by which the hooks of the app may answer one join, leave or commit, and then the commits of those writes. A hook that

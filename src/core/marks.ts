@@ -2,6 +2,7 @@ import type { Json } from "../schema/json.ts";
 import type { Answer, Outcome } from "./call.ts";
 import { jsonBytes } from "./json.ts";
 import type { Limits } from "./limits.ts";
+import { fairLevel, Shares, type Holder } from "./shares.ts";
 
 /** A client as its mark knows it. */
 export interface MarkedClient {
@@ -42,8 +43,8 @@ export interface StoredMark extends MarkedClient {
 /** Marks that a checkpoint takes out. */
 export interface ForgottenMarks {
   readonly actors: readonly string[];
-  /** Whether a client that may still have a call in doubt is among them. */
-  readonly movesHorizon: boolean;
+  /** Owners of those among them that may still have a call in doubt, each once. */
+  readonly owners: readonly string[];
 }
 
 /** How much is remembered. */
@@ -75,7 +76,8 @@ export class Marks {
   readonly #clients = new Map<string, ClientMark>();
   /** Changed since the last checkpoint. */
   readonly #changed = new Set<string>();
-  #answerBytes = 0;
+  /** Who holds the outcomes that are not confirmed, in bytes. */
+  readonly #unconfirmed = new Shares();
 
   get size(): number {
     return this.#clients.size;
@@ -83,7 +85,12 @@ export class Marks {
 
   /** Bytes of all outcomes that no client has confirmed. */
   get answerBytes(): number {
-    return this.#answerBytes;
+    return this.#unconfirmed.total;
+  }
+
+  /** Whether the outcomes of all clients have more than `maxBytes`, and those of `holder` are among the largest shares. */
+  owesMost(holder: Holder, maxBytes: number): boolean {
+    return this.#unconfirmed.isAmongLargest(holder, maxBytes);
   }
 
   get(actor: string): ClientMark | undefined {
@@ -157,47 +164,88 @@ export class Marks {
   }
 
   /**
-   * Forgets the longest unseen clients beyond each limit, but none that is present. Calls of backends have a limit of
-   * their own, so that neither they nor one user's many clients push out others.
+   * Forgets clients beyond each limit, but none that is present. A limit that all share is exceeded by those that hold most of it:
+   * only their clients are forgotten. Calls of backends have a limit of their own.
    */
   evict(limits: MarkLimits, now: number, isPresent: (actor: string) => boolean): ForgottenMarks {
     const seenBefore = now - limits.maxMarkAgeDays * dayMs;
-    let remotes = 0;
-    const perOwner = new Map<string, number>();
-    for (const [actor, { owner }] of this.#clients) {
-      if (isRemote(actor)) remotes += 1;
-      else perOwner.set(owner, (perOwner.get(owner) ?? 0) + 1);
-    }
-    const absent = [...this.#clients].filter(([actor]) => !isPresent(actor));
-    const actors: string[] = [];
-    let movesHorizon = false;
-    for (const [actor, client] of absent.toSorted(([, a], [, b]) => a.seenAt - b.seenAt)) {
-      const remote = isRemote(actor);
-      const owned = perOwner.get(client.owner) ?? 0;
-      const isOneTooMany = remote
-        ? remotes > limits.maxRemoteMarks
-        : this.#clients.size - remotes > limits.maxMarks ||
-          (client.owner !== "" && owned > limits.maxMarksPerUser);
-      const isHeavy = client.answerBytes > 0 && this.#answerBytes > limits.maxAllUnconfirmedBytes;
-      if (!isOneTooMany && !isHeavy && client.seenAt >= seenBefore) continue;
-      this.#forget(actor, client);
-      actors.push(actor);
-      if (remote) remotes -= 1;
-      else perOwner.set(client.owner, owned - 1);
-      movesHorizon ||= !remote;
-    }
-    return { actors, movesHorizon };
+    const absent = [...this.#clients.values()].filter(({ actor }) => !isPresent(actor)).toSorted(byWorth);
+    const old = absent.filter(({ seenAt }) => seenAt < seenBefore);
+    for (const client of old) this.#forget(client);
+    const forgotten = [
+      ...old,
+      ...this.#forgetMany(absent, true, limits.maxRemoteMarks, Infinity),
+      ...this.#forgetMany(absent, false, limits.maxMarks, limits.maxMarksPerUser),
+      ...this.#forgetHeavy(absent, limits.maxAllUnconfirmedBytes),
+    ];
+    const owners = forgotten.filter(({ actor }) => !isRemote(actor)).map(({ owner }) => owner);
+    return { actors: forgotten.map(({ actor }) => actor), owners: [...new Set(owners)] };
   }
 
-  #forget(actor: string, client: ClientMark): void {
-    this.#clients.delete(actor);
-    this.#changed.delete(actor);
+  /** Forgets of `absent`, in that order, what is too many: for one user, and of the owners with the most when all are too many. */
+  #forgetMany(
+    absent: readonly ClientMark[],
+    areRemote: boolean,
+    most: number,
+    mostOfUser: number,
+  ): ClientMark[] {
+    const counts = new Map<string, number>();
+    let count = 0;
+    for (const { actor, owner } of this.#clients.values()) {
+      if (isRemote(actor) !== areRemote) continue;
+      count += 1;
+      counts.set(owner, (counts.get(owner) ?? 0) + 1);
+    }
+    const level = fairLevel(counts.values(), most);
+    return absent.filter((client) => {
+      const { actor, owner } = client;
+      if (isRemote(actor) !== areRemote || !this.#clients.has(actor)) return false;
+      const owned = counts.get(owner) ?? 0;
+      if ((owner === "" || owned <= mostOfUser) && (count <= most || owned <= level)) return false;
+      counts.set(owner, owned - 1);
+      count -= 1;
+      this.#forget(client);
+      return true;
+    });
+  }
+
+  /** Forgets of `absent`, in that order, those whose unconfirmed outcomes are among the largest shares of too many bytes. */
+  #forgetHeavy(absent: readonly ClientMark[], maxBytes: number): ClientMark[] {
+    if (this.answerBytes <= maxBytes) return [];
+    const clients = [...this.#clients.values()];
+    const byOwner = Map.groupBy(clients, ({ owner }) => owner);
+    const bytes = new Map(Array.from(byOwner, ([owner, owned]) => [owner, bytesOfAll(owned)]));
+    const level = fairLevel(bytes.values(), maxBytes);
+    // Within a share the largest outcomes go first too: who holds little of it loses nothing.
+    const clientLevels = new Map(
+      Array.from(byOwner, ([owner, owned]) => [
+        owner,
+        fairLevel(
+          owned.map(({ answerBytes }) => answerBytes),
+          level,
+        ),
+      ]),
+    );
+    return absent.filter((client) => {
+      const { actor, owner, answerBytes } = client;
+      const owned = bytes.get(owner) ?? 0;
+      const isHeavy = owned > level && answerBytes > (clientLevels.get(owner) ?? Infinity);
+      if (!isHeavy || this.answerBytes <= maxBytes || !this.#clients.has(actor)) return false;
+      bytes.set(owner, owned - answerBytes);
+      this.#forget(client);
+      return true;
+    });
+  }
+
+  #forget(client: ClientMark): void {
+    this.#clients.delete(client.actor);
+    this.#changed.delete(client.actor);
     this.#weigh(client, -client.answerBytes);
   }
 
   #weigh(client: ClientMark, bytes: number): void {
     client.answerBytes += bytes;
-    this.#answerBytes += bytes;
+    this.#unconfirmed.add(client, bytes);
   }
 
   #open({ actor, owner }: MarkedClient): ClientMark {
@@ -256,6 +304,19 @@ export function* decodeMarks(text: string): Generator<RowAnswers> {
 
 function readOutcome(stored: Json): Outcome {
   return typeof stored === "number" ? { kind: "accepted", rev: stored } : (stored as unknown as Outcome);
+}
+
+/** Order in which clients are forgotten: first those of whom only refusals are unconfirmed, then the longest unseen. */
+function byWorth(a: ClientMark, b: ClientMark): number {
+  return Number(holdsOnlyRefusals(b)) - Number(holdsOnlyRefusals(a)) || a.seenAt - b.seenAt;
+}
+
+function holdsOnlyRefusals({ answers }: ClientMark): boolean {
+  return answers.length > 0 && answers.every(([, { kind }]) => kind === "rejected");
+}
+
+function bytesOfAll(clients: readonly ClientMark[]): number {
+  return clients.reduce((sum, { answerBytes }) => sum + answerBytes, 0);
 }
 
 /** An accepted call's answer at its longest: three numbers, and words around them. */

@@ -4,6 +4,7 @@ import { collectionOf, Sections } from "./sections.ts";
 import type { Checksums } from "./checksum.ts";
 import { decodeDelta, type Entries } from "./delta.ts";
 import { Handles } from "./handles.ts";
+import { Horizons } from "./horizons.ts";
 import { History, type FlushedDelta, type Segment } from "./history.ts";
 import { utf8Bytes } from "./json.ts";
 import { LazyHistory } from "./lazy-history.ts";
@@ -41,8 +42,8 @@ export interface Memory {
   checkpointRev: number;
   /** Bytes of journal written since. */
   journalBytes: number;
-  /** Number of the flush at which a mark was last forgotten. */
-  horizon: number;
+  /** When marks were last forgotten. */
+  readonly horizons: Horizons;
   /** Segments in storage, once `history` was read. */
   storedSegments: ReadonlySet<Segment>;
 }
@@ -111,7 +112,7 @@ export function newRoomRow(epoch: string, sections: Sections): RoomRow {
     nextHandle: 0,
     weight: 0,
     ringFrom: 0,
-    horizon: 0,
+    horizons: new Horizons().toJson(),
     tombstones: "[]",
     checksums: "{}",
     privates: JSON.stringify(sections.privates),
@@ -152,7 +153,7 @@ function emptyMemory(
     checkpointN: room.n,
     checkpointRev: room.rev,
     journalBytes: 0,
-    horizon: room.horizon,
+    horizons: Horizons.fromJson(room.horizons),
     storedSegments: new Set(),
   };
 }
@@ -192,6 +193,7 @@ function dropHistory(storage: RoomStorage, memory: Memory, limits: Limits): Hist
 /** What the next checkpoint writes; afterwards call {@link settleCheckpoint}. */
 export function makeCheckpoint(memory: Memory, forgotten: ForgottenMarks): Checkpoint {
   const { segments } = memory.history;
+  memory.horizons.move(forgotten.owners, memory.n);
   return {
     room: {
       epoch: memory.epoch,
@@ -201,7 +203,7 @@ export function makeCheckpoint(memory: Memory, forgotten: ForgottenMarks): Check
       nextHandle: memory.handles.next,
       weight: memory.state.weight,
       ringFrom: memory.history.ringFrom ?? memory.rev,
-      horizon: forgotten.movesHorizon ? memory.n : memory.horizon,
+      horizons: memory.horizons.toJson(),
       tombstones: JSON.stringify(Array.from(memory.authorship.tombstones(), encodeTombstone)),
       checksums: JSON.stringify(memory.state.checksums),
       privates: JSON.stringify(memory.sections.privates),
@@ -222,7 +224,6 @@ export function settleCheckpoint(memory: Memory, checkpoint: Checkpoint): void {
   memory.checkpointN = checkpoint.room.n;
   memory.checkpointRev = checkpoint.room.rev;
   memory.journalBytes = 0;
-  memory.horizon = checkpoint.room.horizon;
   memory.storedSegments = new Set(memory.history.segments);
   memory.isDividedAnew = false;
 }

@@ -42,8 +42,8 @@ export interface RoomRow {
   readonly weight: number;
   /** Where the ring buffer began; the segments end there. */
   readonly ringFrom: number;
-  /** Number of the flush at which a mark was last forgotten, 0: never. */
-  readonly horizon: number;
+  /** JSON of the flushes at which marks were last forgotten, by owner; see `Horizons`. */
+  readonly horizons: string;
   /** JSON of the remembered deletions: `[[collection, id, rev, actor, othersRev], …]`. */
   readonly tombstones: string;
   /** JSON of the checksums of what the pages hold, by collection; without the private ones. */

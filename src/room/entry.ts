@@ -35,7 +35,7 @@ export function userAs(definition: AnyRoomDefinition, user: Json, maxBytes: numb
 export function refusalOf(
   { actor, user }: Caller,
   { birth, attempt = 0 }: Pick<Hello, "birth" | "attempt">,
-  { marks, horizon }: Memory,
+  { marks, horizons }: Memory,
   sessions: ReadonlyMap<string, Session>,
   maxSessions: number,
 ): Code | undefined {
@@ -44,7 +44,7 @@ export function refusalOf(
   const owner = ownerOf(user);
   if ((former ? ownerOf(former.client.user) : (mark?.owner ?? owner)) !== owner) return "id-conflict";
   if (former !== undefined && attempt < former.attempt) return "replaced";
-  if (mark === undefined && birth !== null && birth < horizon) return "too-old";
+  if (mark === undefined && birth !== null && birth < horizons.of(owner)) return "too-old";
   if (former === undefined && sessions.size >= maxSessions) return "room-full";
   return undefined;
 }

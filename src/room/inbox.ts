@@ -127,14 +127,18 @@ function answer(
     case "gap":
       session.expect(submission.expected);
       return false;
-    case "unconfirmed":
-      refusePush(session, now, {
+    case "unconfirmed": {
+      // Where others have a part in it, only a client that does not wait as long as it was told is to blame.
+      const isToBlame = submission.limit === "own" || now < session.pausedUntil;
+      session.pausedUntil = now + unconfirmedRetryMs;
+      refusePush(session, isToBlame ? now : undefined, {
         code: "rate-limited",
         message: "outcomes wait to be confirmed",
         clientReqId,
         retryAfterMs: unconfirmedRetryMs,
       });
       return false;
+    }
     case "full":
       throw new Error(`call ${clientReqId} does not fit an empty batch`);
     default:
@@ -142,7 +146,7 @@ function answer(
   }
 }
 
-/** Answers a push of which nothing from `clientReqId` on was executed; `now` when that is the client's own doing. */
+/** Answers a push of which nothing from `clientReqId` on was executed; `now` when the client is to blame for that. */
 export function refusePush(
   session: Session,
   now: number | undefined,

@@ -107,7 +107,7 @@ export class Journal {
     const { definition, limits } = this.#options;
     const memory = wake(this.#storage, limits, this.#newEpoch, new Sections(definition.private));
     // What history does not hold, only pages can tell.
-    if (memory.isDividedAnew) this.#writeCheckpoint(memory, { actors: [], movesHorizon: false });
+    if (memory.isDividedAnew) this.#writeCheckpoint(memory, { actors: [], owners: [] });
     return new Engine(memory, this.#options);
   }
 

@@ -112,6 +112,8 @@ export class Session {
   readonly replies = new Map<number, WireOutcome>();
   /** The client was told to send again from this call on; whatever is on its way above it needs no other answer. */
   expected: number | undefined;
+  /** Until when the client was told to send no calls, because the outcomes of all clients are too many. */
+  pausedUntil = Number.NEGATIVE_INFINITY;
   /** It goes on in spite of refusals, and is to be closed. */
   isUnruly = false;
   /** Revision up to which this session was sent everything. */

@@ -11,14 +11,14 @@ import {
 } from "../core/storage.ts";
 
 /** Of the tables below. A room with another one was written by another version of deltaroom. */
-const layout = 8;
+const layout = 9;
 
 // The app may keep tables of its own in the same database, so each name here begins with `deltaroom_`.
 // SQLite finds a column by going through all that stands before it in the row: what joins read stands first.
 const tables = `
   CREATE TABLE deltaroom_room (
     id INTEGER PRIMARY KEY CHECK (id = 1), layout INTEGER NOT NULL, epoch TEXT NOT NULL, checkpoints INTEGER NOT NULL, n INTEGER NOT NULL,
-    rev INTEGER NOT NULL, nextHandle INTEGER NOT NULL, weight INTEGER NOT NULL, ringFrom INTEGER NOT NULL, horizon INTEGER NOT NULL, tombstones TEXT NOT NULL,
+    rev INTEGER NOT NULL, nextHandle INTEGER NOT NULL, weight INTEGER NOT NULL, ringFrom INTEGER NOT NULL, horizons TEXT NOT NULL, tombstones TEXT NOT NULL,
     checksums TEXT NOT NULL, privates TEXT NOT NULL
   );
   CREATE TABLE deltaroom_journal (
@@ -250,13 +250,13 @@ export class SqliteStorage implements RoomStorage {
       nextHandle,
       weight,
       ringFrom,
-      horizon,
+      horizons,
       tombstones,
       checksums,
       privates,
     } = room;
-    const numbers = [checkpoints, n, rev, nextHandle, weight, ringFrom, horizon];
-    const values = [layout, epoch, ...numbers, tombstones, checksums, privates];
+    const numbers = [checkpoints, n, rev, nextHandle, weight, ringFrom];
+    const values = [layout, epoch, ...numbers, horizons, tombstones, checksums, privates];
     this.#exec("REPLACE INTO deltaroom_room VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", ...values);
   }
 

@@ -59,7 +59,7 @@ export class AttackRoom extends RoomObject(attackBoard, {
   }
 }
 
-/** A room that is soon full: of state, of sessions, of clients to remember. */
+/** A room that is soon full: of state, of sessions, of clients and outcomes to remember. */
 export class TightRoom extends RoomObject(attackBoard, {
   limits: {
     quietCheckpointMs: 50,
@@ -69,6 +69,7 @@ export class TightRoom extends RoomObject(attackBoard, {
     maxRingFlushes: 8,
     maxSessions: 6,
     maxMarks: 3,
+    maxAllUnconfirmedBytes: 20_000,
   },
 }) {
   readonly instance: string = crypto.randomUUID();

@@ -579,6 +579,14 @@ export const attacks = [
     limits: ["resyncsPerSecond", "resyncsBurst"],
   },
   {
+    id: "unconfirmed-crowd",
+    channel: "frame",
+    does: "makes refused calls over several sockets, and confirms none, until the room can keep no more outcomes",
+    answers: ["error rate-limited", "rejected invalid"],
+    limits: ["maxAllUnconfirmedBytes"],
+    note: "Only those with the most are refused. The calls of a slow writer, which confirms late, are committed.",
+  },
+  {
     id: "stale-base-rev",
     channel: "frame",
     does: "makes 25 calls a second, as a reader and as a writer, that claim a revision from long ago or one from the future",

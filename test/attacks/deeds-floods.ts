@@ -1,4 +1,5 @@
 import { put } from "../room/rooms.ts";
+import type { WireClient } from "../room/wire-client.ts";
 import type { Answer } from "./attack.ts";
 import { pushFrame } from "./deeds-frames.ts";
 import { each } from "./deeds-http.ts";
@@ -88,6 +89,25 @@ export const floodDeeds = {
       for (const index of times(1_000)) mallory.resync(index + 1, { rev: 0 });
       await mallory.closed();
       return scene.answersAmong(mallory);
+    },
+  },
+  "unconfirmed-crowd": {
+    room: "tight",
+    run: async (scene) => {
+      const attackers = [await scene.join(), await scene.join()];
+      const push = (client: WireClient, first: number, count: number, type: string) => {
+        const calls = times(count).map(() => [0, type, null]);
+        client.sendRaw(JSON.stringify(pushFrame(undefined, { first, calls, confirmed: 0 })));
+      };
+      for (const attacker of attackers) push(attacker, 1, 250, "no-mutator");
+      for (const attacker of attackers)
+        await attacker.until(() => attacker.frames.some(({ kind }) => kind === "error"));
+      const slow = await scene.join();
+      for (const first of [1, 26]) push(slow, first, 25, "take");
+      const outcomes = await slow.outcomesOf(1, 50);
+      if (!outcomes.every((outcome) => typeof outcome === "number"))
+        throw new Error("the slow writer was refused");
+      return attackers.flatMap((attacker) => scene.answersAmong(attacker));
     },
   },
   "stale-base-rev": {

@@ -347,7 +347,7 @@ describe("limits", () => {
     desk.put(ann, "a");
     desk.outcome(ann, "nope", {});
     const third: Call = { clientReqId: 3, baseRev: 0, type: "nothing", payload: {} };
-    expect(desk.submit(ann, third)).toEqual({ kind: "unconfirmed" });
+    expect(desk.submit(ann, third)).toEqual({ kind: "unconfirmed", limit: "own" });
     expect([desk.memory.rev, desk.memory.marks.get("ann")?.mark]).toEqual([1, 2]);
     expect(desk.submit(ann, { ...third, clientReqId: 1 }).kind).toBe("duplicate");
     desk.memory.marks.confirm("ann", 1);

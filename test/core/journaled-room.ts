@@ -130,11 +130,12 @@ export class JournaledRoom {
 
 /** All of a memory but its history, for comparing. */
 export function factsOf(memory: Memory): object {
-  const { epoch, stored, rev, n, checkpointN, checkpointRev, journalBytes, horizon } = memory;
+  const { epoch, stored, rev, n, checkpointN, checkpointRev, journalBytes } = memory;
   const ids = [...editedIds, ...memory.state.ids("notes"), ...memory.state.ids("counters")];
   const names = [...editedCollections, "counters"];
   return structuredClone({
-    numbers: { epoch, stored, rev, n, checkpointN, checkpointRev, journalBytes, horizon },
+    numbers: { epoch, stored, rev, n, checkpointN, checkpointRev, journalBytes },
+    horizons: memory.horizons.toJson(),
     content: contentOf(memory.state),
     checksums: memory.state.checksums,
     handles: [memory.handles.next, names.map((name) => ids.map((id) => memory.handles.get(name, id)))],

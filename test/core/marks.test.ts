@@ -211,7 +211,7 @@ describe("evicting", () => {
     const limits = limitsOf({ maxMarks: maxCount, maxMarkAgeDays: 1 });
     expect(marks.evict(limits, dayAfter(seenBefore), nobody)).toEqual({
       actors: gone,
-      movesHorizon: gone.length > 0,
+      owners: gone.length > 0 ? [""] : [],
     });
     expect(marks.size).toBe(4 - gone.length);
     for (const actor of gone) expect(marks.get(actor)).toBeUndefined();
@@ -252,22 +252,62 @@ describe("evicting", () => {
     const marks = executed(new Marks(), "ann", 1, 0);
     for (const at of [1, 2, 3]) executed(marks, remoteActor(`key-${at}`), 1, at);
     const limits = limitsOf({ maxMarks: 1, maxRemoteMarks: 2 });
-    expect(marks.evict(limits, 0, nobody)).toEqual({ actors: [remoteActor("key-1")], movesHorizon: false });
+    expect(marks.evict(limits, 0, nobody)).toEqual({ actors: [remoteActor("key-1")], owners: [] });
   });
 
-  test("forgets absent clients until the outcomes of all weigh no more than they may", () => {
+  test("forgets the absent clients whose outcomes weigh most, when those of all weigh too much", () => {
     const marks = four();
     executed(marks, "heavy", 50, 0);
     marks.confirm("old", 1);
-    const { answerBytes } = marks;
-    const limits = limitsOf({ maxAllUnconfirmedBytes: answerBytes - 1 });
-    expect(marks.evict(limits, 0, (actor) => actor === "heavy").actors).toEqual(["older"]);
-    expect(marks.answerBytes).toBeLessThan(answerBytes);
+    const limits = limitsOf({ maxAllUnconfirmedBytes: marks.answerBytes - 1 });
+    expect(marks.evict(limits, 0, (actor) => actor === "heavy").actors).toEqual([]);
+    expect(marks.evict(limits, 0, nobody).actors).toEqual(["heavy"]);
     expect(marks.evict(limitsOf({ maxAllUnconfirmedBytes: 0 }), 0, nobody).actors).toEqual([
-      "heavy",
+      "older",
       "new",
       "newest",
     ]);
     expect(marks.answerBytes).toBe(0);
+  });
+
+  const refused: Outcome = { kind: "rejected", code: "forbidden", message: "x".repeat(500) };
+  /** Has `actor` make calls that are refused, and confirm none. */
+  const refusedTo = (marks: Marks, actor: string, count: number, now: number, owner = "") => {
+    for (let id = 1; id <= count; id++) marks.execute(clientOf(actor, owner), [id, refused, 7], now);
+  };
+
+  test("an absent client's accepted calls are kept, however much another user's refused ones weigh", () => {
+    const marks = executed(new Marks(), "offline", 20, 0, "ann");
+    for (let tab = 0; tab < 45; tab++) refusedTo(marks, `mallory-${tab}`, 10, 1, "mallory");
+    const limits = limitsOf({ maxAllUnconfirmedBytes: 20_000 });
+    const isPresent = (actor: string) => actor.startsWith("mallory") && !actor.endsWith("-7");
+    expect(marks.evict(limits, 2, isPresent)).toEqual({ actors: ["mallory-7"], owners: ["mallory"] });
+    expect(marks.get("offline")?.answers).toHaveLength(20);
+  });
+
+  test("a user with few clients loses none to clients without a user, however many those are", () => {
+    const marks = executed(new Marks(), "offline", 1, 0, "ann");
+    for (let at = 1; at <= 50; at++) executed(marks, `stranger-${at}`, 1, at);
+    const { actors, owners } = marks.evict(limitsOf({ maxMarks: 10 }), 0, nobody);
+    expect([actors.length, owners, marks.size]).toEqual([41, [""], 10]);
+    expect(marks.get("offline")?.mark).toBe(1);
+  });
+
+  test("of one owner's clients, those with refused calls alone are forgotten first", () => {
+    const marks = executed(new Marks(), "accepted", 1, 0);
+    for (let at = 1; at <= 5; at++) refusedTo(marks, `refused-${at}`, 1, at);
+    expect(marks.evict(limitsOf({ maxMarks: 2 }), 0, nobody).actors).toEqual([
+      "refused-1",
+      "refused-2",
+      "refused-3",
+      "refused-4",
+    ]);
+  });
+
+  test("calls that a backend makes for one user push out no other user's", () => {
+    const marks = executed(new Marks(), remoteActor("anns"), 1, 0, "ann");
+    for (let at = 1; at <= 9; at++) executed(marks, remoteActor(`bens-${at}`), 1, at, "ben");
+    expect(marks.evict(limitsOf({ maxRemoteMarks: 3 }), 0, nobody).actors).toHaveLength(7);
+    expect(marks.get(remoteActor("anns"))?.mark).toBe(1);
   });
 });

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeChanges, type Changes } from "../../src/core/changes.ts";
+import { ownerOf } from "../../src/core/owner.ts";
 import { newRoomRow, wake, type Memory } from "../../src/core/memory.ts";
 import { Sections } from "../../src/core/sections.ts";
 import { State } from "../../src/core/state.ts";
@@ -308,12 +309,13 @@ describe("a checkpoint", () => {
 
   test("forgets marks of clients who are long gone, and says from when on", () => {
     const room = new JournaledRoom({ ...tinyLimits, maxMarks: 1 });
+    const owner = ownerOf(ann.user);
     room.put(ann, "a");
     room.put(ben, "b");
     room.flush();
     room.checkpoint((actor) => actor === "ben");
     for (const memory of [room.memory, room.wake()]) {
-      expect([memory.marks.get("ann"), memory.marks.get("ben")?.mark, memory.horizon]).toEqual([
+      expect([memory.marks.get("ann"), memory.marks.get("ben")?.mark, memory.horizons.of(owner)]).toEqual([
         undefined,
         1,
         1,
@@ -322,7 +324,7 @@ describe("a checkpoint", () => {
     room.put(ben, "c");
     room.flush();
     room.checkpoint();
-    expect(room.wake().horizon).toBe(1);
+    expect(room.wake().horizons.of(owner)).toBe(1);
   });
 
   test("can be written however little a client confirms", () => {

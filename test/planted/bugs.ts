@@ -27,6 +27,45 @@ export const plantedBugs: readonly PlantedBug[] = [
     "    if (timer !== undefined) {",
     "test/room/flush.test.ts",
   ),
+  // ── a shared limit is the largest holder's ─────────────────────────────────────────────────────────────────
+  bug(
+    "every client that has not confirmed is refused when the outcomes of all are too many",
+    "src/core/marks.ts",
+    "    return this.#unconfirmed.isAmongLargest(holder, maxBytes);",
+    '    return holder.actor !== "" && this.#unconfirmed.total > maxBytes;',
+    "test/room/shared-budgets.test.ts",
+    "test/room/limits.test.ts",
+  ),
+  bug(
+    "a client that waits as it is told is taken for unruly when others owe too many outcomes",
+    "src/room/inbox.ts",
+    '      const isToBlame = submission.limit === "own" || now < session.pausedUntil;',
+    "      const isToBlame = submission.limit !== undefined;",
+    "test/room/shared-budgets.test.ts",
+  ),
+  bug(
+    "a client without a user pushes out clients of users",
+    "src/core/marks.ts",
+    "(count <= most || owned <= level)) return false;",
+    "count <= most) return false;",
+    "test/core/marks.test.ts",
+  ),
+  bug(
+    "an absent client is forgotten for outcomes that another client holds",
+    "src/core/marks.ts",
+    "      const isHeavy = owned > level && answerBytes > (clientLevels.get(owner) ?? Infinity);",
+    "      const isHeavy = answerBytes > 0;",
+    "test/core/marks.test.ts",
+    "test/room/shared-budgets.test.ts",
+  ),
+  bug(
+    "one owner's overflow makes every unknown client too old",
+    "src/core/horizons.ts",
+    "    return this.#byOwner.get(owner) ?? this.#others;",
+    "    return Math.max(this.#others, ...this.#byOwner.values(), this.#byOwner.get(owner) ?? 0);",
+    "test/core/horizons.test.ts",
+    "test/room/shared-budgets.test.ts",
+  ),
   // ── durable before visible ─────────────────────────────────────────────────────────────────────────────────
   bug(
     "a flush is sent before its row is written",
@@ -229,15 +268,15 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a client that the room has forgotten executes its calls again",
     "src/room/entry.ts",
-    '  if (mark === undefined && birth !== null && birth < horizon) return "too-old";\n',
+    '  if (mark === undefined && birth !== null && birth < horizons.of(owner)) return "too-old";\n',
     "",
     "test/room/limits.test.ts",
   ),
   bug(
     "the room forgets that it has forgotten clients",
     "src/core/memory.ts",
-    "      horizon: forgotten.movesHorizon ? memory.n : memory.horizon,",
-    "      horizon: 0,",
+    "  memory.horizons.move(forgotten.owners, memory.n);\n",
+    "",
     "test/core/memory.test.ts",
     "test/room/limits.test.ts",
   ),
@@ -767,8 +806,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a call that was executed is refused for its rate",
     "src/room/inbox.ts",
-    "clientReqId <= mark ? 0 : session.meter.calls.take",
-    "clientReqId < 0 ? 0 : session.meter.calls.take",
+    "clientReqId <= mark ? meter.takeWork",
+    "clientReqId < 0 ? meter.takeWork",
     "test/room/limits.test.ts",
   ),
   bug(
@@ -789,8 +828,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "marks are never forgotten",
     "src/core/marks.ts",
-    "      if (!isOneTooMany && !isHeavy && client.seenAt >= seenBefore) continue;",
-    "      if (client.seenAt >= 0) continue;",
+    ".filter(({ actor }) => !isPresent(actor))",
+    ".filter(() => false)",
     "test/core/marks.test.ts",
   ),
 

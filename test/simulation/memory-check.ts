@@ -116,9 +116,10 @@ type Facts = { readonly [fact: string]: unknown };
 
 /** All of a memory but its records, history and marks, for comparing. */
 function factsOf(memory: Memory): Facts {
-  const { epoch, stored, rev, n, checkpoints, checkpointN, checkpointRev, journalBytes, horizon } = memory;
+  const { epoch, stored, rev, n, checkpoints, checkpointN, checkpointRev, journalBytes } = memory;
   return {
-    numbers: { epoch, stored, rev, n, checkpoints, checkpointN, checkpointRev, journalBytes, horizon },
+    numbers: { epoch, stored, rev, n, checkpoints, checkpointN, checkpointRev, journalBytes },
+    horizons: memory.horizons.toJson(),
     checksums: collections.map((name) => memory.state.checksum(name)),
     weight: memory.state.weight,
     nextHandle: memory.handles.next,
