@@ -145,8 +145,8 @@ export interface Limits {
    */
   readonly maxSilenceMs: number;
   /**
-   * A session that owes acknowledgements for too much, and has sent none for so long, is closed: what was sent to it waits in memory, and
-   * keeps the room awake. A bad phone line acknowledges a quarter of what it may owe within half a minute.
+   * A session that owes acknowledgements for too much, and has acknowledged less than a quarter of what it may owe for so long, is
+   * closed: what was sent to it waits in memory, and keeps the room awake. A bad phone line takes half a minute for a quarter.
    */
   readonly maxStallMs: number;
   /**
@@ -158,7 +158,7 @@ export interface Limits {
   readonly maxUnacknowledgedBytes: number;
   /** Frames sent to one session and not yet acknowledged, a second's worth: whoever is later needs one squashed delta. */
   readonly maxUnacknowledgedFrames: number;
-  /** Bytes sent to all sessions and not yet acknowledged: a quarter of an isolate. From two thirds of it on, who owes most is held back. */
+  /** Bytes sent to all sessions and not yet acknowledged: a quarter of an isolate. From two thirds of it on, the users who owe most are held back. */
   readonly maxAllUnacknowledgedBytes: number;
   /** Clients whose marks are remembered. Beyond it the room forgets the longest unseen client of the owner with the most. */
   readonly maxMarks: number;

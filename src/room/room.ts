@@ -588,7 +588,7 @@ export class Room {
    * for each who comes would be a frame for everybody each time. False when it failed.
    */
   #catchUp(session: Session): boolean {
-    if (!this.#credit.bears(0)) {
+    if (!this.#credit.bears(session.holder, 0)) {
       session.isDue = true;
       this.#credit.waiting.add(session);
       return true;
@@ -612,7 +612,7 @@ export class Room {
     if (this.#credit.waiting.size === 0) return;
     this.#assertNewest();
     for (const session of this.#credit.waiting) {
-      if (this.#credit.isTight) return;
+      if (!this.#credit.relieves(session.holder)) continue;
       this.#resume(session);
       session.save();
     }

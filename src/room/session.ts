@@ -1,6 +1,8 @@
 import type { Position } from "../core/catch-up.ts";
 import type { Caller } from "../core/call.ts";
 import type { Limits } from "../core/limits.ts";
+import { ownerOf } from "../core/owner.ts";
+import type { Holder } from "../core/shares.ts";
 import type { View } from "../core/view.ts";
 import { encodeText, frameBytes } from "../protocol/codec.ts";
 import type { WireOutcome } from "../protocol/frames.ts";
@@ -88,12 +90,16 @@ export const live: Feed = { kind: "live" };
 
 /** Of what may be unacknowledged: below it a session that was held back goes on. */
 const resumeShare = 0.5;
+/** Of what it was told that it may owe: a session that owes too much must acknowledge so much in `maxStallMs`. Clients acknowledge by quarters. */
+const progressShare = 0.25;
 /** Of `maxIdleMs`: by so much a session that is saved may be older than it is. */
 const unsavedIdleShare = 0.1;
 
 /** One WebSocket of one client. */
 export class Session {
   readonly client: Caller;
+  /** As shared limits count it. */
+  readonly holder: Holder;
   /** Until when it may last; `Infinity` for ever. */
   readonly expiresAt: number;
   readonly epoch: string;
@@ -128,6 +134,8 @@ export class Session {
   #surplusBytes = 0;
   /** Since when it should have acknowledged something, by its last acknowledgement; undefined when it owes little. */
   #overdueSince: number | undefined;
+  /** Acknowledged since then. */
+  #progress = { bytes: 0, frames: 0 };
   #changed: boolean;
   /** The meter as it was last saved. */
   #saved: MeterState;
@@ -144,6 +152,7 @@ export class Session {
     this.view = view;
     this.#room = room;
     this.client = attachment.client;
+    this.holder = { actor: this.client.actor, owner: ownerOf(this.client.user) };
     this.expiresAt = attachment.expiresAt ?? Infinity;
     this.epoch = attachment.epoch;
     this.attempt = attachment.attempt;
@@ -246,20 +255,22 @@ export class Session {
   }
 
   /**
-   * Whether more was sent than `share` of what may be unacknowledged, in bytes or in frames. While all sessions together owe much, that
-   * is what should have been acknowledged.
+   * Whether more was sent than `share` of what may be unacknowledged, in bytes or in frames. While all sessions together owe much, and
+   * this user's among the most, that is what should have been acknowledged.
    */
   owesMoreThan(share: number): boolean {
     const { limits, credit } = this.#room;
     if (this.#unacknowledgedBytes > share * limits.maxUnacknowledgedBytes) return true;
     if (this.#unacknowledged.length > share * limits.maxUnacknowledgedFrames) return true;
-    return credit.isTight && this.#unacknowledgedBytes > (share < 1 ? 0.25 : overdueShare) * this.creditBytes;
+    const tightBytes = (share < 1 ? 0.25 : overdueShare) * this.creditBytes;
+    return this.#unacknowledgedBytes > tightBytes && credit.holdsBack(this.holder);
   }
 
   /** Whether a frame of so many bytes may be sent, of those that go to all at once. */
   bears(bytes: number): boolean {
     return (
-      this.#room.credit.bears(bytes) || this.#unacknowledgedBytes + bytes <= overdueShare * this.creditBytes
+      this.#room.credit.bears(this.holder, bytes) ||
+      this.#unacknowledgedBytes + bytes <= overdueShare * this.creditBytes
     );
   }
 
@@ -275,7 +286,7 @@ export class Session {
 
   /** What it owes is of no interest any more. */
   end(): void {
-    this.#room.credit.settle(this.#unacknowledgedBytes);
+    this.#room.credit.add(this.holder, -this.#unacknowledgedBytes);
     this.#room.credit.waiting.delete(this);
     this.#unacknowledgedBytes = 0;
     this.#unacknowledged.length = 0;
@@ -296,13 +307,13 @@ export class Session {
     const bytes = frameBytes(frame);
     this.#unacknowledged.push(bytes);
     this.#unacknowledgedBytes += bytes;
-    this.#room.credit.lend(bytes);
+    this.#room.credit.add(this.holder, bytes);
     // What it came for or has asked for. What it lags behind is not its choice.
     if (this.#feed.kind === "joining" || this.#feed.kind === "snapshot")
       this.meter.catchUpBytes.take(this.#room.now(), 0, bytes);
     this.socket.send(frame);
     if (this.#overdueSince === undefined && this.#isOverdue) {
-      this.#overdueSince = this.#room.now();
+      this.#startOverdue();
       this.#room.overdue(this);
     }
   }
@@ -319,11 +330,8 @@ export class Session {
       frames += 1;
     }
     this.#unacknowledged.splice(0, frames);
-    this.#room.credit.settle(owedBytes - this.#unacknowledgedBytes);
-    if (this.#overdueSince !== undefined && (frames > 0 || this.#unacknowledged.length === 0)) {
-      this.#overdueSince = this.#isOverdue ? this.#room.now() : undefined;
-      this.#changed ||= !this.isLive;
-    }
+    this.#room.credit.add(this.holder, this.#unacknowledgedBytes - owedBytes);
+    this.#noteProgress(owedBytes - this.#unacknowledgedBytes, frames);
     this.#surplusBytes = this.#unacknowledged.length === 0 ? 0 : acknowledged;
   }
 
@@ -348,6 +356,31 @@ export class Session {
       isDue: this.#isDue,
       ...(asked && { asked }),
     });
+  }
+
+  /** From now on it has `maxStallMs` to acknowledge a good part of what it owes. */
+  #startOverdue(): void {
+    this.#overdueSince = this.#room.now();
+    this.#progress = { bytes: 0, frames: 0 };
+  }
+
+  /** Ends or restarts the time in which it has to acknowledge. A frame now and then is no progress where bytes are owed. */
+  #noteProgress(bytes: number, frames: number): void {
+    if (this.#overdueSince === undefined) return;
+    this.#progress.bytes += bytes;
+    this.#progress.frames += frames;
+    if (!this.#isOverdue) this.#overdueSince = undefined;
+    else if (this.#hasProgressed) this.#startOverdue();
+    else return;
+    this.#changed ||= !this.isLive;
+  }
+
+  get #hasProgressed(): boolean {
+    if (this.#progress.bytes >= progressShare * this.creditBytes) return true;
+    const owesFramesAlone = this.#unacknowledgedBytes <= overdueShare * this.creditBytes;
+    return (
+      owesFramesAlone && this.#progress.frames >= progressShare * this.#room.limits.maxUnacknowledgedFrames
+    );
   }
 
   /** Whether more is unacknowledged than a client lets there be that reads. */

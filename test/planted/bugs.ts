@@ -37,6 +37,27 @@ export const plantedBugs: readonly PlantedBug[] = [
     "test/room/limits.test.ts",
   ),
   bug(
+    "everybody is held back when one user's sockets owe too much",
+    "src/room/credit.ts",
+    "    return this.#owed.isAmongLargest(holder, tightShare * this.#maxBytes);",
+    '    return holder.actor !== "" && this.#owed.total > tightShare * this.#maxBytes;',
+    "test/room/shared-budgets.test.ts",
+  ),
+  bug(
+    "the users who owe most may fill what is left for all others",
+    "src/room/credit.ts",
+    " && !this.holdsBack(holder);",
+    ";",
+    "test/room/shared-budgets.test.ts",
+  ),
+  bug(
+    "a session that acknowledges a frame now and then is never closed",
+    "src/room/session.ts",
+    "    else if (this.#hasProgressed) this.#startOverdue();",
+    "    else if (frames > 0) this.#startOverdue();",
+    "test/room/shared-budgets.test.ts",
+  ),
+  bug(
     "a client that waits as it is told is taken for unruly when others owe too many outcomes",
     "src/room/inbox.ts",
     '      const isToBlame = submission.limit === "own" || now < session.pausedUntil;',

@@ -102,3 +102,88 @@ describe("when the room forgets clients of one owner", () => {
     );
   });
 });
+
+describe("while one user's sockets owe acknowledgements for too much", () => {
+  const limits = {
+    flushIntervalMs: 0,
+    maxUnacknowledgedBytes: 100_000,
+    maxAllUnacknowledgedBytes: 600_000,
+    maxStallMs: 5_000,
+    pageBytes: 4_096,
+  };
+  const note = (id: string, bytes: number) => put("notes", id, { text: "x".repeat(bytes) });
+
+  it("a newcomer is sent the room at once, and a session that drags is sent every flush", async () => {
+    await withLoneRoom({ limits }, (room) => {
+      const writer = room.join("actor-writer", {}, as("alice"));
+      const commit = (id: string, bytes: number) => {
+        writer.push(note(id, bytes));
+        writer.send({ kind: "ack", bytes: writer.sentBytes });
+      };
+      for (let n = 0; n < 8; n++) commit(`n${n}`, 10_000);
+      const sockets = Array.from({ length: 20 }, (_, tab) =>
+        room.join(`actor-mal-${tab}`, {}, as("mallory", "reader")),
+      );
+      const drags = room.join("actor-drags", {}, as("bob"));
+      drags.send({ kind: "ack", bytes: drags.sentBytes });
+      const dragged = drags.sentBytes;
+      for (let n = 0; n < 8; n++) commit(`m${n}`, 8_000);
+      for (const socket of sockets)
+        if (socket.closed === undefined)
+          socket.send({ kind: "resync", tag: 1, epoch: null, rev: 0, confirmed: 0 });
+      const owed = sockets.reduce((sum, { sentBytes }) => sum + sentBytes, 0);
+      expect(owed).toBeGreaterThan(350_000);
+      expect(owed).toBeLessThan(520_000);
+      expect([drags.copy.rev, drags.sentBytes - dragged > 60_000]).toEqual([16, true]);
+
+      const newcomer = room.join("actor-new", {}, as("carol"));
+      for (let turn = 0; turn < 20; turn++) newcomer.send({ kind: "ack", bytes: newcomer.sentBytes });
+      expect(newcomer.copy.collections).toEqual(room.collections);
+    });
+  });
+
+  it("a session that acknowledges a frame now and then is closed, and one that reads slowly is not", async () => {
+    await withLoneRoom({ limits: { ...limits, maxUnacknowledgedFrames: 1_000 } }, (room) => {
+      const writer = room.join("actor-writer", {}, as("alice"));
+      const [trickle, slow] = [
+        room.join("actor-trickle", {}, as("mallory")),
+        room.join("actor-slow", {}, as("bob")),
+      ];
+      const commit = (id: string, bytes: number) => {
+        writer.push(note(id, bytes));
+        writer.send({ kind: "ack", bytes: writer.sentBytes });
+      };
+      const clients = [writer, trickle, slow];
+      for (const client of clients) client.send({ kind: "ack", bytes: client.sentBytes });
+      for (let n = 0; n < 40; n++) commit("small", 10);
+      for (let n = 0; n < 10; n++) commit(`n${n}`, 6_000);
+      for (let second = 0; second < 20; second++) {
+        for (const client of clients) if (client.closed === undefined) client.ping();
+        if (trickle.closed === undefined) trickle.send({ kind: "ack", bytes: 100 });
+        if (second % 4 === 3) slow.send({ kind: "ack", bytes: 30_000 });
+        commit(`n${second % 10}`, 6_000);
+        room.pass(1_000);
+      }
+      expect([trickle.closed?.reason, slow.closed]).toEqual(["timeout", undefined]);
+    });
+  });
+
+  it.each([Number.MAX_SAFE_INTEGER, 1e9, 0])(
+    "an acknowledgement of %d bytes settles no more than was sent to its client",
+    async (bytes) => {
+      await withLoneRoom({ limits: { ...limits, maxAllUnacknowledgedBytes: 120_000 } }, (room) => {
+        const writer = room.join("actor-writer", {}, as("alice"));
+        const liar = room.join("actor-liar", {}, as("mallory"));
+        const stalled = Array.from({ length: 6 }, (_, tab) => room.join(`actor-s-${tab}`, {}, as("bob")));
+        for (let n = 0; n < 30; n++) {
+          writer.push(note("n", 4_000));
+          writer.send({ kind: "ack", bytes: writer.sentBytes });
+          liar.send({ kind: "ack", bytes });
+        }
+        const owed = stalled.reduce((sum, { sentBytes }) => sum + sentBytes, 0);
+        expect(owed).toBeLessThan(120_000);
+        expect(writer.copy.rev).toBe(30);
+      });
+    },
+  );
+});
