@@ -746,7 +746,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     "a room that wakes counts the deletions of a flush otherwise than before",
     "src/core/memory.ts",
     "  index.settle(changes);",
-    "  for (const [section, records] of [...changes].reverse()) index.settle(new Map([[section, records]]));",
+    "  for (const [section, records] of changes) index.settle(new Map([[section, new Map([...records].reverse())]]));",
     "test/core/memory.test.ts",
     "test/simulation/stories.node.test.ts",
   ),
