@@ -37,6 +37,8 @@ export interface Holder {
   readonly isEnded: boolean;
   /** Ends the instance where it is, with its sockets. */
   end(why: string): void;
+  /** A row of the instance is on disk. */
+  wrote(row: JournalRow): void;
 }
 
 /** A disk as it was at some moment, with what the model knew then. */
@@ -130,6 +132,7 @@ export class Disk {
     this.#crashWhenTold("append", "before", holder);
     storage.append(row, checkpoints);
     this.newest = holder;
+    holder.wrote(row);
     this.#stage.note(
       "row",
       row.n,

@@ -1,4 +1,5 @@
 import type { Operation } from "../../src/core/batch.ts";
+import type { JournalRow } from "../../src/core/storage.ts";
 import { pingText } from "../../src/protocol/version.ts";
 import { SupersededError } from "../../src/core/storage.ts";
 import { Rejection } from "../../src/index.ts";
@@ -46,8 +47,8 @@ export class Instance implements Holder {
   readonly name: string;
   readonly #at: Surroundings;
   isEnded = false;
-  /** The last revision that a hook heard of. */
-  #heardRev: number | undefined;
+  /** Revisions that it has written, and no hook has heard of. */
+  readonly #unheard: number[] = [];
   /** Whether a hook writes. */
   #isActing = false;
 
@@ -163,13 +164,17 @@ export class Instance implements Holder {
     };
   }
 
+  /** Notes which operations its hooks are to hear: those of its own rows. Rows that another instance has written are heard there. */
+  wrote({ from, to }: JournalRow): void {
+    for (let rev = from + 1; rev <= to; rev++) this.#unheard.push(rev);
+  }
+
   /** A hook hears each operation once, in order of revisions, when it is on disk and no other hook runs. */
   #hear({ rev }: Operation): void {
     const { stage, disk } = this.#at;
     if (this.isEnded || stage.isLawless) return;
-    if (this.#heardRev !== undefined && rev !== this.#heardRev + 1)
-      stage.fail(`a hook heard revision ${rev} after ${this.#heardRev}`);
-    this.#heardRev = rev;
+    const expected = this.#unheard.shift();
+    if (rev !== expected) stage.fail(`a hook heard revision ${rev}, and ${expected} was next`);
     if (rev > disk.ledger.rev) stage.fail(`a hook heard revision ${rev}, on disk is ${disk.ledger.rev}`);
     if (this.#isActing) stage.fail(`a hook heard revision ${rev} within another hook`);
   }
