@@ -155,11 +155,11 @@ describe("while one user's sockets owe acknowledgements for too much", () => {
       };
       const clients = [writer, trickle, slow];
       for (const client of clients) client.send({ kind: "ack", bytes: client.sentBytes });
-      for (let n = 0; n < 40; n++) commit("small", 10);
+      for (let n = 0; n < 100; n++) commit("small", n);
       for (let n = 0; n < 10; n++) commit(`n${n}`, 6_000);
       for (let second = 0; second < 20; second++) {
         for (const client of clients) if (client.closed === undefined) client.ping();
-        if (trickle.closed === undefined) trickle.send({ kind: "ack", bytes: 100 });
+        if (trickle.closed === undefined) trickle.send({ kind: "ack", bytes: 100 }); // a frame or two
         if (second % 4 === 3) slow.send({ kind: "ack", bytes: 30_000 });
         commit(`n${second % 10}`, 6_000);
         room.pass(1_000);
