@@ -103,8 +103,8 @@ async function attack(url: string, dice: Dice): Promise<void> {
 }
 
 async function enter(url: string, isCompact: boolean): Promise<RawSocket> {
-  const client = `fuzzer-${String(++sessions).padStart(6, "0")}.${"s".repeat(16)}`;
-  const hello = { client, schema: board.version, epoch: null, rev: 0, confirmed: 0, birth: null };
+  const secret = `fuzzer-${String(++sessions).padStart(6, "0")}-${"s".repeat(16)}`;
+  const hello = { secret, schema: board.version, epoch: null, rev: 0, confirmed: 0, birth: null };
   const raw = await RawSocket.upgrade(url, { ...hello, ...(isCompact && { names: names.hash }) });
   await raw.until((heard) => heard.kind === "text" && heard.text.includes('"kind":"roster"'));
   return raw;
