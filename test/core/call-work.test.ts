@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import * as z from "zod";
 import { workOf } from "../../src/core/call-work.ts";
 import { defaultLimits } from "../../src/core/limits.ts";
+import { defineRoom } from "../../src/schema/define-room.ts";
 import type { Json } from "../../src/schema/json.ts";
 import { withLoneRoom, type LoneRoom } from "../room/lone-room.ts";
 import { patch, put, remove } from "../room/rooms.ts";
@@ -38,6 +40,16 @@ describe("the work of a call", () => {
       // There is no such field, so that nothing is to be removed.
       const edit = { cards: [["patch", "c", { place: "a2" }, ["gone"]]] };
       expect(workOfCall(room, ["transact", edit])).toBeLessThan(5_000);
+    });
+  });
+
+  it("of a patch is that of the whole record when the schema has to check it whole", async () => {
+    const note = z.object({ text: z.string(), rank: z.number() }).refine(({ rank }) => rank >= 0);
+    const definition = defineRoom({ version: 3, collections: { notes: note }, direct: ["notes"] });
+    await withLoneRoom({ definition }, (room) => {
+      room.join("actor-filler").push(put("notes", "n", { text: "x".repeat(100_000), rank: 0 }));
+      room.pass(1_000);
+      expect(workOfCall(room, patch("notes", "n", { rank: 1 }))).toBeGreaterThan(100_000);
     });
   });
 

@@ -326,7 +326,11 @@ describe("limits", () => {
     // A room that was filled under a higher limit can still be made smaller.
     const tight = new Desk({}, { maxStateWeight: 1 });
     tight.memory.state.set("notes", "a", { text: "x" });
+    tight.memory.state.set("notes", "c", { text: "y" });
     expect(tight.put(ann, "b", "")).toMatchObject({ code: "too-large" });
+    // Still too heavy after it, but lighter.
+    expect(tight.outcome(ann, "transact", { notes: [["delete", "c"]] })).toMatchObject({ kind: "accepted" });
+    expect(tight.memory.state.weight).toBeGreaterThan(1);
     expect(tight.outcome(ann, "clear", {})).toMatchObject({ kind: "accepted" });
     expect(weight).toBeLessThanOrEqual(1_000);
   });

@@ -42,6 +42,24 @@ describe("answers to GET", () => {
     });
   });
 
+  it("that nobody reads are cut after maxReadStallMs, and slow ones after maxReadMs", async () => {
+    await withLoneRoom({}, (room) => {
+      const { reads, opened, open } = readsOf(room, { maxReadStallMs: 3_000, maxReadMs: 5_000 });
+      open("alice");
+      open("bob");
+      const cut: string[] = [];
+      for (const read of opened) read.onCut = () => cut.push(read.owner);
+      for (let seconds = 1; seconds <= 6; seconds++) {
+        room.pass(1_000);
+        opened[1]?.next();
+        if (seconds === 2) expect(cut).toEqual([]);
+        if (seconds === 4) expect(cut).toEqual(["alice"]);
+      }
+      expect([cut, reads.size, reads.heldStates]).toEqual([["alice", "bob"], 0, 0]);
+      expect(room.hasTimer).toBe(false);
+    });
+  });
+
   it("that are read to their end leave nothing behind", async () => {
     await withLoneRoom({}, (room) => {
       const { reads, opened, open } = readsOf(room, {});
