@@ -2,7 +2,7 @@ import { deleteDB, openDB, type DBSchema, type IDBPDatabase } from "idb";
 import { ownRuntime } from "../platform.ts";
 import type { Introduction, KeptCall } from "../pending-queue.ts";
 import { withResolvers } from "../with-resolvers.ts";
-import { openChannel, say, type Channel } from "./platform.ts";
+import { hasDatabases, openChannel, say, type Channel } from "./platform.ts";
 
 /** What is kept of a room's base beside its pages. */
 export interface BaseRow {
@@ -54,7 +54,10 @@ export class Storage {
   readonly #channel: Channel;
   #database: Database | undefined;
   #opening: Promise<Database> | undefined;
+  /** Whether the newest connection has made the database, which was not there. */
+  #hasMade = false;
   #end: Error | undefined;
+  #isForgotten = false;
 
   /** `lost` is called when the database may no longer hold what was written, or nothing can be written any more. */
   constructor(user: string, lost: () => void) {
@@ -104,9 +107,11 @@ export class Storage {
   }
 
   async #connect(): Promise<Database> {
+    this.#hasMade = false;
     try {
       const database: Database = await openDB<Tables>(nameOf(this.#user), 1, {
-        upgrade(fresh) {
+        upgrade: (fresh) => {
+          this.#hasMade = true;
           for (const table of tables) fresh.createObjectStore(table);
         },
         blocking: (_, version) => (version === null ? this.#forgotten() : this.#lose(database)),
@@ -115,6 +120,7 @@ export class Storage {
       this.#database = database;
       if (this.#end === undefined) return database;
       this.#stop(this.#end);
+      if (this.#isForgotten) this.#deleteOwn();
       throw this.#end;
     } finally {
       this.#opening = undefined;
@@ -131,8 +137,15 @@ export class Storage {
 
   #forgotten(): void {
     if (this.#end !== undefined) return;
+    this.#isForgotten = true;
     this.#stop(new Error("what was kept for this person was deleted"));
+    this.#deleteOwn();
     this.#lost();
+  }
+
+  /** The message of `forget` may come after this tab has opened the database again, and so has made another one. */
+  #deleteOwn(): void {
+    if (this.#hasMade) void deleteDB(nameOf(this.#user)).catch(() => {}); // nothing is left to tell the app of
   }
 
   #stop(end: Error): void {
@@ -145,6 +158,7 @@ export class Storage {
 
 /** Deletes everything that is kept for a user, and has every tab keep no more for this user. */
 export async function deleteDatabase(user: string): Promise<void> {
+  if (!hasDatabases()) return; // nor was anything kept
   say(nameOf(user), "forgotten");
   await deleteDB(nameOf(user));
 }

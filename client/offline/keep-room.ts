@@ -55,7 +55,7 @@ class Keeping implements Persistence {
   readonly #known = new Set<string>();
   /** Clients that are gone, whose locks this tab has and whose calls it has not read. */
   readonly #gone = new Map<string, Release>();
-  /** Whether the first locks were asked for. */
+  /** Whether the first locks were asked for, and the browser has said who holds them. */
   #hasLocks = false;
   #opening: Promise<void> | undefined;
   /** Whether what was kept has been read. */
@@ -150,9 +150,9 @@ class Keeping implements Persistence {
   async #open(): Promise<void> {
     const { url, schema } = this.#options;
     if (!this.#hasLocks) {
-      this.#hasLocks = true;
       await this.#locks.take(this.#room.secret);
       this.#releaseBase = await this.#locks.take(baseLock);
+      this.#hasLocks = true;
     }
     const base = await readBase(this.#storage, url, schema);
     // Before the base, so that the first view has them.

@@ -41,9 +41,14 @@ const globals = globalThis as unknown as Globals;
 
 export const newCancellation = (): Cancellation => new globals.AbortController();
 
+/** Whether there is IndexedDB: Node and some private windows have none. */
+export function hasDatabases(): boolean {
+  return globals.indexedDB !== undefined;
+}
+
 /** Web Locks. Throws where there are none or no IndexedDB: browsers have locks on pages that came by https, or from localhost. */
 export function requireLocks(): Locks {
-  if (globals.indexedDB === undefined) throw new Error("there is no IndexedDB here");
+  if (!hasDatabases()) throw new Error("there is no IndexedDB here");
   const locks = globals.navigator?.locks;
   if (locks === undefined) throw new Error("there are no Web Locks here");
   return locks;

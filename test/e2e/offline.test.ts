@@ -298,6 +298,8 @@ describe("a browser that keeps nothing", () => {
     "has no room for a row":
       "IDBObjectStore.prototype.put = () => { throw new DOMException('full', 'QuotaExceededError') }",
     "has no locks": "Object.defineProperty(navigator, 'locks', { value: undefined })",
+    "refuses its locks":
+      "LockManager.prototype.request = async () => { throw new DOMException('no', 'SecurityError') }",
     "never answers":
       "IDBFactory.prototype.open = () => Object.setPrototypeOf(new EventTarget(), IDBOpenDBRequest.prototype)",
   };
@@ -416,6 +418,18 @@ describe("a storage that goes away under the page", () => {
     expect(await tab.shapes()).toEqual({ a: 1, b: 2 });
     profile.mend();
     await expect.poll(async () => placesOf(await server.readRoom(roomId)), soon).toEqual({ a: 1, b: 2 });
+  });
+
+  test("a tab that has opened it again while the person was forgotten leaves nothing", async () => {
+    const { profile, tab } = await keptRoom();
+    await profile.cut();
+    await tab.clearStorage(); // as `forget` does, and no tab has heard of that
+    await tab.put("b", 2);
+    await expect.poll(() => keptCalls(tab), soon).toBe(1);
+    await tab.page.evaluate(`new BroadcastChannel("deltaroom:ada").postMessage("forgotten")`);
+    await expect.poll(() => tab.troubles(), soon).toEqual(["not-kept"]);
+    await tab.page.waitForTimeout(2_500);
+    expect(await tab.do(async () => await indexedDB.databases())).toEqual([]);
   });
 
   test("a newer version of the database in another tab is not held up, and the room works", async () => {
