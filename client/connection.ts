@@ -225,12 +225,12 @@ export class Connection {
   }
 
   /** An attempt, or the connection, has ended without a word from the room. `cause`: what the transport has thrown. */
-  #failed(cause?: unknown): void {
+  #failed(cause?: unknown, atOnce = false): void {
     if (lasting.has((cause as Error | undefined)?.name)) {
       this.disconnect("closed", "unsupported");
       return this.#events.unreachable(true, cause);
     }
-    this.restart(false);
+    this.restart(atOnce);
     // While the browser itself knows of no network, the status says it all.
     if (isOffline()) return void (this.#outageAt = undefined);
     const now = this.#runtime.now();
@@ -260,7 +260,8 @@ export class Connection {
   #check(): void {
     const now = this.#runtime.now();
     if (this.#unanswered > 0) this.#unanswered += 1;
-    if (this.#unanswered > maxUnanswered || this.#events.isStuck(now)) return this.restart(true);
+    // A socket may open and bring no state, again and again. Each is an attempt that has failed.
+    if (this.#unanswered > maxUnanswered || this.#events.isStuck(now)) return this.#failed(undefined, true);
     if (Math.abs(now - this.#pingedAt) >= pingMs) this.#ask();
     this.#cancelTimer = this.#runtime.startTimer(() => this.#check(), checkMs);
   }

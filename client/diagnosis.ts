@@ -21,16 +21,24 @@ interface Answer {
   json(): Promise<unknown>;
 }
 
+/** The event by which a browser tells that the page's policy has forbidden a request. */
 interface Violation {
+  /** `report` for a policy that only reports: the browser has sent the request. */
+  readonly disposition: string;
   readonly effectiveDirective: string;
+  /** The request's URL, or as little of it as its origin or its scheme. */
+  readonly blockedURI: string;
 }
+
+type Listen = (type: "securitypolicyviolation", listener: (event: Violation) => void) => void;
 
 interface Globals {
   readonly location?: { readonly origin: string; readonly protocol: string };
-  readonly document?: {
-    addEventListener(type: string, listener: (event: Violation) => void): void;
-    removeEventListener(type: string, listener: (event: Violation) => void): void;
-  };
+  /** Where it is missing, no policy is told of: in Node, Workers and old browsers. */
+  readonly SecurityPolicyViolationEvent?: unknown;
+  readonly addEventListener: Listen;
+  readonly removeEventListener: Listen;
+  readonly WebSocket: new (url: string) => { close(): void };
   readonly AbortSignal: { timeout(ms: number): unknown };
   fetch(url: string, options: object): Promise<Answer>;
 }
@@ -48,7 +56,7 @@ const troubles: ReadonlySet<string> = new Set(["internal", "rate-limited", "room
 
 const upgradeHint =
   "so the URL is right, and something on the way does not pass on the WebSocket handshake: a proxy or development server has " +
-  "to pass on the headers Upgrade, Connection and Sec-WebSocket-Protocol with all its values";
+  "to pass on the headers Upgrade, Connection and Sec-WebSocket-Protocol with all its values, and each frame at once";
 
 /** What is known of a failure. */
 export interface Diagnosis {
@@ -88,7 +96,7 @@ function wordsOf(thrown: unknown): string {
 
 function hintOfThrown({ protocol, host }: URL, cause: unknown): string {
   if (!["ws:", "wss:"].includes(protocol))
-    return `a page under ${protocol} has no rooms of its own origin: give connect the whole https URL of the room`;
+    return `a page under ${protocol} has no rooms of its own origin, and no room has such a URL: give connect the whole https URL`;
   if (globals.location?.protocol === "https:" && protocol === "ws:")
     return `a page that came over https may open only wss, so serve the room over https: ${wordsOf(cause)}`;
   if ((cause as { readonly name?: string }).name === "SecurityError")
@@ -97,28 +105,58 @@ function hintOfThrown({ protocol, host }: URL, cause: unknown): string {
 }
 
 async function ask(url: string): Promise<Diagnosis> {
-  const address = url.replace(/^ws/, "http");
+  const address = asHttp(url);
   const { origin } = new URL(address);
-  const { location, document } = globals;
-  if (location !== undefined && location.origin !== origin) {
-    // The browser would write a CORS error to the console, and would hide the answer.
-    const hint = `open ${address} in a tab: an answer in JSON means that a proxy does not pass on the WebSocket handshake`;
-    return { hint: `${hint}, and any other answer that no room is there` };
-  }
-  let isForbidden = false;
-  const note = ({ effectiveDirective }: Violation) => (isForbidden ||= effectiveDirective === "connect-src");
-  document?.addEventListener("securitypolicyviolation", note);
+  const { location } = globals;
+  const policy = new Policy();
   try {
+    // A policy may allow the GET and forbid the socket, so the socket is tried first.
+    if (await policy.forbids(url, () => new globals.WebSocket(url).close()))
+      return { hint: `the page's Content-Security-Policy has to allow ${url} in connect-src` };
+    if (location !== undefined && location.origin !== origin) {
+      // The browser would write a CORS error to the console, and would hide the answer.
+      const hint = `open ${address} in a tab: an answer in JSON means that a proxy does not pass on the WebSocket handshake`;
+      return { hint: `${hint}, and any other answer that no room is there` };
+    }
     const signal = globals.AbortSignal.timeout(getTimeoutMs);
     return await judge(await globals.fetch(address, { cache: "no-store", redirect: "manual", signal }));
   } catch (cause) {
-    await new Promise<void>((resolve) => setTimeout(resolve, violationMs)); // it is told after the request has failed
-    const hint = isForbidden
-      ? `the page's Content-Security-Policy has to allow ${url} in connect-src`
+    const hint = (await policy.forbids(address))
+      ? `the page's Content-Security-Policy allows the socket, and has to allow ${address} in connect-src to find out more`
       : "a GET of the same URL fails as well: the server or the network is down";
     return { hint, cause };
   } finally {
-    document?.removeEventListener("securitypolicyviolation", note);
+    policy.leave();
+  }
+}
+
+/** Browsers differ in the scheme by which they name a socket. */
+function asHttp(url: string): string {
+  return url.replace(/^ws/, "http");
+}
+
+/** What the page's Content-Security-Policy forbids. A forbidden request fails as any other, and only an event tells the reason. */
+class Policy {
+  readonly #isTold = globals.SecurityPolicyViolationEvent !== undefined;
+  readonly #forbidden: string[] = [];
+  readonly #note = ({ disposition, effectiveDirective, blockedURI }: Violation) => {
+    if (disposition === "enforce" && effectiveDirective === "connect-src") this.#forbidden.push(blockedURI);
+  };
+
+  constructor() {
+    if (this.#isTold) globals.addEventListener("securitypolicyviolation", this.#note);
+  }
+
+  /** Whether the policy has forbidden a request to `url`; `request` makes one. */
+  async forbids(url: string, request?: () => void): Promise<boolean> {
+    if (!this.#isTold) return false;
+    request?.();
+    await new Promise<void>((resolve) => setTimeout(resolve, violationMs));
+    return this.#forbidden.some((uri) => asHttp(url).startsWith(asHttp(uri)));
+  }
+
+  leave(): void {
+    if (this.#isTold) globals.removeEventListener("securitypolicyviolation", this.#note);
   }
 }
 
@@ -136,7 +174,7 @@ async function judge(response: Answer): Promise<Diagnosis> {
   if (code !== undefined || (ok && isJson)) return { hint: `${answer}, ${upgradeHint}`, cause };
   if (ok) return { hint: `${answer} with a page: its path does not reach the Worker of the rooms`, cause };
   if (status === 404) return { hint: `${answer}: no route of routeRooms has this path`, cause };
-  return { hint: answer, cause };
+  return { hint: `${answer}, which something in front of the Worker says`, cause };
 }
 
 /** The code in the body of a refusal by `routeRooms`; undefined for any other JSON. */

@@ -34,15 +34,17 @@ export function webSocketUrl(url: string): string {
 function parseRoomUrl(url: string, base: string | undefined): URL {
   const refuse = (problem: string) => new TypeError(`${JSON.stringify(url)} is no URL of a room: ${problem}`);
   let parsed: URL;
+  let path: string;
   try {
     parsed = new URL(url, base);
+    path = writtenPath(url); // throws for what is not a string
   } catch {
     const isPath = base === undefined && !/^[a-z]+:/i.test(url);
     throw refuse(isPath ? "a path needs a page. On a server, give the whole URL" : "it cannot be parsed");
   }
-  const path = writtenPath(url);
   const { pathname } = parsed;
-  if (!pathname.endsWith(path) || path.includes("//")) throw refuse(`its path is read as ${pathname}`);
+  if (!pathname.endsWith(path) || path.includes("//"))
+    throw refuse(`its path is read as ${pathname}, without user, query, hash and //`);
   if (!isRoomId(path.slice(path.lastIndexOf("/") + 1))) throw refuse(roomIdRule);
   return parsed;
 }

@@ -29,6 +29,9 @@ import type { Transport } from "./transport.ts";
 /** A call or a catch-up that has waited this long for its answer means that the connection is not what it seems. */
 const overdueMs = 10_000;
 
+/** For how long a byte of a snapshot counts as progress: a room that sends less than 1 kB a second never ends a catch-up. */
+const progressMsPerByte = 1;
+
 /** Codes of which the diagnosis knows more than the room says. */
 const diagnosed: ReadonlySet<string> = new Set(["unreachable", "unsupported", "forbidden", "invalid"]);
 
@@ -115,8 +118,10 @@ export class Sync {
   /** Tag of the catch-up that is on its way; deltas before it are of no use. */
   #awaitedTag: number | undefined = 0;
   #lastTag = 0;
-  /** When the newest frame came, or the hello was said. */
-  #heardAt = 0;
+  /** Until when the awaited catch-up has made progress. Undefined before the room has said anything on this connection. */
+  #progressAt: number | undefined;
+  /** When the hello was made. */
+  #greetedAt = 0;
   #unacknowledgedBytes = 0;
   #unacknowledgedFrames = 0;
   /** The base has not taken what the room sent, or is not what the room has: only a snapshot will do. */
@@ -226,7 +231,8 @@ export class Sync {
     this.#awaitedTag = 0;
     this.#isComparing = true;
     this.#isHealing = false;
-    this.#heardAt = this.#options.runtime.now();
+    this.#greetedAt = this.#options.runtime.now();
+    this.#progressAt = undefined;
     this.#takeUnacknowledged();
     const { arrived } = this.#replica;
     return encodeHello({
@@ -253,7 +259,10 @@ export class Sync {
   }
 
   #turnedAway(code: string, willRetry: boolean, cause: unknown): void {
-    const message = `the room has closed the connection: ${code}`;
+    // The app's `token` has failed, and no room was asked.
+    const message = cause
+      ? `token() has failed: ${String(cause as Error)}`
+      : `the room has closed the connection: ${code}`;
     const told = willRetry ? undefined : this.#backlog.putAside(code, message);
     if (told === undefined) {
       if (code === "gone") this.#forgetBase();
@@ -297,9 +306,11 @@ export class Sync {
     }
   }
 
-  /** Whether a catch-up is awaited and nothing comes of it. */
+  /** Whether a catch-up is awaited and makes no progress, whatever else the room sends. */
   #isLeftWaiting(now: number): boolean {
-    return this.#awaitedTag !== undefined && Math.abs(now - this.#heardAt) > overdueMs;
+    return (
+      this.#awaitedTag !== undefined && Math.abs(now - (this.#progressAt ?? this.#greetedAt)) > overdueMs
+    );
   }
 
   #askAgain(): void {
@@ -434,6 +445,8 @@ export class Sync {
 
   /** Throws when more has come than a room can hold. What is here of it is forgotten. */
   #countPart(bytes: number): void {
+    const now = this.#options.runtime.now();
+    this.#progressAt = Math.min(now, (this.#progressAt ?? now) + bytes * progressMsPerByte);
     this.#partBytes += bytes;
     const { maxSnapshotBytes } = this.#options.limits;
     if (this.#partBytes <= maxSnapshotBytes) return;
@@ -453,6 +466,8 @@ export class Sync {
   /** Asks for a catch-up. What arrives before it is not taken in. */
   #resync(diverged?: readonly string[]): void {
     if (!this.#mayCorrect()) return;
+    // A catch-up that did not fit was no progress.
+    if (this.#awaitedTag === undefined) this.#progressAt = this.#options.runtime.now();
     this.#awaitedTag = ++this.#lastTag;
     this.#sendFrame({
       kind: "resync",
@@ -464,7 +479,7 @@ export class Sync {
   }
 
   #noteReceived(frame: DownFrame, bytes: number): void {
-    this.#heardAt = this.#options.runtime.now();
+    this.#progressAt ??= this.#options.runtime.now();
     const { delta, parts } = frame.kind === "update" ? frame : {};
     this.#tellTraffic({
       direction: "down",

@@ -4,6 +4,7 @@ import { ownRuntime } from "../../client/platform.ts";
 import { codes, type Code } from "../../src/protocol/codes.ts";
 import type { UpFrame } from "../../src/protocol/frames.ts";
 import { encodeSnapshotPart } from "../../src/protocol/snapshot.ts";
+import type { SpokenPart } from "./spoken.ts";
 import { fakeTimers, joined, pass, scripted, toldOf, turn, type ScriptedSocket } from "./scripted-room.ts";
 
 const minute = 60_000;
@@ -212,6 +213,67 @@ describe("a room that takes the client in and closes at once", () => {
     expect(connections).toBeLessThan(150);
     expect(room.status).not.toBe("closed");
     expect(told.filter((word) => word.includes("will retry")).length).toBeLessThan(100);
+  });
+});
+
+describe("a room that never ends a catch-up", () => {
+  const part = (number: number, records: SpokenPart["records"] = []): SpokenPart => ({
+    kind: "snapshot",
+    part: number,
+    collection: "shapes",
+    from: `${number}`.padStart(4, "0"),
+    until: `${number + 1}`.padStart(4, "0"),
+    records,
+  });
+
+  test.each<[string, (socket: ScriptedSocket, second: number) => void]>([
+    ["says nothing", () => {}],
+    ["sends who is here", (socket) => socket.say({ kind: "roster", peers: [] })],
+    ["sends updates that are no reply", (socket) => socket.update({ presence: [] })],
+    ["sends its welcome again and again", (socket) => socket.welcome()],
+    ["sends errors", (socket) => socket.say({ kind: "error", code: "internal", message: "again" })],
+    ["sends parts of a few bytes", (socket, second) => socket.say(part(second))],
+    [
+      "sends replies that never fit",
+      (socket, second) => {
+        const tag = socket.frames("resync").length;
+        if (second % 6 === 5) socket.update({ tag, delta: { from: 99, to: 100, changes: {} } });
+      },
+    ],
+    ["answers pings", (socket) => socket.say("pong")],
+  ])("and %s is left, and the app is told", async (_, say) => {
+    const { room, server } = scripted();
+    const told = toldOf({ room });
+    const first = await server.attempt(1);
+    first.open();
+    first.welcome();
+    for (let second = 0; second < 20; second++) {
+      say(first, second);
+      await pass(1_000);
+    }
+    expect(first.closedWith).toBe(1000);
+    const connections = await serve({ server }, minute, (socket) => {
+      if (socket === first) return;
+      socket.open();
+      socket.welcome();
+    });
+    expect(connections).toBeLessThan(10);
+    expect(told).toContain("unreachable, will retry");
+    expect(told).not.toContain("online");
+  });
+
+  test("is not one whose parts come slowly", async () => {
+    const { room, server } = scripted();
+    const socket = await server.attempt(1);
+    socket.open();
+    socket.welcome();
+    for (let number = 0; number < 10; number++) {
+      await pass(9_000);
+      socket.say(part(number, [[`${number}`.padStart(4, "0"), { x: 0, y: 0, label: "x".repeat(20_000) }]]));
+      socket.say("pong");
+    }
+    expect(server.sockets).toEqual([socket]);
+    expect(room.status).toBe("connecting");
   });
 });
 

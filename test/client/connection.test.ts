@@ -340,13 +340,18 @@ describe("an attempt", () => {
       .mockReturnValue("good");
     const { room, server } = scripted({ token });
     const told = toldOf({ room });
-    const causes: unknown[] = [];
-    room.on("error", ({ cause }) => causes.push(cause));
+    const errors: unknown[] = [];
+    room.on("error", ({ message, cause }) => errors.push([message, cause]));
     await pass(9_999);
     expect([room.status, told]).toEqual(["connecting", []]);
     await pass(1);
     expect(told).toEqual(["offline", "unauthorized, will retry"]);
-    expect(causes).toEqual([new Error("token() has not answered for 10000 ms")]);
+    expect(errors).toEqual([
+      [
+        "token() has failed: Error: token() has not answered for 10000 ms",
+        new Error("token() has not answered for 10000 ms"),
+      ],
+    ]);
     give("late");
     await pass(250);
     server.newest.greet();

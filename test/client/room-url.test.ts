@@ -93,12 +93,24 @@ describe("a URL that a parser would make the URL of another room", () => {
     expect(() => connect(url, clientBoard)).toThrow(TypeError);
   });
 
-  test("says what the parser would have read", () => {
+  test.each([
+    ["/rooms/x/../C", "its path is read as /rooms/C"],
+    ["https://someone@example.com/rooms/C", "its path is read as /rooms/C, without user, query, hash and //"],
+    ["/rooms/C?token=1", "its path is read as /rooms/C, without user, query, hash and //"],
+    ["/rooms//C", "its path is read as /rooms//C, without user, query, hash and //"],
+    ["https://example.com:99999/rooms/C", "it cannot be parsed"],
+  ])("like %j says why", (url, problem) => {
     onPage("https://example.com/");
-    expect(() => connect("/rooms/x/../C", clientBoard)).toThrow(
-      '"/rooms/x/../C" is no URL of a room: its path is read as /rooms/C',
-    );
+    expect(() => connect(url, clientBoard)).toThrow(`${JSON.stringify(url)} is no URL of a room: ${problem}`);
   });
+
+  test.each([[undefined], [null], [7], [{}], [["/rooms/C"]], [new URL("https://example.com/rooms/C")]])(
+    "like %j, which is not a string, is refused and named",
+    (url) => {
+      onPage("https://example.com/");
+      expect(() => connect(url as never, clientBoard)).toThrow("it cannot be parsed");
+    },
+  );
 });
 
 test("a path without a page, as on a server, is refused with what to do", () => {

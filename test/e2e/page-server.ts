@@ -12,6 +12,8 @@ export class PageServer {
   mangle: Mangle = (lines) => lines;
   /** Answers other requests below `/rooms`; undefined to pass them on. */
   answer: ((response: ServerResponse) => void) | undefined;
+  /** Passes on the answer to a handshake and no frame behind it. */
+  muffle = false;
   /** The requests below `/rooms` that came without an upgrade. */
   readonly asked: string[] = [];
   /** Headers of the page. */
@@ -73,7 +75,12 @@ export class PageServer {
     const back = connect(Number(this.#backend.port), this.#backend.hostname);
     this.#sockets.add(back);
     back.write(`${lines.join("\r\n")}\r\n\r\n`);
-    back.pipe(socket).pipe(back);
+    if (this.muffle && request.headers.upgrade !== undefined)
+      back
+        .once("data", (head: Buffer) => socket.write(head.subarray(0, head.indexOf("\r\n\r\n") + 4)))
+        .resume();
+    else back.pipe(socket);
+    socket.pipe(back);
     for (const end of [back, socket]) {
       end.on("error", () => {});
       end.on("close", () => {

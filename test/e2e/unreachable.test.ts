@@ -18,6 +18,7 @@ afterEach(() => {
   pages.mangle = (lines) => lines;
   pages.answer = undefined;
   pages.headers = {};
+  pages.muffle = false;
   pages.asked.length = 0;
 });
 
@@ -73,6 +74,46 @@ test.each(proxies)("a page behind a proxy that %s is told so, once", async (_, b
   expect(await tab.do((room) => room.troubles)).toEqual(["unreachable"]);
   expect(pages.asked.filter((asked) => asked.startsWith("GET"))).not.toEqual([]);
   expect(await tab.do((room) => room.status)).not.toBe("closed");
+});
+
+const policies: [string, () => string][] = [
+  ["http alone", () => "connect-src http:"],
+  ["the server over http alone", () => `connect-src ${pages.url}`],
+  ["http by default", () => "default-src http: 'unsafe-inline'"],
+];
+
+test.each(policies)("a page whose policy allows %s is told that it forbids the socket", async (_, policy) => {
+  pages.headers = { "Content-Security-Policy": policy() };
+  const tab = await pages.open(browser, "policy");
+  expect(await toldIn(tab)).toMatch(/Content-Security-Policy has to allow ws:\/\/127\.0\.0\.1:\d+/);
+});
+
+test.each([
+  ["reports what it would forbid", { "Content-Security-Policy-Report-Only": "connect-src 'none'" }],
+  ["forbids other requests of the page", { "Content-Security-Policy": "connect-src 'self' ws:" }],
+])("a page whose policy %s is not told that the policy forbids the socket", async (_, headers) => {
+  pages.headers = headers;
+  pages.mangle = () => undefined;
+  pages.answer = (response) => response.destroy();
+  const tab = await pages.open(browser, "policy");
+  await tab.page.evaluate(() => void setInterval(() => void fetch("http://other.test/").catch(() => {}), 50));
+  expect(await toldIn(tab)).toMatch(/a GET of the same URL fails as well/);
+});
+
+test("a page whose policy forbids only the GET is told so, and that the socket is allowed", async () => {
+  pages.headers = { "Content-Security-Policy": "connect-src ws:" };
+  pages.mangle = () => undefined;
+  const tab = await pages.open(browser, "policy");
+  expect(await toldIn(tab)).toMatch(/allows the socket, and has to allow http:\/\/127\.0\.0\.1:\d+/);
+});
+
+test("a page behind a proxy that opens sockets and passes on no frame is told so", async () => {
+  pages.muffle = true;
+  const tab = await pages.open(browser, "muffled");
+  await expect.poll(() => tab.do((room) => room.troubles), { timeout: 50_000 }).toEqual(["unreachable"]);
+  expect(await tab.do((room) => room.messages.join())).toMatch(
+    /answered 200, so the URL is right.*each frame at once/,
+  );
 });
 
 test("a page behind a proxy that keeps only the first subprotocol is closed, and told that", async () => {

@@ -621,6 +621,41 @@ export const plantedBugs: readonly PlantedBug[] = [
     "",
     "test/client/catch-up.test.ts",
   ),
+  bug(
+    "whatever the room sends counts as progress of a catch-up",
+    "client/sync.ts",
+    "    this.#progressAt ??= this.#options.runtime.now();",
+    "    this.#progressAt = this.#options.runtime.now();",
+    "test/client/broken-room.test.ts",
+  ),
+  bug(
+    "a part of a snapshot is as much progress as any other, however few bytes it has",
+    "client/sync.ts",
+    "Math.min(now, (this.#progressAt ?? now) + bytes * progressMsPerByte)",
+    "now",
+    "test/client/broken-room.test.ts",
+  ),
+  bug(
+    "a catch-up that does not fit counts as progress",
+    "client/sync.ts",
+    "    if (this.#awaitedTag === undefined) this.#progressAt",
+    "    this.#progressAt",
+    "test/client/broken-room.test.ts",
+  ),
+  bug(
+    "a socket that opens and brings no state is no failed attempt",
+    "client/connection.ts",
+    "return this.#failed(undefined, true);",
+    "return this.restart(true);",
+    "test/client/broken-room.test.ts",
+  ),
+  bug(
+    "a tab leaves the database that it has made while its person was forgotten",
+    "client/offline/database.ts",
+    "    if (this.#hasMade) void deleteDB",
+    "    if (!this.#hasMade) void deleteDB",
+    "test/client/offline/database.node.test.ts",
+  ),
 
   // ── convergence ────────────────────────────────────────────────────────────────────────────────────────────
   bug(
