@@ -1,5 +1,6 @@
 import type { Caller } from "../core/call.ts";
 import type { Limits } from "../core/limits.ts";
+import { checkParsedJson, maxJsonDepth, NotJsonError } from "../core/json.ts";
 import { ownerOf } from "../core/owner.ts";
 import type { Memory } from "../core/memory.ts";
 import { canOwn } from "../core/sections.ts";
@@ -13,11 +14,17 @@ import { Rejection } from "../schema/rejection.ts";
 import type { Session } from "./session.ts";
 
 /**
- * A person as the room's schema reads it; null for a room that asks for none. Throws `Rejection` for what
- * `authenticate` should not have said.
+ * A person as the room's schema reads it; null for a room that asks for none. Throws `Rejection` for a person that
+ * `authenticate` or a backend should not have named. Half a character is refused here: by its repair two people would become one.
  */
 export function userAs(definition: AnyRoomDefinition, user: Json, maxBytes: number): Json {
   if (definition.user === undefined || user === null) return null;
+  try {
+    checkParsedJson(user, maxJsonDepth);
+  } catch (error) {
+    if (error instanceof NotJsonError) throw new Rejection("invalid", `the user: ${error.message}`);
+    throw error;
+  }
   const checked = parseWith(definition.user, user, "the user");
   assertSize("the user", checked, maxBytes);
   if (definition.private.length > 0 && !canOwn((checked as { readonly id?: Json }).id))

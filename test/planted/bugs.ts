@@ -656,6 +656,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     "    if (!this.#hasMade) void deleteDB",
     "test/client/offline/database.node.test.ts",
   ),
+  bug(
+    "a user whom a backend names is repaired, and so becomes another",
+    "src/room/entry.ts",
+    "    checkParsedJson(user, maxJsonDepth);\n",
+    "",
+    "test/room/remote.test.ts",
+  ),
 
   // ── convergence ────────────────────────────────────────────────────────────────────────────────────────────
   bug(

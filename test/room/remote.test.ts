@@ -46,6 +46,18 @@ describe("a backend", () => {
     },
   );
 
+  it("that names a user with half a character is refused, since another user would be taken for that one", async () => {
+    const room = newTestRoom();
+    const { mutate } = remote(room.stub, testBoard);
+    const named = async (id: string, name: string) =>
+      await mutate.addUp({ id: "sum", by: 1 }, { user: { id, name } });
+    for (const half of ["\ud83c", "\udf89"]) {
+      await expect(named(`x${half}`, "x")).rejects.toMatchObject({ name: "RejectedError", code: "invalid" });
+      await expect(named("x", `x${half}`)).rejects.toMatchObject({ name: "RejectedError", code: "invalid" });
+    }
+    expect(await named("x\ufffd", "🎉")).toEqual({ rev: 1 });
+  });
+
   it("without a key makes another call each time", async () => {
     const room = newTestRoom();
     const { mutate } = remote(room.stub, testBoard);

@@ -58,3 +58,17 @@ test("in the id of a record half a character is refused", async () => {
   const { room } = await createTestRoom(notes).connect({ presence: { text: "" } });
   expect(() => room.transact((tx) => tx.notes.put(half, { text: "" }))).toThrow("well-formed");
 });
+
+test("in a user half a character is refused, as `routeRooms` refuses it", async () => {
+  const team = createTestRoom(
+    defineRoom({
+      version: 1,
+      user: z.object({ id: z.string(), name: z.string() }),
+      collections: { notes: Note },
+    }),
+  );
+  await expect(team.connect({ user: { id: half, name: "x" } })).rejects.toThrow("the user: id");
+  await expect(team.connect({ user: { id: "x", name: half } })).rejects.toThrow("the user: name");
+  const { room } = await team.connect({ user: { id: typed, name: typed } });
+  expect(room.self.user).toEqual({ id: typed, name: typed });
+});
