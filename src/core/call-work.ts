@@ -6,10 +6,16 @@ import type { Source } from "./state.ts";
 
 /** To tell a call from another, to run it, and to keep its outcome. */
 const callUnits = 1_000;
+/** To tell presence or an event from another, and to make it a part of the next frame. */
+export const signalUnits = 500;
+/** To take a message in, beside reading its bytes. */
+export const frameUnits = 200;
 /** To read a value, to check it, to copy it, and to write it as JSON and as bytes. */
 const valueUnits = 32;
 /** To look a record up. */
 const readUnits = 8;
+/** For each unit of a record: to give it to the app's code, which may look through all of it. */
+const shownUnits = 0.125;
 /** To hand an id out in a list: what is listed is copied when it next changes. */
 const listedUnits = 0.25;
 
@@ -26,6 +32,15 @@ export function workOf(value: Json, depth: number = maxDepth): number {
     return units;
   }
   for (const key in value as Fields) units += key.length + workOf((value as Fields)[key] as Json, depth - 1);
+  return units;
+}
+
+/** Of values of records, which are never changed: a record that is patched keeps those of its other fields. */
+const knownWork = new WeakMap<object, number>();
+
+function knownWorkOf(value: Json & object): number {
+  let units = knownWork.get(value);
+  if (units === undefined) knownWork.set(value, (units = workOf(value)));
   return units;
 }
 
@@ -56,6 +71,16 @@ export class CallWork implements Source {
   /** A record was checked whole, or deleted. */
   noteRecord(record: Fields): void {
     this.#units += workOf(record);
+  }
+
+  /** A record was given to the app's code: to a mutator that reads it, or to `authorize`. */
+  noteShown(record: Fields | undefined): void {
+    if (record === undefined) return;
+    for (const name in record) {
+      const value = record[name] as Json;
+      if (typeof value === "string") this.#units += shownUnits * value.length;
+      else if (typeof value === "object" && value !== null) this.#units += shownUnits * knownWorkOf(value);
+    }
   }
 
   /** An operation has changed so many bytes. */

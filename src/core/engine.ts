@@ -357,6 +357,8 @@ export class Engine {
     if (authorize === undefined) return undefined;
     return this.memory.pageReader.guard(() => {
       const changes = Array.from(this.#proposed(writes), (change) => {
+        this.#work.noteShown(change.before);
+        this.#work.noteShown(change.after);
         return { ...change, fields: changedFields(change.before, change.after) };
       });
       return this.#judge(authorize, { type, payload, changes, isRepair }, caller);
@@ -493,6 +495,10 @@ class ServerCallOptions implements CallOptions {
 
   checked(record: Fields): void {
     this.#work.noteRecord(record);
+  }
+
+  shown(record: Fields | undefined): void {
+    this.#work.noteShown(record);
   }
 
   changedByOthers(collection: string, id: string): boolean {

@@ -31,9 +31,9 @@ export interface Limits {
   readonly framesPerSecond: number;
   /** Frames that a session may send at once before it is held to the sustained rate. */
   readonly framesBurst: number;
-  /** Bytes of those messages: to read JSON takes time, of which a room has one thread for all. The burst is a long offline queue twice. */
+  /** Bytes of those messages, of all clients of one user together: to read JSON takes time, of which a room has one thread for all. The burst is a long offline queue twice. */
   readonly frameBytesPerSecond: number;
-  /** Bytes of frames that a session may send at once before it is held to the sustained rate. */
+  /** Bytes of frames that a user may send at once before it is held to the sustained rate. */
   readonly frameBytesBurst: number;
   /**
    * Messages of one session that were refused, a second and at once. Honest clients pace themselves and are hardly ever refused;
@@ -47,12 +47,25 @@ export interface Limits {
   /** Calls that a session may make at once before it is held to the sustained rate. */
   readonly callsBurst: number;
   /**
-   * Work of one session's calls, in units of 10 to 50 ns: bytes that are read, checked and written, see `call-work.ts`. A call of a
-   * few bytes can have the room check a record of 256 KB, or list a whole collection. It is a twelfth of the room's thread.
+   * Sustained calls of all clients of one user: five that call as fast as they may. Clients without a user have only
+   * `callsPerSecond`, each its own.
+   */
+  readonly userCallsPerSecond: number;
+  /** Calls that all clients of one user may make at once before they are held to the sustained rate. */
+  readonly userCallsBurst: number;
+  /**
+   * Work of all clients of one user, or of one client without a user, in units of 10 to 50 ns: bytes that are read, checked, shown
+   * to the app's code and written, see `call-work.ts`. A call of a few bytes can have the room check a record of 256 KB, or list a
+   * whole collection. It is a twelfth of the room's thread, however many sockets the user opens.
    */
   readonly workPerSecond: number;
-  /** Units of work that a session may cause at once before it is held to the sustained rate. */
+  /** Units of work that a user may cause at once before it is held to the sustained rate. */
   readonly workBurst: number;
+  /**
+   * Work of all clients together: three users at their own rate, a quarter of the room's thread. Beyond it those who had the most
+   * of it done wait, and clients without a user count as one user together.
+   */
+  readonly allWorkPerSecond: number;
   /**
    * Presence and event messages of one session together, a second and at once: twice the display's rate. They share a bucket since
    * they cost the same: a place in everybody's next frame.
@@ -60,6 +73,10 @@ export interface Limits {
   readonly signalsPerSecond: number;
   /** Such messages that a session may send at once before it is held to the sustained rate. */
   readonly signalsBurst: number;
+  /** Such messages of all clients of one user, a second: five clients that send as many as they may. */
+  readonly userSignalsPerSecond: number;
+  /** Such messages that all clients of one user may send at once before they are held to the sustained rate. */
+  readonly userSignalsBurst: number;
   /** Catch-ups that one session asks for: a client needs one when a frame did not fit, which should never happen. */
   readonly resyncsPerSecond: number;
   /** Catch-ups that a session may ask for at once before it is held to the sustained rate. */
@@ -118,6 +135,8 @@ export interface Limits {
   readonly maxStateWeight: number;
   /** Sockets of one room: each costs a frame at every flush. */
   readonly maxSessions: number;
+  /** Of them, those without a user. The rest is kept for users. A room whose definition has no `user` keeps none. */
+  readonly maxSessionsWithoutUser: number;
   /** Of them, those of one user: tabs and devices, of which nobody may take all places. */
   readonly maxSessionsPerUser: number;
   /**
@@ -191,6 +210,13 @@ export interface Limits {
 /** Units of work that a call has at the default limits, if calls come as fast as they may. */
 const workOfCall = 40_000;
 
+/** Clients of one user that are used as fast as they may be, where limits follow from others. */
+const usedClients = 5;
+/** Users who have the room work as much as they may, where limits follow from others. */
+const busyUsers = 3;
+/** Of the places of a room: those that clients without a user may take. */
+const strangersShare = 0.9;
+
 const KB = 1024;
 const MB = 1024 * KB;
 
@@ -211,10 +237,15 @@ export const defaultLimits: Limits = Object.freeze({
   refusalsBurst: 100,
   callsPerSecond: 200,
   callsBurst: 1_000,
+  userCallsPerSecond: 1_000,
+  userCallsBurst: 5_000,
   workPerSecond: 8 * MB,
   workBurst: 64 * MB,
+  allWorkPerSecond: 24 * MB,
   signalsPerSecond: 120,
   signalsBurst: 240,
+  userSignalsPerSecond: 600,
+  userSignalsBurst: 1_200,
   resyncsPerSecond: 1,
   resyncsBurst: 30,
   catchUpBytesPerSecond: 1 * MB,
@@ -238,6 +269,7 @@ export const defaultLimits: Limits = Object.freeze({
   maxStateBytes: 32 * MB,
   maxStateWeight: 88 * MB,
   maxSessions: 1_000,
+  maxSessionsWithoutUser: 900,
   maxSessionsPerUser: 50,
   flushIntervalMs: 16,
   maxRowBytes: 1_900_000,
@@ -276,6 +308,7 @@ export function limitsWith(given: Partial<Limits> = {}): Limits {
   const said = Object.entries(given).filter(([, limit]) => limit !== undefined);
   const limits: Limits = { ...defaultLimits, ...Object.fromEntries(said) };
   const { callsPerSecond, callsBurst, signalsPerSecond, signalsBurst } = limits;
+  const workPerSecond = given.workPerSecond ?? Math.max(limits.workPerSecond, callsPerSecond * workOfCall);
   return {
     ...limits,
     framesPerSecond:
@@ -283,7 +316,15 @@ export function limitsWith(given: Partial<Limits> = {}): Limits {
     framesBurst: given.framesBurst ?? Math.max(limits.framesBurst, callsBurst + signalsBurst),
     frameBytesPerSecond:
       given.frameBytesPerSecond ?? Math.max(limits.frameBytesPerSecond, callsPerSecond * KB),
-    workPerSecond: given.workPerSecond ?? Math.max(limits.workPerSecond, callsPerSecond * workOfCall),
+    userCallsPerSecond:
+      given.userCallsPerSecond ?? Math.max(limits.userCallsPerSecond, usedClients * callsPerSecond),
+    userCallsBurst: given.userCallsBurst ?? Math.max(limits.userCallsBurst, usedClients * callsBurst),
+    userSignalsPerSecond:
+      given.userSignalsPerSecond ?? Math.max(limits.userSignalsPerSecond, usedClients * signalsPerSecond),
+    userSignalsBurst: given.userSignalsBurst ?? Math.max(limits.userSignalsBurst, usedClients * signalsBurst),
+    workPerSecond,
+    allWorkPerSecond: given.allWorkPerSecond ?? Math.max(limits.allWorkPerSecond, busyUsers * workPerSecond),
+    maxSessionsWithoutUser: given.maxSessionsWithoutUser ?? Math.ceil(strangersShare * limits.maxSessions),
   };
 }
 

@@ -38,6 +38,14 @@ export class TokenBucket {
     return Math.max(1, Math.ceil((missing * 1_000) / this.#perSecond));
   }
 
+  /** Keeps no more tokens than a bucket would have that is restored from `saved`. */
+  lowerTo(saved: BucketState): void {
+    const now = Math.max(this.#at, saved.at);
+    const own = this.#refilled(this.#tokens, this.#at, now);
+    this.#tokens = Math.min(own, this.#refilled(saved.tokens, saved.at, now));
+    this.#at = now;
+  }
+
   /** Whether so little of it is used that it need not be saved. */
   get isNearlyFull(): boolean {
     return this.#tokens >= 1 && this.#burst - this.#tokens <= this.#burst * unsavedShare;

@@ -26,6 +26,8 @@ export interface TransactionOptions {
   readonly measure?: (record: Fields, maxBytes: number, before?: Fields) => number | undefined;
   /** Called with each record that was checked whole, which costs in proportion to the record. */
   readonly checked?: (record: Fields) => void;
+  /** Called with each record that a mutator reads. */
+  readonly shown?: (record: Fields | undefined) => void;
   /** Returns a refusal about one record as its caller may read it, who may not be shown the record. */
   readonly withoutHidden?: (rejection: Rejection, collection: string, id: string) => Rejection;
 }
@@ -136,11 +138,13 @@ export class CollectionTransaction {
   }
 
   get(id: string): Fields | undefined {
-    return this.#transaction.get(this.#name, id);
+    const record = this.#find(id);
+    this.#transaction.options.shown?.(record);
+    return record;
   }
 
   has(id: string): boolean {
-    return this.get(id) !== undefined;
+    return this.#find(id) !== undefined;
   }
 
   ids(by?: string): readonly string[] {
@@ -162,7 +166,7 @@ export class CollectionTransaction {
   put(id: string, record: unknown): void {
     this.#assertWritable(id);
     const checked = this.#check(id, record);
-    if (equalJson(this.get(id), checked)) return;
+    if (equalJson(this.#find(id), checked)) return;
     this.#transaction.write(this.#name, id, { kind: "put", record: checked }, checked);
   }
 
@@ -247,8 +251,12 @@ export class CollectionTransaction {
     this.#transaction.write(this.#name, id, change, record);
   }
 
+  #find(id: string): Fields | undefined {
+    return this.#transaction.get(this.#name, id);
+  }
+
   #existing(id: string): Fields {
-    const record = this.get(id);
+    const record = this.#find(id);
     if (record === undefined)
       throw this.#about(id, new Rejection("not-found", `there is no ${this.#name} record ${id}`, { id }));
     return record;

@@ -1,4 +1,5 @@
 import { parseEvent } from "../core/call.ts";
+import { signalUnits, workOf } from "../core/call-work.ts";
 import type { Submission } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
 import { assertSize, parseWith } from "../core/transaction.ts";
@@ -12,6 +13,7 @@ import type { Journal } from "./journal.ts";
 import type { Sender } from "./sender.ts";
 import type { Session } from "./session.ts";
 import type { Signals } from "./signals.ts";
+import type { Workload } from "./workload.ts";
 
 /** What a frame may touch. */
 export interface InboxRoom {
@@ -20,6 +22,7 @@ export interface InboxRoom {
   readonly journal: Journal;
   readonly sender: Sender;
   readonly signals: Signals;
+  readonly workload: Workload;
   /** Writes and sends what is there; a session may be gone or be told of a gap afterwards. */
   readonly flush: () => void;
   /** Goes on with a session that was waiting for an acknowledgement. */
@@ -90,7 +93,8 @@ function push(
     // A call that was executed before is not counted among the calls, only by its work. It may come again, as any other.
     const { meter } = session;
     const retryAfterMs =
-      clientReqId <= mark ? meter.takeWork(now) : meter.takeCall(now, calls.length - index);
+      room.workload.waitOf(session.holder, now) ||
+      (clientReqId <= mark ? meter.takeWork(now) : meter.takeCall(now, calls.length - index));
     if (retryAfterMs > 0) {
       return refusePush(session, now, {
         code: "rate-limited",
@@ -105,7 +109,7 @@ function push(
       room.flush();
       submission = room.journal.engine.submit(session.client, call, now);
     }
-    meter.work.take(now, 0, room.journal.engine.takeWork());
+    spendWork(room, session, room.journal.engine.takeWork(), now);
     if (!answer(room, session, clientReqId, submission, now)) return;
   }
 }
@@ -159,7 +163,7 @@ export function refusePush(
 
 function setPresence(room: InboxRoom, session: Session, given: Json, now: number): void {
   const { definition, limits, signals } = room;
-  takeSignal(session, now);
+  if (!takeSignal(room, session, workOf(given), now)) return;
   const presence = definition.presence === undefined ? {} : parseWith(definition.presence, given, "presence");
   assertSize("presence", presence, limits.maxPresenceBytes);
   const { actor, user } = session.client;
@@ -171,7 +175,7 @@ function setPresence(room: InboxRoom, session: Session, given: Json, now: number
 }
 
 function sendEvent(room: InboxRoom, session: Session, event: string, given: Json, now: number): void {
-  takeSignal(session, now);
+  if (!takeSignal(room, session, workOf(given), now)) return;
   const payload = parseEvent(room.definition, event, given);
   assertSize(`event ${event}`, payload, room.limits.maxEventBytes);
   room.signals.event([session.client.actor, event, payload]);
@@ -196,8 +200,29 @@ function acknowledge(room: InboxRoom, session: Session, bytes: number): void {
   room.relieve();
 }
 
-/** Presence and events cost everybody else something, so each session has so many of them. */
-function takeSignal(session: Session, now: number): void {
-  const retryAfterMs = session.meter.signals.take(now);
+/**
+ * Presence and events cost everybody else something, so each session, and each user, has so many of them. False when the room has
+ * too much work to take one more, for which its sender is not to blame.
+ */
+function takeSignal(room: InboxRoom, session: Session, units: number, now: number): boolean {
+  const retryAfterMs = session.meter.takeSignal(now);
   if (retryAfterMs > 0) throw new Rejection("rate-limited", "too many messages", { retryAfterMs });
+  const waitMs = room.workload.waitOf(session.holder, now);
+  if (waitMs > 0) {
+    sendError(session, { code: "rate-limited", message: "the room has too much work", retryAfterMs: waitMs });
+    return false;
+  }
+  spendWork(room, session, signalUnits + units, now);
+  return true;
+}
+
+/** Charges a session, its user, and all clients together for work of the room. */
+export function spendWork(
+  { workload }: Pick<InboxRoom, "workload">,
+  { meter, holder }: Session,
+  units: number,
+  now: number,
+): void {
+  meter.work.take(now, 0, units);
+  workload.note(holder, units, now);
 }

@@ -7,13 +7,18 @@ const kinds = [
   "frameBytes",
   "refusals",
   "calls",
+  "userCalls",
   "work",
   "signals",
+  "userSignals",
   "resyncs",
   "catchUpBytes",
   "joins",
 ] as const;
 type Kind = (typeof kinds)[number];
+
+/** Kinds of which all sessions of a user use one bucket: to open more sockets must not have the room do more. */
+const userKinds: ReadonlySet<Kind> = new Set(["frameBytes", "userCalls", "work", "userSignals"]);
 
 /** A meter as it is kept; what was never used is left out. The time of the first is when the client was last heard. */
 export type MeterState = { readonly [K in Kind]?: BucketState } & {
@@ -24,32 +29,45 @@ export type MeterState = { readonly [K in Kind]?: BucketState } & {
 /** How long a client has to stay away that was closed for going on in spite of refusals. */
 const penaltyMs = 10_000;
 
-/** What one client has used up. It survives hibernation with its session, and reconnects with `Quotas`. */
+/**
+ * What one client has used up. It survives hibernation with its session, and reconnects with `Quotas`. The meters of one user's
+ * sessions share the buckets of {@link userKinds}.
+ */
 export class Meter {
   readonly frames: TokenBucket;
   readonly frameBytes: TokenBucket;
   readonly refusals: TokenBucket;
   readonly calls: TokenBucket;
+  readonly userCalls: TokenBucket;
   readonly work: TokenBucket;
   readonly signals: TokenBucket;
+  readonly userSignals: TokenBucket;
   readonly resyncs: TokenBucket;
   readonly catchUpBytes: TokenBucket;
   readonly joins: TokenBucket;
   readonly #limits: Limits;
   readonly #buckets: readonly TokenBucket[];
 
-  constructor(limits: Limits, state: MeterState) {
+  /** `fellow` is the meter of another session of the same user. */
+  constructor(limits: Limits, state: MeterState, fellow?: Meter) {
     const bucket = (kind: Kind) => {
       const [perSecond, burst] = rateOf(kind, limits);
-      return new TokenBucket(perSecond, burst, state[kind] ?? { tokens: burst, at: state.frames.at });
+      const saved = state[kind];
+      if (fellow !== undefined && userKinds.has(kind)) {
+        if (saved !== undefined) fellow[kind].lowerTo(saved);
+        return fellow[kind];
+      }
+      return new TokenBucket(perSecond, burst, saved ?? { tokens: burst, at: state.frames.at });
     };
     this.#limits = limits;
     this.frames = bucket("frames");
     this.frameBytes = bucket("frameBytes");
     this.refusals = bucket("refusals");
     this.calls = bucket("calls");
+    this.userCalls = bucket("userCalls");
     this.work = bucket("work");
     this.signals = bucket("signals");
+    this.userSignals = bucket("userSignals");
     this.resyncs = bucket("resyncs");
     this.catchUpBytes = bucket("catchUpBytes");
     this.joins = bucket("joins");
@@ -87,7 +105,12 @@ export class Meter {
 
   /** Takes a call in, of `calls` that have come together, in the same manner. What it costs is known when it has run: see `work`. */
   takeCall(now: number, calls: number): number {
-    return this.takeWork(now) || this.calls.take(now, calls);
+    return this.takeWork(now) || this.userCalls.take(now, calls) || this.calls.take(now, calls);
+  }
+
+  /** Takes presence or an event in, in the same manner. */
+  takeSignal(now: number): number {
+    return this.signals.take(now) || this.userSignals.take(now);
   }
 
   /** Whether there is work left: milliseconds until there is a second's worth of it, so that a client is not refused for each call. */
@@ -148,10 +171,14 @@ function rateOf(kind: Kind, limits: Limits): readonly [perSecond: number, burst:
       return [limits.refusalsPerSecond, limits.refusalsBurst];
     case "calls":
       return [limits.callsPerSecond, limits.callsBurst];
+    case "userCalls":
+      return [limits.userCallsPerSecond, limits.userCallsBurst];
     case "work":
       return [limits.workPerSecond, limits.workBurst];
     case "signals":
       return [limits.signalsPerSecond, limits.signalsBurst];
+    case "userSignals":
+      return [limits.userSignalsPerSecond, limits.userSignalsBurst];
     case "resyncs":
       return [limits.resyncsPerSecond, limits.resyncsBurst];
     case "catchUpBytes":

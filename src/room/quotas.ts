@@ -1,6 +1,7 @@
 import type { Caller } from "../core/call.ts";
 import type { Limits } from "../core/limits.ts";
 import { ownerOf } from "../core/owner.ts";
+import { Shares, type Holder } from "../core/shares.ts";
 import { TokenBucket } from "../core/token-bucket.ts";
 import { Meter, type MeterState } from "./meter.ts";
 import type { Session } from "./session.ts";
@@ -9,6 +10,13 @@ import type { Session } from "./session.ts";
 interface Leaver {
   readonly owner: string;
   readonly meter: MeterState;
+}
+
+/** The sessions that a user has now. */
+interface Present {
+  sessions: number;
+  /** Of one of them: see `Meter`. */
+  readonly meter: Meter;
 }
 
 /** What a user may still read. */
@@ -30,8 +38,11 @@ export class Quotas {
   readonly #leavers = new Map<string, Leaver>();
   /** By user: the actors of those leavers. */
   readonly #leaversOf = new Map<string, Set<string>>();
-  /** By user: their sessions. */
-  readonly #sessionsOf = new Map<string, number>();
+  readonly #leaverShares = new Shares();
+  /** By user. */
+  readonly #present = new Map<string, Present>();
+  /** Sessions without a user. */
+  #strangersHere = 0;
   #strangers: TokenBucket | undefined;
   readonly #reads = new Map<string, ReadQuota>();
 
@@ -39,10 +50,17 @@ export class Quotas {
     this.#limits = limits;
   }
 
-  /** Whether a user has as many sessions as one may. */
+  /** Whether a user has as many sessions as one may, or clients without a user have as many as they may together. */
   isCrowded(client: Caller): boolean {
+    const { maxSessionsPerUser, maxSessionsWithoutUser } = this.#limits;
     const owner = ownerOf(client.user);
-    return owner !== "" && (this.#sessionsOf.get(owner) ?? 0) >= this.#limits.maxSessionsPerUser;
+    if (owner === "") return this.#strangersHere >= maxSessionsWithoutUser;
+    return (this.#present.get(owner)?.sessions ?? 0) >= maxSessionsPerUser;
+  }
+
+  /** The meter of a client that has used up what `state` says, and its user what other sessions say. */
+  meterOf({ owner }: Pick<Holder, "owner">, state: MeterState): Meter {
+    return new Meter(this.#limits, state, this.#present.get(owner)?.meter);
   }
 
   /**
@@ -58,32 +76,33 @@ export class Quotas {
       if (waitMs > 0) return waitMs;
     }
     const meter =
-      former?.meter ?? (left && new Meter(this.#limits, left.meter)) ?? Meter.full(this.#limits, now);
+      former?.meter ?? this.meterOf({ owner }, left?.meter ?? Meter.full(this.#limits, now).state);
     const waitMs = meter.takeJoin(now);
     if (waitMs > 0) return waitMs;
     if (actor !== undefined && former === undefined) this.#forget(actor);
     return meter;
   }
 
-  entered({ client }: Session): void {
-    const owner = ownerOf(client.user);
-    if (owner !== "") this.#sessionsOf.set(owner, (this.#sessionsOf.get(owner) ?? 0) + 1);
+  entered({ holder: { owner }, meter }: Session): void {
+    if (owner === "") {
+      this.#strangersHere += 1;
+      return;
+    }
+    const present = this.#present.get(owner) ?? { sessions: 0, meter };
+    present.sessions += 1;
+    this.#present.set(owner, present);
   }
 
-  left({ client, meter }: Session): void {
-    const { actor, user } = client;
-    const owner = ownerOf(user);
-    const sessions = (this.#sessionsOf.get(owner) ?? 0) - 1;
-    if (sessions > 0) this.#sessionsOf.set(owner, sessions);
-    else this.#sessionsOf.delete(owner);
+  left({ holder: { actor, owner }, meter }: Session): void {
+    this.#leaveUser(owner);
     this.#forget(actor);
     this.#leavers.set(actor, { owner, meter: meter.state });
+    this.#leaverShares.add({ actor, owner }, 1);
     if (owner !== "") {
       const actors = this.#leaversOf.get(owner) ?? new Set();
       this.#leaversOf.set(owner, actors.add(actor));
     }
-    const [oldest] = this.#leavers.keys();
-    if (this.#leavers.size > this.#limits.maxLeavers && oldest !== undefined) this.#forget(oldest);
+    if (this.#leavers.size > this.#limits.maxLeavers) this.#forgetOne();
   }
 
   /** Returns 0 if a user may read the state as a whole now, and otherwise the milliseconds to wait. */
@@ -111,6 +130,17 @@ export class Quotas {
     return quota;
   }
 
+  #leaveUser(owner: string): void {
+    if (owner === "") {
+      this.#strangersHere -= 1;
+      return;
+    }
+    const present = this.#present.get(owner);
+    if (present === undefined) return;
+    present.sessions -= 1;
+    if (present.sessions === 0) this.#present.delete(owner);
+  }
+
   #takeStranger(now: number): number {
     const { joinsPerSecond, joinsBurst } = this.#limits;
     this.#strangers ??= new TokenBucket(joinsPerSecond, joinsBurst, { tokens: joinsBurst, at: now });
@@ -122,10 +152,20 @@ export class Quotas {
     return [...(this.#leaversOf.get(owner) ?? [])].at(-1);
   }
 
+  /** Forgets the first that left among the leavers of the owners with the most: no user makes another one's rates start full again. */
+  #forgetOne(): void {
+    const { maxLeavers } = this.#limits;
+    const [oldest] = this.#leavers.keys();
+    for (const [actor, { owner }] of this.#leavers)
+      if (this.#leaverShares.isAmongLargest({ actor, owner }, maxLeavers)) return this.#forget(actor);
+    if (oldest !== undefined) this.#forget(oldest);
+  }
+
   #forget(actor: string): void {
     const leaver = this.#leavers.get(actor);
     if (leaver === undefined) return;
     this.#leavers.delete(actor);
+    this.#leaverShares.add({ actor, owner: leaver.owner }, -1);
     const actors = this.#leaversOf.get(leaver.owner);
     actors?.delete(actor);
     if (actors?.size === 0) this.#leaversOf.delete(leaver.owner);

@@ -1,5 +1,6 @@
 import { parseEvent, type Caller, type Outcome, type Run } from "../core/call.ts";
 import type { Flush, Operation } from "../core/batch.ts";
+import { frameUnits } from "../core/call-work.ts";
 import type { Authorize, Flushed } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
 import { answerTo } from "../core/marks.ts";
@@ -27,13 +28,14 @@ import { Expiry } from "./expiry.ts";
 import { FlushPace } from "./flush-pace.ts";
 import { FlushTimer, type Clock } from "./flush-timer.ts";
 import { Hooks } from "./hooks.ts";
-import { handleFrame, refuse, refusePush, sendError, type InboxRoom } from "./inbox.ts";
+import { handleFrame, refuse, refusePush, sendError, spendWork, type InboxRoom } from "./inbox.ts";
 import { Journal } from "./journal.ts";
 import { Liveness } from "./liveness.ts";
 import { Quotas } from "./quotas.ts";
 import { Sender } from "./sender.ts";
 import { Session, type Attachment, type SessionRoom, type Socket } from "./session.ts";
 import { Signals } from "./signals.ts";
+import { Workload } from "./workload.ts";
 
 /** The platform as a room needs it, all of it given, so that the same room runs in workerd and in a simulation. */
 export interface RoomPorts extends Clock {
@@ -149,7 +151,10 @@ export class Room {
     this.#expiry = new Expiry(this.#sessions);
     this.#alarm = new Alarm(ports.setAlarm);
     this.#credit = new Credit(limits);
-    this.#quotas = new Quotas(limits);
+    // A room that asks for no users has only clients without one.
+    this.#quotas = new Quotas(
+      definition.user === undefined ? { ...limits, maxSessionsWithoutUser: Infinity } : limits,
+    );
     this.#hooks = new Hooks(limits.maxHookWrites, ports, (error) =>
       ports.log("hook-failed", { error: nameOf(error) }, error),
     );
@@ -157,6 +162,7 @@ export class Room {
       limits,
       credit: this.#credit,
       now: ports.now,
+      meterOf: (holder, state) => this.#quotas.meterOf(holder, state),
       overdue: (session) => {
         this.#liveness.owes(session, ports.now());
         this.#setAlarm(ports.now());
@@ -168,6 +174,7 @@ export class Room {
       journal: this.#journal,
       sender: this.#sender,
       signals: this.#signals,
+      workload: new Workload(limits),
       flush: () => this.#flush(),
       resume: (session) => {
         this.#journal.assertNewest();
@@ -310,7 +317,9 @@ export class Room {
     const now = this.#ports.now();
     if (session.expiresAt <= now) return this.#dismiss(session, "token-expired"); // and its calls are sent again
     session.hear(now);
-    const retryAfterMs = session.meter.takeFrame(now, sizeOf(data));
+    const bytes = sizeOf(data);
+    const retryAfterMs = session.meter.takeFrame(now, bytes);
+    if (retryAfterMs === 0) spendWork(this.#inbox, session, frameUnits + bytes, now);
     if (retryAfterMs > 0) refuse(session, now, { ...tooMuch, retryAfterMs });
     else this.#read(session, data, now);
     // Errors are answered whatever is unacknowledged, so who provokes them and reads nothing would fill the memory.

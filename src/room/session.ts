@@ -9,7 +9,7 @@ import type { WireOutcome } from "../protocol/frames.ts";
 import type { Arrived } from "../protocol/hello.ts";
 import type { Json } from "../schema/json.ts";
 import { overdueShare, type Credit } from "./credit.ts";
-import { Meter, type MeterState } from "./meter.ts";
+import type { Meter, MeterState } from "./meter.ts";
 import { Pulse, type Asked } from "./pulse.ts";
 
 /** The little that a room needs of a socket. */
@@ -82,6 +82,8 @@ export interface SessionRoom {
   readonly limits: Limits;
   readonly credit: Credit;
   readonly now: () => number;
+  /** The meter of a session, which shares what is its user's with the user's other sessions. */
+  readonly meterOf: (holder: Holder, state: MeterState) => Meter;
   /** Told when a session should have acknowledged something. */
   readonly overdue: (session: Session) => void;
 }
@@ -158,7 +160,7 @@ export class Session {
     this.attempt = attachment.attempt;
     this.names = attachment.names;
     this.inflates = attachment.inflates;
-    this.meter = new Meter(room.limits, attachment.meter);
+    this.meter = room.meterOf(this.holder, attachment.meter);
     this.creditBytes = attachment.creditBytes;
     this.#overdueSince = attachment.overdueSince;
     // Tokens are counted when a message comes, so then it was heard.

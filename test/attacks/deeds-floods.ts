@@ -20,6 +20,32 @@ async function flood(scene: Scene, count: number, message: (index: number) => st
   return scene.answersAmong(mallory);
 }
 
+const heavyCalls = times(100).map(() => [0, "fill", { count: 9_000, chars: 120 }] as const);
+
+/**
+ * Makes calls that are much work over many sockets for three seconds. Throws when the room has executed more of them than `most`:
+ * what is refused before it runs is no work.
+ */
+async function heavyFlood(
+  scene: Scene,
+  most: number,
+  grant: { readonly token?: string } = {},
+): Promise<Answer[]> {
+  const crowd: WireClient[] = [];
+  for (const _ of times(30)) crowd.push(await scene.join(grant));
+  const endsAt = Date.now() + 3_000;
+  while (Date.now() < endsAt) {
+    for (const mallory of crowd)
+      mallory.sendRaw(
+        JSON.stringify(pushFrame(undefined, { first: mallory.copy.outcomes.size + 1, calls: heavyCalls })),
+      );
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+  }
+  const executed = crowd.reduce((sum, { copy }) => sum + copy.outcomes.size, 0);
+  if (executed > most) throw new Error(`the room has executed ${executed} calls`);
+  return crowd.flatMap((mallory) => scene.answersAmong(mallory));
+}
+
 /** Of a flood of signals some are taken, which says nothing, and the others are refused. */
 const signals =
   (message: (index: number) => string): Deed["run"] =>
@@ -74,6 +100,11 @@ export const floodDeeds = {
       return await flood(scene, 1, () => JSON.stringify(pushFrame(undefined, { first: 1, calls })));
     },
   },
+  "heavy-sockets": {
+    room: "closed",
+    run: async (scene) => await heavyFlood(scene, 60, { token: await scene.token() }),
+  },
+  "heavy-strangers": { run: async (scene) => await heavyFlood(scene, 90) },
   "presence-flood": {
     run: signals((index) => JSON.stringify({ kind: "presence", presence: { at: 1_000 + index } })),
   },
@@ -141,6 +172,36 @@ export const floodDeeds = {
       sloth.ack();
       await sloth.until(({ rev }) => rev >= other.copy.rev); // one catch-up, and it is back
       return answers;
+    },
+  },
+  "trickle-crowd": {
+    room: "closed",
+    prepare: async (scene) => {
+      const author = await scene.join({ token: await scene.token({ user: "author" }) });
+      for (const n of times(8))
+        await author.commit(put("things", `long-${n}`, { n, text: "x".repeat(200_000) }));
+    },
+    run: async (scene) => {
+      const token = await scene.token({ role: "reader" });
+      const crowd: WireClient[] = [];
+      for (const _ of times(50)) {
+        const sloth = scene.client({ token, acks: false });
+        await sloth.open();
+        crowd.push(sloth);
+      }
+      const trickling = setInterval(() => {
+        for (const sloth of crowd) if (sloth.isOpen && sloth.owedBytes > 1_000) sloth.ack(1_000);
+      }, 200);
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      const owed = crowd.reduce((sum, { owedBytes }) => sum + owedBytes, 0);
+      const startedAt = Date.now();
+      const newcomer = await scene.join({ token: await scene.token({ user: "newcomer" }) });
+      const tookMs = Date.now() - startedAt;
+      clearInterval(trickling);
+      if (owed < 15_000_000) throw new Error(`the crowd owes no more than ${owed} bytes`);
+      if (newcomer.copy.get("things", "long-7") === undefined) throw new Error("a newcomer lacks records");
+      if (tookMs > 2_000) throw new Error(`a newcomer was sent the room after ${tookMs} ms`);
+      return crowd.flatMap((sloth) => scene.answersAmong(sloth));
     },
   },
   "close-codes": {

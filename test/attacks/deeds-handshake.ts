@@ -1,6 +1,7 @@
 import { exports } from "cloudflare:workers";
 import { Hello } from "../../src/protocol/hello.ts";
 import { secretOf } from "../room/named-client.ts";
+import type { WireClient } from "../room/wire-client.ts";
 import type { Answer } from "./attack.ts";
 import { each, strangeOrigins } from "./deeds-http.ts";
 import { withWrongTypes } from "./positions.ts";
@@ -30,6 +31,18 @@ const prototypeKeys = ["__proto__", "constructor", "prototype"];
 
 /** JSON in which the object gets a key that no literal can have. */
 const withKey = (json: string, key: string) => json.replace("{", `{"${key}":{"isAdmin":true,"rev":1},`);
+
+/** Opens so many sockets without a user. */
+async function crowdIn(scene: Scene, count: number): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  for (let stranger = 0; stranger < count; stranger++) {
+    const client = scene.client();
+    await client.open();
+    await client.caughtUp().catch(() => {});
+    answers.push(...(client.closing === undefined ? (["welcome"] as const) : scene.answersAmong(client)));
+  }
+  return answers;
+}
 
 export const handshakeDeeds = {
   "cross-site": {
@@ -357,17 +370,41 @@ export const handshakeDeeds = {
     },
     run: async (scene) => [await scene.hello(newHello({ secret: secretOf("long-ago"), birth: 0 }))],
   },
+  "forgotten-crowd": {
+    room: "mixed",
+    run: async (scene) => {
+      const early = await scene.join({ token: await scene.token({ user: "carol" }) });
+      early.cut();
+      const token = await scene.token();
+      const crowd: WireClient[] = [];
+      for (let client = 0; client < 8; client++) {
+        const mallory = await scene.join({ token });
+        await mallory.commit(["take", {}]);
+        mallory.cut();
+        crowd.push(mallory);
+      }
+      for (let edit = 0; edit < 20; edit++) await scene.witness.commit(["take", {}]); // until a checkpoint forgets
+      await early.open();
+      await early.caughtUp();
+      if (typeof (await early.commit(["take", {}]))[0] !== "number") throw new Error("a call was lost");
+      const [first] = crowd as [WireClient];
+      await first.open();
+      await first.closed();
+      return scene.answersAmong(first);
+    },
+  },
+  "all-places": {
+    room: "mixed",
+    run: async (scene) => {
+      const answers = await crowdIn(scene, 10);
+      await scene.join({ token: await scene.token({ user: "newcomer" }) });
+      return answers;
+    },
+  },
   "join-flood": {
     room: "tight",
     run: async (scene) => {
-      const answers: Answer[] = [];
-      for (let stranger = 0; stranger < 20; stranger++) {
-        const client = scene.client();
-        await client.open();
-        await client.caughtUp().catch(() => {});
-        answers.push(...(client.closing === undefined ? (["welcome"] as const) : scene.answersAmong(client)));
-      }
-      return answers;
+      return await crowdIn(scene, 20);
     },
   },
   "join-loop": {

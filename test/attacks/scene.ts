@@ -3,14 +3,23 @@ import { exports } from "cloudflare:workers";
 import { expect, vi } from "vitest";
 import { codes, type Code } from "../../src/protocol/codes.ts";
 import type { Hello } from "../../src/protocol/hello.ts";
-import { newAttackRoom, newClosedRoom, newListRoom, newTightRoom, put } from "../room/rooms.ts";
+import { newAttackRoom, newClosedRoom, newListRoom, newMixedRoom, newTightRoom, put } from "../room/rooms.ts";
 import { WireClient, type WireOptions } from "../room/wire-client.ts";
 import type { Answer } from "./attack.ts";
 import { watchPrototypes } from "./prototypes.ts";
 import { makeToken, type Grant } from "./tokens.ts";
 
-/** Who may come into a room: everybody, or whoever has a token; a room that is soon full; and one of lists, private ones too. */
-const rooms = { open: newAttackRoom, closed: newClosedRoom, tight: newTightRoom, lists: newListRoom };
+/**
+ * Who may come into a room: everybody, or whoever has a token; a room that is soon full, and the same with a user for whoever has a
+ * token; and one of lists, private ones too.
+ */
+const rooms = {
+  open: newAttackRoom,
+  closed: newClosedRoom,
+  tight: newTightRoom,
+  mixed: newMixedRoom,
+  lists: newListRoom,
+};
 export type RoomKind = keyof typeof rooms;
 
 type Records = { readonly [id: string]: unknown };

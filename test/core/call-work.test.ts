@@ -53,6 +53,37 @@ describe("the work of a call", () => {
     });
   });
 
+  it("has a part for each record that the code of the app is shown", async () => {
+    const definition = defineRoom({
+      version: 3,
+      collections: { notes: z.object({ text: z.string(), lines: z.array(z.string()), rank: z.number() }) },
+      direct: ["notes"],
+      mutators: (mutator) => ({
+        look: mutator(z.object({ id: z.string() }), (tx, { id }) => {
+          tx.notes.get(id);
+        }),
+        lookThrough: mutator(z.object({}), (tx) => {
+          tx.notes.values();
+        }),
+      }),
+    });
+    const fill = (room: LoneRoom) => {
+      const lines = Array.from({ length: 100 }, () => "x".repeat(500));
+      room.join("actor-filler").push(put("notes", "n", { text: "x".repeat(50_000), lines, rank: 0 }));
+      room.pass(1_000);
+    };
+    await withLoneRoom({ definition }, (room) => {
+      fill(room);
+      for (const call of [["look", { id: "n" }] as const, ["lookThrough", {}] as const])
+        expect(workOfCall(room, call)).toBeGreaterThan(10_000);
+      expect(workOfCall(room, patch("notes", "n", { rank: 1 }))).toBeLessThan(5_000);
+    });
+    await withLoneRoom({ definition, rules: { authorize: () => true } }, (room) => {
+      fill(room);
+      expect(workOfCall(room, patch("notes", "n", { rank: 1 }))).toBeGreaterThan(20_000);
+    });
+  });
+
   it("counts a call that is refused, and one that was executed before", async () => {
     await withLoneRoom({}, (room) => {
       const text = "x".repeat(50_000);

@@ -413,6 +413,87 @@ export const abuseLimitCases = {
       expect(answersTo(alice)).toEqual([]);
     },
   ],
+  userCallsBurst: [
+    "all clients of a user make no more calls at once, and another user as many as ever",
+    { userCallsBurst: 10, userCallsPerSecond: 5 },
+    (room) => {
+      const tabs = [1, 2, 3].map((tab) => room.join(`actor-alice${tab}`, {}, as("alice")));
+      for (const tab of tabs) for (let call = 0; call < 5; call++) tab.push(edit);
+      expect(tabs.map((tab) => answersTo(tab).map(({ code }) => code))).toEqual([
+        [],
+        [],
+        expect.arrayContaining(["rate-limited"]),
+      ]);
+      const bob = room.join("actor-bob", {}, as("bob"));
+      for (let call = 0; call < 5; call++) bob.push(edit);
+      room.pass(100);
+      expect(bob.copy.mark).toBe(5);
+    },
+  ],
+  userCallsPerSecond: [
+    "so many calls of a user come back in a second",
+    { userCallsBurst: 1, userCallsPerSecond: 2 },
+    (room) => {
+      const [one, two] = ["actor-alice1", "actor-alice2"].map((actor) =>
+        room.join(actor, {}, as("alice")),
+      ) as [LoneClient, LoneClient];
+      one.push(edit);
+      two.pushAt(1, edit);
+      expect(answersTo(two)).toEqual([tooMuch(500)]);
+      room.pass(500);
+      two.pushAt(1, edit);
+      room.pass(100);
+      expect(two.copy.mark).toBe(1);
+    },
+  ],
+  userSignalsBurst: [
+    "all clients of a user send no more presence and events at once, and another user as many as ever",
+    { userSignalsBurst: 4, userSignalsPerSecond: 1 },
+    (room) => {
+      const tabs = [1, 2].map((tab) => room.join(`actor-alice${tab}`, {}, as("alice")));
+      for (const tab of tabs) for (let event = 0; event < 3; event++) tab.send(wave({ text: "" }));
+      const bob = room.join("actor-bob", {}, as("bob"));
+      for (let event = 0; event < 4; event++) bob.send(wave({ text: "" }));
+      expect([...tabs, bob].map((client) => answersTo(client).length)).toEqual([0, 2, 0]);
+    },
+  ],
+  userSignalsPerSecond: [
+    "so many of those messages come back in a second",
+    { userSignalsBurst: 1, userSignalsPerSecond: 2 },
+    (room) => {
+      const [one, two] = ["actor-alice1", "actor-alice2"].map((actor) =>
+        room.join(actor, {}, as("alice")),
+      ) as [LoneClient, LoneClient];
+      one.send(wave({ text: "" }));
+      two.send(wave({ text: "" }));
+      expect(answersTo(two)).toEqual([tooMuch(500)]);
+      room.pass(500);
+      two.send(wave({ text: "" }));
+      expect(answersTo(two)).toEqual([]);
+    },
+  ],
+  allWorkPerSecond: [
+    "when all together have more done, those who had the most of it done wait, and nobody else does",
+    { allWorkPerSecond: 200_000 },
+    (room) => {
+      const fill = ["fill", { count: 20, chars: 500 }] as const;
+      const crowd = [1, 2, 3, 4].map((n) => room.join(`actor-stranger${n}`));
+      const [small, bob] = [room.join("actor-small"), room.join("actor-bob", {}, as("bob"))];
+      for (let round = 0; round < 4; round++) for (const stranger of crowd) stranger.push(fill);
+      for (const other of [small, bob]) {
+        other.push(edit);
+        other.send(wave({ text: "" }));
+      }
+      const errors = crowd.map(answersTo);
+      for (const [error] of errors) expect(error).toMatchObject({ code: "rate-limited", retryAfterMs: 500 });
+      expect([answersTo(small), answersTo(bob)]).toEqual([[], []]);
+      room.pass(500);
+      expect([small.copy.mark, bob.copy.mark]).toEqual([1, 1]);
+      for (const stranger of crowd) stranger.pushAt(stranger.copy.mark + 1, edit);
+      room.pass(100);
+      expect(crowd.map(answersTo)).toEqual([[], [], [], []]);
+    },
+  ],
   readBytesBurst: [
     "who was sent so many bytes of the state waits, and nobody else does",
     { readBytesBurst: 1_000, readBytesPerSecond: 500 },
@@ -489,6 +570,22 @@ export const abuseLimitCases = {
         "rate-limited",
       ]);
       expect(comes(room, "actor-alice")).toBe("in");
+    },
+  ],
+  maxSessionsWithoutUser: [
+    "clients without a user take no more places, over a sleep too, and users come in",
+    { maxSessions: 5, maxSessionsWithoutUser: 2 },
+    (room) => {
+      const strangers = ["actor-str1", "actor-str2"].map((actor) => room.join(actor));
+      besideBob(room, () => {
+        expect(comes(room, "actor-str3")).toBe("room-full");
+        room.evict();
+        expect(comes(room, "actor-str3")).toBe("room-full");
+        expect(comes(room, "actor-alice", as("alice"))).toBe("in");
+        room.join("actor-str1").leave(); // it had its place already
+      });
+      expect(strangers.map(({ closed }) => closed?.reason)).toEqual(["replaced", undefined]);
+      expect(comes(room, "actor-str3")).toBe("in");
     },
   ],
   maxSessionsPerUser: [

@@ -124,6 +124,7 @@ export const newWatchfulRoom = () => new RoomUnderTest("/watchful-rooms", env.WA
 export const newAttackRoom = () => new RoomUnderTest("/attack-rooms", env.ATTACK_ROOMS);
 export const newClosedRoom = () => new RoomUnderTest("/closed-rooms", env.ATTACK_ROOMS);
 export const newListRoom = () => new RoomUnderTest("/list-rooms", env.LIST_ROOMS);
+export const newMixedRoom = () => new RoomUnderTest("/mixed-rooms", env.TIGHT_ROOMS);
 export const newTightRoom = () => new RoomUnderTest("/tight-rooms", env.TIGHT_ROOMS);
 
 /** A direct edit of one record. */

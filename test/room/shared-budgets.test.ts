@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { WireCall } from "../../src/protocol/frames.ts";
 import type { Identity } from "../../src/room/room.ts";
-import { withLoneRoom, type LoneClient } from "./lone-room.ts";
+import { withLoneRoom, type LoneClient, type LoneRoom } from "./lone-room.ts";
 import { put } from "./rooms.ts";
 
 const as = (id: string, role: "reader" | "writer" = "writer"): Identity => ({ user: { id, name: id }, role });
@@ -100,6 +100,64 @@ describe("when the room forgets clients of one owner", () => {
         expect(room.join("actor-other", { birth: 0 }, as("dora")).closed).toBeUndefined();
       },
     );
+  });
+});
+
+describe("while one user's sockets have the room work", () => {
+  const limits = { workBurst: 200_000, workPerSecond: 50_000, maxOperationBytes: 1_000, flushIntervalMs: 0 };
+  const heavy = ["fill", { count: 20, chars: 500 }] as const;
+  /** Each socket makes calls until it is refused. Returns how many the room has executed. */
+  const exhaust = (sockets: readonly LoneClient[]) => {
+    const before = sockets.reduce((sum, { copy }) => sum + copy.mark, 0);
+    for (const socket of sockets)
+      for (let call = 0; call < 50 && errorsOf(socket).length === 0; call++)
+        socket.pushAt(socket.copy.mark + 1, heavy);
+    return sockets.reduce((sum, { copy }) => sum + copy.mark, 0) - before;
+  };
+  const join = (room: LoneRoom, id: string, count: number) =>
+    Array.from({ length: count }, (_, tab) => room.join(`actor-${id}-${tab}`, {}, as(id)));
+
+  it("all of them have no more than one, whether they come again or the room has slept", async () => {
+    await withLoneRoom({ limits }, (room) => {
+      const alone = exhaust(join(room, "alice", 1));
+      expect(alone).toBeGreaterThan(3);
+      room.join("actor-idle", {}, as("mallory")); // wakes first, and has used up nothing
+      const crowd = join(room, "mallory", 20);
+      expect(exhaust(crowd)).toBe(alone);
+      crowd[0]?.leave();
+      expect(exhaust(join(room, "mallory", 1))).toBe(0);
+      room.evict();
+      expect(exhaust(crowd.slice(1))).toBe(0);
+      const [bob] = join(room, "bob", 1);
+      bob?.push(edit);
+      expect([bob?.copy.mark, errorsOf(bob as LoneClient)]).toEqual([1, []]);
+      room.pass(10_000);
+      expect(exhaust(crowd.slice(1))).toBe(alone);
+    });
+  });
+
+  it("presence, events and bytes that say nothing are work as well", async () => {
+    await withLoneRoom({ limits }, (room) => {
+      const [talks, calls] = join(room, "mallory", 2) as [LoneClient, LoneClient];
+      for (let event = 0; event < 100; event++)
+        talks.send({ kind: "event", event: "wave", payload: { text: "x".repeat(2_000) } });
+      expect(exhaust([calls])).toBe(0);
+    });
+  });
+});
+
+describe("when the room forgets what one user's clients had used up", () => {
+  it.each([
+    ["a user", as("mallory")],
+    ["no user", { user: null, role: "writer" } as const],
+  ])("what another user had used up is remembered: %s", async (_, identity) => {
+    const limits = { maxLeavers: 4, rejoinsBurst: 1, rejoinsPerSecond: 0.001 };
+    await withLoneRoom({ limits }, (room) => {
+      room.join("actor-carol", {}, as("carol")).leave();
+      const crowd = Array.from({ length: 10 }, (_, tab) => room.join(`actor-mal-${tab}`, {}, identity));
+      for (const client of crowd) client.leave();
+      expect(() => room.join("actor-carol", {}, as("carol"))).toThrow("rate-limited");
+    });
   });
 });
 

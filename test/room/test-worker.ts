@@ -114,8 +114,16 @@ export default {
       (await routeRooms(request, closed, { authenticate })) ??
       (await routeRooms(
         request,
-        { "/closed-rooms": env.ATTACK_ROOMS, "/list-rooms": env.LIST_ROOMS },
+        {
+          "/closed-rooms": env.ATTACK_ROOMS,
+          "/list-rooms": env.LIST_ROOMS,
+        },
         { authenticate: authenticateGrant },
+      )) ??
+      (await routeRooms(
+        request,
+        { "/mixed-rooms": env.TIGHT_ROOMS },
+        { authenticate: (asked) => (asked.token === undefined ? { user: null } : authenticateGrant(asked)) },
       )) ??
       new Response("Not found", { status: 404 })
     );
