@@ -1,3 +1,8 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { chromium, type Browser, type Locator, type Page } from "playwright-core";
 import { sheet, type Ink, type Kind, type Point } from "../../demo/board.ts";
 import type { DevServer } from "./dev-server.ts";
@@ -26,6 +31,22 @@ export interface WindowOptions {
 /** What Chromium says in the console about a server that is away. */
 export const connectionLost = /WebSocket connection to .* failed|net::ERR_/;
 
+const quietly = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** An empty variable counts as none. */
+function chromiumPath(): string {
+  return process.env["CHROMIUM_PATH"] || "/usr/bin/chromium";
+}
+
 /** Starts a real Chromium, with a profile of its own. `more` are further arguments of its command line, `less` are Playwright's own to leave out. */
 export async function launchBrowser(
   more: readonly string[] = [],
@@ -33,20 +54,23 @@ export async function launchBrowser(
 ): Promise<Browser> {
   return await chromium.launch({
     ignoreDefaultArgs: [...less],
-    // An empty variable counts as none.
-    executablePath: process.env["CHROMIUM_PATH"] || "/usr/bin/chromium",
-    args: [
-      "--headless",
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      ...more,
-    ],
+    executablePath: chromiumPath(),
+    args: [...quietly, ...more],
   });
+}
+
+/** A Chromium that no test can talk to, for what a browser does not do under DevTools. It opens `url`. Returns how to end it. */
+export function openUndriven(url: string, more: readonly string[]): () => Promise<void> {
+  const profile = mkdtempSync(join(tmpdir(), "deltaroom-chromium-"));
+  const chromiumProcess = spawn(chromiumPath(), [...quietly, ...more, `--user-data-dir=${profile}`, url], {
+    stdio: "ignore",
+  });
+  return async () => {
+    const ended = once(chromiumProcess, "exit");
+    chromiumProcess.kill();
+    await ended;
+    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  };
 }
 
 /** Somebody in front of a window of the demo. Each has a browser context, hence a storage, of their own. */

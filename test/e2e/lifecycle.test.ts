@@ -1,6 +1,6 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { launchBrowser } from "./browser.ts";
+import { launchBrowser, openUndriven } from "./browser.ts";
 import { DevServer } from "./dev-server.ts";
 import { buildPage, type Tab } from "./offline/tab.ts";
 import { PageServer } from "./page-server.ts";
@@ -9,13 +9,31 @@ let server: DevServer;
 let browser: Browser;
 let pages: PageServer;
 
+/** A page that has another one prerendered, and goes there 3 s later. The other asks for a path that says what it is. */
+const prerendering = [
+  [
+    "/prerendering",
+    `<!doctype html><script type="speculationrules">{"prerender":[{"urls":["/prerendered"],"eagerness":"immediate"}]}</script>
+    <script>setTimeout(() => (location.href = "/prerendered"), 3_000)</script>`,
+  ],
+  [
+    "/prerendered",
+    `<!doctype html><script type="module">
+      import "/offline-tests/page.js";
+      const room = globalThis.harness.open("prerendered");
+      room.presence.update({ name: "Alice", color: "sea", cursor: null, holding: null });
+      fetch("/rooms/prerendering-" + document.prerendering);
+    </script>`,
+  ],
+] as const;
+
 beforeAll(async () => {
   // Playwright switches off the back/forward cache of its own accord.
   [server, browser] = await Promise.all([
     DevServer.start(),
     launchBrowser([], ["--disable-back-forward-cache"]),
   ]);
-  pages = await PageServer.start(await buildPage(), server.url);
+  pages = await PageServer.start(new Map([...(await buildPage()), ...prerendering]), server.url);
 });
 
 afterAll(async () => {
@@ -101,4 +119,22 @@ test("a page that is closed is gone for the others at once", async () => {
   await tab.page.close();
   await sees(watcher, 0);
   expect(await watcher.do((room) => room.status)).toBe("online");
+});
+
+test("a page that a browser prerenders opens no socket before a person sees it", async () => {
+  const watcher = await pages.open(browser, "prerendered");
+  await watcher.ready();
+  const end = openUndriven(`${pages.url}/prerendering`, [
+    "--enable-features=Prerender2MemoryControls:memory_threshold_in_mb/0", // on a machine with little memory too
+  ]);
+  try {
+    const look = () => pages.asked.filter((asked) => asked.includes("prerendering"));
+    await expect.poll(look, { timeout: 20_000 }).toEqual(["GET /rooms/prerendering-true"]);
+    await watcher.page.waitForTimeout(1_000);
+    expect(await watcher.do((room) => room.others.length)).toBe(0);
+    await sees(watcher, 1);
+    expect(look()).toHaveLength(1); // it is the page that was prerendered, and not loaded anew
+  } finally {
+    await end();
+  }
 });
