@@ -259,9 +259,9 @@ export class Sync {
   }
 
   #turnedAway(code: string, willRetry: boolean, cause: unknown): void {
-    // The app's `token` has failed, and no room was asked.
+    // With a cause the app's `token` has failed, and no room was asked. A template makes a text of whatever was thrown.
     const message = cause
-      ? `token() has failed: ${String(cause as Error)}`
+      ? `token() has failed: ${cause as string}`
       : `the room has closed the connection: ${code}`;
     const told = willRetry ? undefined : this.#backlog.putAside(code, message);
     if (told === undefined) {

@@ -122,6 +122,11 @@ export class Storage {
       this.#stop(this.#end);
       if (this.#isForgotten) this.#deleteOwn();
       throw this.#end;
+    } catch (error) {
+      if ((error as Error).name !== "VersionError") throw error;
+      throw new Error("a newer version of deltaroom has changed the storage: reload the page", {
+        cause: error,
+      });
     } finally {
       this.#opening = undefined;
     }

@@ -89,6 +89,13 @@ describe("a tab that opens its database again while the person is forgotten", ()
   });
 });
 
+test("a tab whose database a newer version has changed is told to reload", async () => {
+  const storage = newStorage();
+  await write(storage);
+  (await done(indexedDB.open(name, 2))).close();
+  await expect(write(storage)).rejects.toThrow("reload the page");
+});
+
 test("`forget` has nothing to do where there is no IndexedDB", async () => {
   vi.stubGlobal("indexedDB", undefined);
   await expect(deleteDatabase("ada")).resolves.toBeUndefined();
