@@ -154,6 +154,31 @@ export function bytesOver(value: Json, maxBytes: number): number | undefined {
   return bytes > maxBytes ? bytes : undefined;
 }
 
+/**
+ * Whether the JSON text of `value` is certainly longer than `maxBytes`. The function stops as soon as that is certain, so that
+ * a large value costs no more than a small one. It does not recurse: `value` may be nested to any depth.
+ */
+export function isCertainlyOver(value: Json, maxBytes: number): boolean {
+  const waiting: Json[] = [value];
+  let bytes = 0;
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    bytes += typeof next === "string" ? next.length + 2 : 1;
+    if (Array.isArray(next)) {
+      // An item takes one byte at least, and its comma one more.
+      if (bytes + 2 * next.length > maxBytes) return true;
+      for (const item of next as readonly Json[]) waiting.push(item);
+    } else if (typeof next === "object") {
+      for (const key in next) {
+        bytes += key.length + 3;
+        if (bytes > maxBytes) return true;
+        waiting.push((next as Fields)[key] as Json);
+      }
+    }
+    if (bytes > maxBytes) return true;
+  }
+  return false;
+}
+
 /** No JSON text of `value` is longer, whatever its strings escape and its numbers say. */
 export function mostBytes(value: Json): number {
   if (typeof value === "string") return mostTextBytes(value);

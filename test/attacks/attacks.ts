@@ -349,7 +349,8 @@ export const attacks = [
     id: "presence-types",
     channel: "frame",
     does: "sends presence with a wrong type at any position",
-    answers: ["error invalid"],
+    answers: ["error invalid", "error too-large"],
+    note: "The room checks the size first: a text of 9,000 characters is too large for presence, of whatever type it should be.",
   },
   {
     id: "event-types",
@@ -595,6 +596,14 @@ export const attacks = [
     does: "sends 1,000 presences at once",
     answers: ["nothing", "error rate-limited", "closed rate-limited"],
     limits: ["signalsPerSecond", "signalsBurst"],
+  },
+  {
+    id: "huge-signals",
+    channel: "frame",
+    does: "sends 28 presences and events of 900 KB each, in objects of two bytes",
+    answers: ["error too-large", "error rate-limited"],
+    limits: ["maxPresenceBytes", "maxEventBytes"],
+    note: "The room refuses them before the app's schema reads them.",
   },
   {
     id: "event-flood",

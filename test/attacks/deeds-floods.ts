@@ -108,6 +108,18 @@ export const floodDeeds = {
   "presence-flood": {
     run: signals((index) => JSON.stringify({ kind: "presence", presence: { at: 1_000 + index } })),
   },
+  "huge-signals": {
+    run: async (scene) => {
+      const any = `[${times(300_000)
+        .map(() => "{}")
+        .join()}]`;
+      return await flood(scene, 28, (index) =>
+        index % 2 === 0
+          ? `{"kind":"presence","presence":{"at":1,"any":${any}}}`
+          : `{"kind":"event","event":"wave","payload":{"text":"","any":${any}}}`,
+      );
+    },
+  },
   "event-flood": {
     run: signals(() =>
       JSON.stringify({ kind: "event", event: "wave", payload: { text: "x".repeat(1_000) } }),

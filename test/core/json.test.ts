@@ -5,6 +5,7 @@ import {
   repairTexts,
   copyJson,
   equalJson,
+  isCertainlyOver,
   jsonBytes,
   maxJsonDepth,
   NotJsonError,
@@ -258,4 +259,36 @@ test("the size of a record that was measured is kept up to date, at the cost of 
     expect(recordBytesOver(step, 1, record)).toBe(jsonBytes(step));
     record = step;
   }
+});
+
+describe("a value that is certainly over a limit", () => {
+  test("is longer than the limit as JSON text", () => {
+    fc.assert(
+      fc.property(anyJson, fc.nat(200), (value, maxBytes) => {
+        if (isCertainlyOver(value, maxBytes)) expect(jsonBytes(value)).toBeGreaterThan(maxBytes);
+      }),
+    );
+  });
+
+  test("is found at any depth, and without the rest being read", () => {
+    const unread = Object.defineProperty({}, "a", {
+      enumerable: true,
+      get: () => {
+        throw new Error("it was read");
+      },
+    }) as Json;
+    for (const large of [
+      nested(100_000) as Json,
+      "x".repeat(101),
+      { ["x".repeat(101)]: 1 },
+      [unread, "x".repeat(100)],
+      Array.from({ length: 51 }, () => unread),
+    ])
+      expect(isCertainlyOver(large, 100)).toBe(true);
+  });
+
+  test("is none that is at the limit", () => {
+    for (const value of [[], {}, [1, 2, 3], { a: 1, b: "x" }, "text", null, [[], [{}]]] as Json[])
+      expect(isCertainlyOver(value, jsonBytes(value))).toBe(false);
+  });
 });

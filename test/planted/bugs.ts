@@ -27,6 +27,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     "    if (timer !== undefined) {",
     "test/room/flush.test.ts",
   ),
+  bug(
+    "the app's schema reads presence of any size",
+    "src/room/inbox.ts",
+    '  refuseLarge("presence", given, limits.maxPresenceBytes);\n',
+    "",
+    "test/room/signals.test.ts",
+  ),
   // ── a shared limit is the largest holder's ─────────────────────────────────────────────────────────────────
   bug(
     "every client that has not confirmed is refused when the outcomes of all are too many",

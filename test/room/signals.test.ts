@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import * as z from "zod/mini";
 import { defineRoom } from "../../src/index.ts";
 import { idOf } from "./named-client.ts";
 import { withLoneRoom } from "./lone-room.ts";
@@ -119,6 +120,32 @@ describe("presence", () => {
       bob.leave();
       room.pass(40);
       expect(alice.copy.peers.size).toBe(0);
+    });
+  });
+
+  it("over the limit is refused before the app's schema reads it, and so is an event", async () => {
+    let reads = 0;
+    const counted = z.json().check(z.refine(() => (reads += 1) > 0));
+    const definition = defineRoom({
+      version: 3,
+      collections: {},
+      presence: z.object({ any: counted }),
+      events: { wave: counted },
+    });
+    await withLoneRoom({ definition }, (room) => {
+      const alice = room.join("actor-alice");
+      const large = Array.from({ length: 9_000 }, () => ({}));
+      for (const any of [large, Object.fromEntries(Object.entries(large)), { text: "x".repeat(20_000) }]) {
+        alice.send({ kind: "presence", presence: { any } });
+        alice.send({ kind: "event", event: "wave", payload: any });
+      }
+      const codes = alice.take().flatMap((frame) => (frame.kind === "error" ? [frame.code] : []));
+      expect(codes).toEqual(Array.from({ length: 6 }, () => "too-large"));
+      expect(reads).toBe(0);
+      alice.send({ kind: "presence", presence: { any: large.slice(0, 1_000) } });
+      alice.send({ kind: "event", event: "wave", payload: large.slice(0, 5_000) });
+      expect(reads).toBe(2);
+      expect(alice.take().filter(({ kind }) => kind === "error")).toEqual([]);
     });
   });
 
