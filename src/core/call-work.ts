@@ -10,6 +10,8 @@ const callUnits = 1_000;
 export const signalUnits = 500;
 /** To take a message in, beside reading its bytes. */
 export const frameUnits = 200;
+/** For each byte of a message: to parse it. */
+export const frameByteUnits = 0.25;
 /** To read a value, to check it, to copy it, and to write it as JSON and as bytes. */
 const valueUnits = 32;
 /** To look a record up. */

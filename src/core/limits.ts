@@ -62,7 +62,7 @@ export interface Limits {
   /** Units of work that a user may cause at once before it is held to the sustained rate. */
   readonly workBurst: number;
   /**
-   * Work of all clients together: three users at their own rate, a quarter of the room's thread. Beyond it those who had the most
+   * Work of all clients together: two users at their own rate, a sixth of the room's thread. Beyond it those who had the most
    * of it done wait, and clients without a user count as one user together.
    */
   readonly allWorkPerSecond: number;
@@ -213,7 +213,7 @@ const workOfCall = 40_000;
 /** Clients of one user that are used as fast as they may be, where limits follow from others. */
 const usedClients = 5;
 /** Users who have the room work as much as they may, where limits follow from others. */
-const busyUsers = 3;
+const busyUsers = 2;
 /** Of the places of a room: those that clients without a user may take. */
 const strangersShare = 0.9;
 
@@ -241,7 +241,7 @@ export const defaultLimits: Limits = Object.freeze({
   userCallsBurst: 5_000,
   workPerSecond: 8 * MB,
   workBurst: 64 * MB,
-  allWorkPerSecond: 24 * MB,
+  allWorkPerSecond: 16 * MB,
   signalsPerSecond: 120,
   signalsBurst: 240,
   userSignalsPerSecond: 600,

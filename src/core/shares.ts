@@ -39,6 +39,14 @@ class Amounts {
     return this.#byName.get(name) ?? 0;
   }
 
+  /** Takes from each name what it may keep of `most`, and returns the most that it took from one. */
+  lower(most: number): number {
+    const level = fairLevel(this.#byName.values(), most);
+    for (const [name, held] of this.#byName) this.add(name, -Math.min(held, level));
+    this.#level = undefined;
+    return level;
+  }
+
   level(most: number): number {
     if (this.total <= most) this.#level = undefined;
     if (this.total <= most) return Infinity;
@@ -70,6 +78,12 @@ export class Shares {
     if (amount === 0) return;
     this.#owners.add(owner, amount);
     if (owner === "") this.#strangers.add(actor, amount);
+  }
+
+  /** Takes from each holder its fair part of `most`, of which all together hold more. */
+  lower(most: number): void {
+    this.#strangers.lower(this.#owners.lower(most));
+    this.#owners.add("", this.#strangers.total - this.#owners.of(""));
   }
 
   /** Whether all together hold more than `most`, and `holder` is among the largest of them. */

@@ -1,6 +1,6 @@
 import { parseEvent, type Caller, type Outcome, type Run } from "../core/call.ts";
 import type { Flush, Operation } from "../core/batch.ts";
-import { frameUnits } from "../core/call-work.ts";
+import { frameByteUnits, frameUnits } from "../core/call-work.ts";
 import type { Authorize, Flushed } from "../core/engine.ts";
 import type { Limits } from "../core/limits.ts";
 import { answerTo } from "../core/marks.ts";
@@ -319,7 +319,10 @@ export class Room {
     session.hear(now);
     const bytes = sizeOf(data);
     const retryAfterMs = session.meter.takeFrame(now, bytes);
-    if (retryAfterMs === 0) spendWork(this.#inbox, session, frameUnits + bytes, now);
+    if (retryAfterMs === 0) {
+      const isRead = bytes <= this.#limits.maxFrameBytes;
+      spendWork(this.#inbox, session, isRead ? frameUnits + frameByteUnits * bytes : frameUnits, now);
+    }
     if (retryAfterMs > 0) refuse(session, now, { ...tooMuch, retryAfterMs });
     else this.#read(session, data, now);
     // Errors are answered whatever is unacknowledged, so who provokes them and reads nothing would fill the memory.

@@ -72,6 +72,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     "test/room/limits.test.ts",
   ),
   bug(
+    "work beyond a fair part is forgotten with the window",
+    "src/room/workload.ts",
+    "    if (windows > 0) this.#done = new Shares();",
+    "    this.#done = new Shares();",
+    "test/room/workload.test.ts",
+  ),
+  bug(
     "everybody waits when all have the room work too much",
     "src/room/workload.ts",
     "    return this.#done.isAmongLargest(holder, this.#mostOfWindow) ?",
