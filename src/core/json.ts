@@ -168,10 +168,11 @@ export function isCertainlyOver(value: Json, maxBytes: number): boolean {
       if (bytes + 2 * next.length > maxBytes) return true;
       for (const item of next as readonly Json[]) waiting.push(item);
     } else if (typeof next === "object") {
-      for (const key in next) {
+      const members = next as Fields | null;
+      for (const key in members) {
         bytes += key.length + 3;
         if (bytes > maxBytes) return true;
-        waiting.push((next as Fields)[key] as Json);
+        waiting.push(members[key] as Json);
       }
     }
     if (bytes > maxBytes) return true;
