@@ -44,7 +44,7 @@ export default defineConfig({
           name: "workers",
           setupFiles: ["./test/uncaught-timers.ts"],
           include: [
-            "test/{attacks,client,core,protocol,room,schema,simulation,testing,worker}/**/*.test.{ts,tsx}",
+            "test/{attacks,client,demo,durable-object,model,protocol,room,schema,simulation,testing,worker}/**/*.test.{ts,tsx}",
           ],
           exclude: [...nodeTests, ...e2eTests],
           // A test that hangs fails; one that a busy machine slows down does not.

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { freePort } from "../test/reliability/server-process.ts";
+import { freePort } from "../test/reliability/process/server-process.ts";
 import { Stage } from "./load/stage.ts";
 import { perform, type Work } from "./rows/index.ts";
 import { Inspector } from "./servers/inspector.ts";

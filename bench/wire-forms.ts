@@ -1,7 +1,7 @@
 import { Encoder } from "cbor-x";
 import { Packr } from "msgpackr";
-import { decodeDelta, encodeDelta, type Entries, type Entry } from "../src/core/delta.ts";
-import type { Fields } from "../src/core/json.ts";
+import { decodeDelta, encodeDelta, type Entries, type Entry } from "../src/protocol/encoding/delta.ts";
+import type { Fields } from "../src/model/json.ts";
 import type { Json } from "../src/schema/json.ts";
 
 /**

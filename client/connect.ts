@@ -1,12 +1,12 @@
 import type { AnyRoomDefinition, PresenceOf } from "../src/schema/definition.ts";
 import { ClientRoom, type ClientRoomOptions } from "./client-room.ts";
 import type { ClientLimits } from "./limits.ts";
-import type { Offline, Persist } from "./persistence.ts";
+import type { Offline, Persist } from "./offline/persistence.ts";
 import { ownRuntime, randomId } from "./platform.ts";
 import type { Room } from "./room.ts";
 import { webSocketUrl } from "./room-url.ts";
-import type { Traffic } from "./sync.ts";
-import { webSocketTransport, type Transport } from "./transport.ts";
+import type { Traffic } from "./connection/sync.ts";
+import { webSocketTransport, type Transport } from "./connection/transport.ts";
 
 /** How a room is opened. Everything may be left out. */
 export type ConnectOptions<D extends AnyRoomDefinition> = {
@@ -84,7 +84,7 @@ export async function forget(user: string): Promise<void> {
 
 /** Only a client that has failed loads what that takes. */
 const diagnose: ClientRoomOptions["diagnose"] = async (...failure) => {
-  return await (await import("./diagnosis.ts")).diagnose(...failure);
+  return await (await import("./connection/diagnosis.ts")).diagnose(...failure);
 };
 
 /** Only who keeps something loads what that takes. */

@@ -3,9 +3,9 @@ export { connect, forget, newId, type ConnectOptions } from "./connect.ts";
 export { roomUrl } from "./room-url.ts";
 export { RejectedError, RoomError, type RejectedOperation, type RoomErrorCode } from "./errors.ts";
 export type { ClientLimits } from "./limits.ts";
-export type { Offline } from "./persistence.ts";
-export { orderBetween, ordersBetween } from "../src/core/order-between.ts";
-export type { Status } from "./connection.ts";
+export type { Offline } from "./offline/persistence.ts";
+export { orderBetween, ordersBetween } from "../src/model/order-between.ts";
+export type { Status } from "./connection/connection.ts";
 export type {
   Call,
   CallStatus,
@@ -18,5 +18,5 @@ export type {
   UndoOptions,
   Unsubscribe,
 } from "./room.ts";
-export type { Progress, Traffic } from "./sync.ts";
-export type { Transport, TransportEvent, TransportSocket } from "./transport.ts";
+export type { Progress, Traffic } from "./connection/sync.ts";
+export type { Transport, TransportEvent, TransportSocket } from "./connection/transport.ts";

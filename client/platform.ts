@@ -1,4 +1,4 @@
-import { encodeBase64Url } from "../src/protocol/base64url.ts";
+import { encodeBase64Url } from "../src/protocol/encoding/base64url.ts";
 import { isPromise } from "../src/schema/promise.ts";
 
 /** What a client takes from where it runs: browsers, Node ≥ 22 and Workers have all but `document`. */

@@ -1,4 +1,4 @@
-import { isRoomId, roomIdRule, writtenPath } from "../src/core/ids.ts";
+import { isRoomId, roomIdRule, writtenPath } from "../src/model/ids.ts";
 
 declare class URL {
   constructor(url: string, base?: string);

@@ -11,8 +11,8 @@ import type {
   StateOf,
   UserOf,
 } from "../src/schema/definition.ts";
-import type { Progress } from "./sync.ts";
-import type { Status } from "./connection.ts";
+import type { Progress } from "./connection/sync.ts";
+import type { Status } from "./connection/connection.ts";
 import type { RejectedError, RoomError } from "./errors.ts";
 
 /** Whether a call is only here yet, is on the server's disk, or was refused and has changed nothing. */

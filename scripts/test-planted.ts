@@ -17,6 +17,7 @@ const repository = fileURLToPath(new URL("..", import.meta.url));
 const copied = [
   "src",
   "client",
+  "testing",
   "demo",
   "test",
   "scripts",

@@ -5,7 +5,7 @@
  * Types that begin with `Any` are of a room that is not known, for code that serves every room. `$ZodType`, `$ZodObject`, `input`
  * and `output` are zod's own (`zod/v4/core`).
  */
-export { orderBetween, ordersBetween } from "./core/order-between.ts";
+export { orderBetween, ordersBetween } from "./model/order-between.ts";
 export { defineRoom, type CheckedSchema, type RoomOptions } from "./schema/define-room.ts";
 export type * from "./schema/definition.ts";
 export type { Code } from "./protocol/codes.ts";

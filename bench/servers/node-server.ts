@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { freePort } from "../../test/reliability/server-process.ts";
+import { freePort } from "../../test/reliability/process/server-process.ts";
 import { Server } from "./server.ts";
 
 /** Makes a server of its own Node process; the script is told its port and its folder. */

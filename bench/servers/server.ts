@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { watchOver } from "../../test/reliability/server-process.ts";
+import { watchOver } from "../../test/reliability/process/server-process.ts";
 
 const startTimeoutMs = 30_000;
 const pollIntervalMs = 20;

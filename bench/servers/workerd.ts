@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { freePort } from "../../test/reliability/server-process.ts";
+import { freePort } from "../../test/reliability/process/server-process.ts";
 import { Server } from "./server.ts";
 
 /** The pinned workerd itself: what stands in `.bin` may be a script that starts it. */

@@ -1,8 +1,8 @@
-import { readPageRecords, writePageRecords } from "../../src/core/page-records.ts";
-import type { Fields } from "../../src/core/json.ts";
-import type { KeptRoom } from "../persistence.ts";
-import type { KeptBase } from "../replica.ts";
-import type { BaseChange } from "../sync.ts";
+import { readPageRecords, writePageRecords } from "../../src/protocol/encoding/page-records.ts";
+import type { Fields } from "../../src/model/json.ts";
+import type { KeptRoom } from "./persistence.ts";
+import type { KeptBase } from "../replica/replica.ts";
+import type { BaseChange } from "../connection/sync.ts";
 import { under, type BaseRow, type Database, type Storage } from "./database.ts";
 
 /** Records of following handles that share a row: few rows to read at a start, and little to write for one change. */

@@ -1,8 +1,8 @@
 import { deleteDB, openDB, type DBSchema, type IDBPDatabase } from "idb";
 import { ownRuntime } from "../platform.ts";
-import type { Introduction, KeptCall } from "../pending-queue.ts";
+import type { Introduction, KeptCall } from "../mutations/pending-queue.ts";
 import { withResolvers } from "../with-resolvers.ts";
-import { hasDatabases, openChannel, say, type Channel } from "./platform.ts";
+import { hasDatabases, openChannel, say, type Channel } from "./browser-storage.ts";
 
 /** What is kept of a room's base beside its pages. */
 export interface BaseRow {

@@ -1,11 +1,11 @@
-import type { KeepOptions, KeptRoom, Persistence } from "../persistence.ts";
+import type { KeepOptions, KeptRoom, Persistence } from "./persistence.ts";
 import { ownRuntime } from "../platform.ts";
-import type { KeptQueue, PendingQueue } from "../pending-queue.ts";
-import type { BaseChange } from "../sync.ts";
+import type { KeptQueue, PendingQueue } from "../mutations/pending-queue.ts";
+import type { BaseChange } from "../connection/sync.ts";
 import { BasePages, readBase } from "./base-pages.ts";
-import { CallLog, readSecrets, readQueue } from "./call-log.ts";
+import { CallLog, readSecrets, readQueue } from "./stored-calls.ts";
 import { Storage } from "./database.ts";
-import { onPageLife, openChannel, requireLocks, type Channel } from "./platform.ts";
+import { onPageLife, openChannel, requireLocks, type Channel } from "./browser-storage.ts";
 import { TabLocks, type Release } from "./tab-locks.ts";
 
 export { deleteDatabase } from "./database.ts";

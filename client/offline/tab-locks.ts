@@ -1,5 +1,5 @@
 import { withResolvers } from "../with-resolvers.ts";
-import { newCancellation, type Locks } from "./platform.ts";
+import { newCancellation, type Locks } from "./browser-storage.ts";
 
 /** Gives a lock back. */
 export type Release = () => void;

@@ -13,7 +13,7 @@ import type { AnyRoomDefinition } from "../../src/schema/definition.ts";
 import { connect, type ConnectOptions } from "../connect.ts";
 import type { Room } from "../room.ts";
 import { withResolvers } from "../with-resolvers.ts";
-import { usePhase, useTenancy } from "./tenancy.ts";
+import { usePhase, useTenancy } from "./room-lifecycle.ts";
 
 /** What a `RoomProvider` takes: the URL of a room and the options of `connect`, each a prop, or a room that was opened elsewhere. */
 export type RoomProviderProps<D extends AnyRoomDefinition> = {

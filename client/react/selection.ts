@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useSyncExternalStore } from "react";
-import { equalShallow } from "../subscriptions.ts";
+import { equalShallow } from "../replica/subscriptions.ts";
 
 /** What can be selected from: the state of a room, the others in it. */
 export interface Source<T> {

@@ -1,4 +1,5 @@
-import { FormatError } from "../core/bytes.ts";
+import type { FormLimits } from "../model/call-limits.ts";
+import { FormatError } from "./encoding/bytes.ts";
 import {
   checkParsedJson,
   HalfCharacterError,
@@ -6,15 +7,14 @@ import {
   NotJsonError,
   repairTexts,
   utf8Bytes,
-  type FormLimits,
-} from "../core/json.ts";
-import type { DownFrame, TextFrame } from "./frames.ts";
-import { UpFrame } from "./frames-up.ts";
+} from "../model/json.ts";
+import type { DownFrame, TextFrame } from "./down/down-frames.ts";
+import { UpFrame } from "./up/up-frames.ts";
 import type { NameTable } from "./names.ts";
-import { decodePush, encodePush } from "./push.ts";
-import { decodeSnapshotPart } from "./snapshot.ts";
-import { decodeText } from "./text-frame.ts";
-import { decodeUpdate } from "./update.ts";
+import { decodePush, encodePush } from "./up/push.ts";
+import { decodeSnapshotPart } from "./down/snapshot-part.ts";
+import { decodeText } from "./down/text-frame.ts";
+import { decodeUpdate } from "./down/update.ts";
 import { frameKinds } from "./version.ts";
 
 /** Of a frame's first byte. */

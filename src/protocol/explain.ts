@@ -1,11 +1,11 @@
-import type { Entries } from "../core/delta.ts";
-import type { Outcome } from "../core/call.ts";
+import type { Entries } from "./encoding/delta.ts";
+import type { Outcome } from "../model/call.ts";
 import type { Json } from "../schema/json.ts";
 import { decodeDown } from "./codec.ts";
-import type { DownFrame, SnapshotPart, UpFrame, Update } from "./frames.ts";
-import { decodeRecords } from "./snapshot.ts";
+import type { DownFrame, SnapshotPart, UpFrame, Update } from "./down/down-frames.ts";
+import { decodeRecords } from "./down/snapshot-part.ts";
 import type { NameTable } from "./names.ts";
-import { decodePush } from "./push.ts";
+import { decodePush } from "./up/push.ts";
 import { frameKinds } from "./version.ts";
 
 /** More than any push can name. */

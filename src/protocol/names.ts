@@ -1,4 +1,4 @@
-import { hashText } from "../core/checksum.ts";
+import { hashText } from "../model/checksum.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 
 /** More fields than this of one collection are not numbered: a list of fields is one integer of 53 bits. */

@@ -1,41 +1,48 @@
-import { parseEvent, type Caller, type Outcome, type Run } from "../core/call.ts";
-import type { Flush, Operation } from "../core/batch.ts";
-import { frameByteUnits, frameUnits } from "../core/call-work.ts";
-import type { Authorize, Flushed } from "../core/engine.ts";
-import type { Limits } from "../core/limits.ts";
-import { answerTo } from "../core/marks.ts";
-import type { Memory } from "../core/memory.ts";
-import { equalJson } from "../core/json.ts";
-import { ownerOf } from "../core/owner.ts";
-import { rejectedOutcome } from "../core/rejected-outcome.ts";
-import { DeletedError, SupersededError, type RoomStorage } from "../core/storage.ts";
-import type { Tx } from "../core/transaction.ts";
-import { Views, type View, type VisibleTo } from "../core/view.ts";
-import { actorOf } from "../protocol/client-secret.ts";
+import { parseEvent, type Caller, type Outcome, type Run } from "../model/call.ts";
+import type { Flush, Operation } from "./engine/batch.ts";
+import { frameByteUnits, frameUnits } from "./engine/call-work.ts";
+import type { Authorize, Flushed } from "./engine/engine.ts";
+import type { Limits } from "./limits.ts";
+import { answerTo } from "./engine/client-log.ts";
+import type { Memory } from "./storage/room-state.ts";
+import { equalJson } from "../model/json.ts";
+import { ownerOf } from "./owners/owner.ts";
+import { rejectedOutcome } from "./engine/rejected-outcome.ts";
+import { DeletedError, SupersededError, type RoomStorage } from "./storage/room-storage.ts";
+import type { Tx } from "../model/transaction.ts";
+import { Views, type View, type VisibleTo } from "./visibility/view.ts";
+import { actorOf } from "../protocol/handshake/client-secret.ts";
 import { decodeUp } from "../protocol/codec.ts";
 import { codes, type Code } from "../protocol/codes.ts";
-import type { UpFrame } from "../protocol/frames.ts";
-import type { Hello } from "../protocol/hello.ts";
+import type { UpFrame } from "../protocol/down/down-frames.ts";
+import type { Hello } from "../protocol/handshake/hello.ts";
 import { nameTable, type NameTable } from "../protocol/names.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { rejectionIn } from "../schema/rejection.ts";
-import { Alarm } from "./alarm.ts";
-import { refusalOf, sendWelcome, userAs } from "./entry.ts";
-import { Credit } from "./credit.ts";
-import { Deflater } from "./deflater.ts";
-import { Expiry } from "./expiry.ts";
-import { FlushPace } from "./flush-pace.ts";
-import { FlushTimer, type Clock } from "./flush-timer.ts";
-import { Hooks } from "./hooks.ts";
-import { handleFrame, refuse, refusePush, sendError, spendWork, type InboxRoom } from "./inbox.ts";
-import { Journal } from "./journal.ts";
-import { Liveness } from "./liveness.ts";
-import { Quotas } from "./quotas.ts";
-import { Sender } from "./sender.ts";
-import { Session, type Attachment, type SessionRoom, type Socket } from "./session.ts";
-import { Signals } from "./signals.ts";
-import { Workload } from "./workload.ts";
+import { Alarm } from "./sessions/alarm.ts";
+import { refusalOf, sendWelcome, userAs } from "./sessions/admission.ts";
+import { Credit } from "./sessions/send-budget.ts";
+import { Deflater } from "./broadcast/page-compression.ts";
+import { Expiry } from "./sessions/expiry.ts";
+import { FlushPace } from "./flush/flush-pace.ts";
+import { FlushTimer, type Clock } from "./flush/flush-timer.ts";
+import { Hooks } from "./flush/hooks.ts";
+import {
+  handleFrame,
+  refuse,
+  refusePush,
+  sendError,
+  spendWork,
+  type InboxRoom,
+} from "./inbound/frame-handler.ts";
+import { Journal } from "./storage/journal.ts";
+import { Liveness } from "./sessions/liveness.ts";
+import { Quotas } from "./sessions/user-limits.ts";
+import { Sender } from "./broadcast/broadcaster.ts";
+import { Session, type Attachment, type SessionRoom, type Socket } from "./sessions/session.ts";
+import { Signals } from "./flush/ephemeral.ts";
+import { Workload } from "./owners/workload.ts";
 
 /** The platform as a room needs it, all of it given, so that the same room runs in workerd and in a simulation. */
 export interface RoomPorts extends Clock {
@@ -111,7 +118,7 @@ export class Room {
   readonly #expiry: Expiry;
   readonly #alarm: Alarm;
   readonly #inbox: InboxRoom;
-  readonly #credit: Credit;
+  readonly #credit: Credit<Session>;
   readonly #quotas: Quotas;
   readonly #hooks: Hooks;
   readonly #sessionRoom: SessionRoom;

@@ -1,4 +1,4 @@
-import type { Limits } from "../../src/core/limits.ts";
+import type { Limits } from "../../src/room/limits.ts";
 import type { Code } from "../../src/protocol/codes.ts";
 
 /** Where an attack comes in. */

@@ -2,12 +2,19 @@
 import { exports } from "cloudflare:workers";
 import { expect, vi } from "vitest";
 import { codes, type Code } from "../../src/protocol/codes.ts";
-import type { Hello } from "../../src/protocol/hello.ts";
-import { newAttackRoom, newClosedRoom, newListRoom, newMixedRoom, newTightRoom, put } from "../room/rooms.ts";
-import { WireClient, type WireOptions } from "../room/wire-client.ts";
+import type { Hello } from "../../src/protocol/handshake/hello.ts";
+import {
+  newAttackRoom,
+  newClosedRoom,
+  newListRoom,
+  newMixedRoom,
+  newTightRoom,
+  put,
+} from "../support/rooms/test-rooms.ts";
+import { WireClient, type WireOptions } from "../support/clients/wire-client.ts";
 import type { Answer } from "./attack.ts";
-import { watchPrototypes } from "./prototypes.ts";
-import { makeToken, type Grant } from "./tokens.ts";
+import { watchPrototypes } from "./deeds/prototypes.ts";
+import { makeToken, type Grant } from "./rooms/tokens.ts";
 
 /**
  * Who may come into a room: everybody, or whoever has a token; a room that is soon full, and the same with a user for whoever has a

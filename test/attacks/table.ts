@@ -1,4 +1,4 @@
-import { defaultLimits } from "../../src/core/limits.ts";
+import { defaultLimits } from "../../src/room/limits.ts";
 import { codes, type Code } from "../../src/protocol/codes.ts";
 import type { Answer, Attack, Channel } from "./attack.ts";
 

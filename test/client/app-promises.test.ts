@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { joined, turn } from "./scripted-room.ts";
+import { joined, turn } from "../support/rooms/scripted-room.ts";
 
 const shapes = { s1: { x: 1, y: 1 } };
 /** As JavaScript may write it: the linter refuses it where nothing is to be returned. */

@@ -1,8 +1,8 @@
-import { actorOf } from "../../src/protocol/client-secret.ts";
+import { actorOf } from "../../src/protocol/handshake/client-secret.ts";
 import { describe, expect, test, vi } from "vitest";
 import { connect } from "../../client/index.ts";
-import { clientBoard } from "./client-board.ts";
-import { fakeTimers, joined, scripted, turn } from "./scripted-room.ts";
+import { clientBoard } from "../support/boards/client-board.ts";
+import { fakeTimers, joined, scripted, turn } from "../support/rooms/scripted-room.ts";
 
 fakeTimers();
 

@@ -1,6 +1,6 @@
 import { connect, orderBetween, ordersBetween, type Room } from "../../client/index.ts";
 import { remote, RoomObject, type RemoteStub } from "../../src/server.ts";
-import { testBoard } from "../room/test-board.ts";
+import { testBoard } from "../support/boards/test-board.ts";
 import { board } from "../schema/board.ts";
 
 // What a room answers and refuses is inferred from the definition alone. Checked by tsc; never run.

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { connect, roomUrl } from "../../client/index.ts";
 import { webSocketUrl } from "../../client/room-url.ts";
-import { clientBoard } from "./client-board.ts";
+import { clientBoard } from "../support/boards/client-board.ts";
 
 afterEach(() => void vi.unstubAllGlobals());
 

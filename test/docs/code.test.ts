@@ -34,7 +34,7 @@ function compile(name: string, files: Files, types: readonly string[] = []): str
       "deltaroom/client": [join(repo, "client/index.ts")],
       "deltaroom/client/offline": [join(repo, "client/offline/index.ts")],
       "deltaroom/react": [join(repo, "client/react/index.ts")],
-      "deltaroom/testing": [join(repo, "src/testing/index.ts")],
+      "deltaroom/testing": [join(repo, "testing/index.ts")],
     },
   };
   writeFileSync(join(app, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts", "*.tsx"] }));

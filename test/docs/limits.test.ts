@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { defaultLimits } from "../../src/core/limits.ts";
+import { defaultLimits } from "../../src/room/limits.ts";
 
 const page = readFileSync(new URL("../../docs/OPERATING.md", import.meta.url), "utf8");
 const rows = page

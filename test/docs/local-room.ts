@@ -1,12 +1,12 @@
 import type { Transport, TransportEvent } from "../../client/index.ts";
-import { defaultLimits } from "../../src/core/limits.ts";
+import { defaultLimits } from "../../src/room/limits.ts";
 import type { AnyRoomDefinition } from "../../src/index.ts";
-import { decodeHello, type Hello } from "../../src/protocol/hello.ts";
+import { decodeHello, type Hello } from "../../src/protocol/handshake/hello.ts";
 import { subprotocol, pingText, pongText } from "../../src/protocol/version.ts";
-import { journalSlots } from "../../src/room/journal.ts";
+import { journalSlots } from "../../src/room/storage/journal.ts";
 import { Room } from "../../src/room/room.ts";
-import type { Session } from "../../src/room/session.ts";
-import { MemoryStorage } from "../../src/testing/memory-storage.ts";
+import type { Session } from "../../src/room/sessions/session.ts";
+import { MemoryStorage } from "../../testing/memory-storage.ts";
 
 /** A room in this process, for pages of the docs to connect to: the room itself, without a Durable Object around it. */
 export class LocalRoom {

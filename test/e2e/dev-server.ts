@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Claim, Shape } from "../../demo/board.ts";
-import { freePort, watchOver } from "../reliability/server-process.ts";
+import { freePort, watchOver } from "../reliability/process/server-process.ts";
 
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 const startTimeoutMs = 60_000;

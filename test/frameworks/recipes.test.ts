@@ -6,8 +6,8 @@ import { createApp, h, markRaw, nextTick, shallowRef } from "vue";
 import { connect, type Room } from "../../client/index.ts";
 import type { ClientRoom } from "../../client/client-room.ts";
 import type { defineRoom } from "../../src/index.ts";
-import { leave } from "../client/leave.ts";
-import { ScriptedRoom, type ScriptedSocket } from "../client/scripted-room.ts";
+import { leave } from "../support/clients/close-room.ts";
+import { ScriptedRoom, type ScriptedSocket } from "../support/rooms/scripted-room.ts";
 
 // What docs/guide/frameworks.md shows is run here, from the page itself and against the libraries that it is for.
 const { board } = (await import("virtual:guide/frameworks/board.ts")) as {

@@ -1,9 +1,9 @@
 import type { $ZodType } from "zod/v4/core";
-import { transactType } from "../../src/core/call.ts";
-import { areWireChanges } from "../../src/core/changes.ts";
+import { transactType } from "../../src/model/call.ts";
+import { areWireChanges } from "../../src/model/changes.ts";
 import { encodeUp } from "../../src/protocol/codec.ts";
-import { UpFrame } from "../../src/protocol/frames-up.ts";
-import { Hello } from "../../src/protocol/hello.ts";
+import { UpFrame } from "../../src/protocol/up/up-frames.ts";
+import { Hello } from "../../src/protocol/handshake/hello.ts";
 import { nameTable, type NameTable } from "../../src/protocol/names.ts";
 import type { AnyRoomDefinition } from "../../src/schema/definition.ts";
 import type { Dice } from "../simulation/dice.ts";

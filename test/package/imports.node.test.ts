@@ -83,7 +83,7 @@ test("a room works with the language that the oldest browsers have", async () =>
   const source = `
     import * as z from "zod/mini";
     import { defineRoom, orderBetween, orderKey } from "./src/index.ts";
-    import { createTestRoom } from "./src/testing/index.ts";
+    import { createTestRoom } from "./testing/index.ts";
     const board = defineRoom({
       version: 1,
       collections: { tasks: z.object({ title: z.string(), order: orderKey() }) },

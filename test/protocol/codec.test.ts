@@ -1,20 +1,20 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { runCall } from "../../src/core/call.ts";
-import { encodeChanges } from "../../src/core/changes.ts";
-import { maxJsonDepth } from "../../src/core/json.ts";
-import { defaultLimits } from "../../src/core/limits.ts";
-import { checkReceivedPayload } from "../../src/core/received-payload.ts";
-import { State } from "../../src/core/state.ts";
-import { changesOf, Transaction } from "../../src/core/transaction.ts";
+import { runCall } from "../../src/model/call.ts";
+import { encodeChanges } from "../../src/model/changes.ts";
+import { maxJsonDepth } from "../../src/model/json.ts";
+import { defaultLimits } from "../../src/room/limits.ts";
+import { checkReceivedPayload } from "../../src/room/engine/received-payload.ts";
+import { State } from "../../src/model/state.ts";
+import { changesOf, Transaction } from "../../src/model/transaction.ts";
 import { decodeDown, decodeUp, encodeText, encodeUp } from "../../src/protocol/codec.ts";
-import type { UpFrame } from "../../src/protocol/frames.ts";
+import type { UpFrame } from "../../src/protocol/down/down-frames.ts";
 import { nameTable } from "../../src/protocol/names.ts";
-import { encodeShared, encodeUpdate } from "../../src/protocol/update.ts";
+import { encodeShared, encodeUpdate } from "../../src/protocol/down/update.ts";
 import { defineRoom, type Json } from "../../src/index.ts";
-import { bytesOfHex } from "./hex.ts";
-import { welcomeLimits } from "./welcome-limits.ts";
+import { bytesOfHex } from "../support/frames/hex.ts";
+import { welcomeLimits } from "./support/welcome-limits.ts";
 
 const maxBytes = 1_000;
 const json = fc

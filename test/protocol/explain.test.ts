@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { encodeDelta, type Entry } from "../../src/core/delta.ts";
+import { encodeDelta, type Entry } from "../../src/protocol/encoding/delta.ts";
 import { encodeUp } from "../../src/protocol/codec.ts";
 import { explainFrame } from "../../src/protocol/explain.ts";
-import type { UpFrame } from "../../src/protocol/frames.ts";
+import type { UpFrame } from "../../src/protocol/down/down-frames.ts";
 import type { NameTable } from "../../src/protocol/names.ts";
-import { encodeSnapshotPart } from "../../src/protocol/snapshot.ts";
-import { encodeShared, encodeUpdate } from "../../src/protocol/update.ts";
-import { bytesOfHex } from "./hex.ts";
+import { encodeSnapshotPart } from "../../src/protocol/down/snapshot-part.ts";
+import { encodeShared, encodeUpdate } from "../../src/protocol/down/update.ts";
+import { bytesOfHex } from "../support/frames/hex.ts";
 
 const names: NameTable = {
   collections: ["notes", "shapes"],

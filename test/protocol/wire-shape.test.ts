@@ -1,16 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { encodeDelta, type Entries, type Entry } from "../../src/core/delta.ts";
+import { encodeDelta, type Entries, type Entry } from "../../src/protocol/encoding/delta.ts";
 import { decodeDown, decodeUp, encodeText, encodeUp } from "../../src/protocol/codec.ts";
-import type { DownFrame, UpFrame } from "../../src/protocol/frames.ts";
-import { decodeHello, type Hello } from "../../src/protocol/hello.ts";
-import { encodeHello } from "../../src/protocol/hello-text.ts";
+import type { DownFrame, UpFrame } from "../../src/protocol/down/down-frames.ts";
+import { decodeHello, type Hello } from "../../src/protocol/handshake/hello.ts";
+import { encodeHello } from "../../src/protocol/handshake/hello-text.ts";
 import type { NameTable } from "../../src/protocol/names.ts";
-import { decodeRecords, encodeSnapshotPart } from "../../src/protocol/snapshot.ts";
-import { encodeShared, encodeUpdate } from "../../src/protocol/update.ts";
+import { decodeRecords, encodeSnapshotPart } from "../../src/protocol/down/snapshot-part.ts";
+import { encodeShared, encodeUpdate } from "../../src/protocol/down/update.ts";
 import { helloPrefix, pingText, pongText, subprotocol } from "../../src/protocol/version.ts";
-import { readFrame } from "./frame-reader.ts";
-import { bytesOfHex, hexOf } from "./hex.ts";
-import { welcomeLimits } from "./welcome-limits.ts";
+import { readFrame } from "../support/frames/decoded-frames.ts";
+import { bytesOfHex, hexOf } from "../support/frames/hex.ts";
+import { welcomeLimits } from "./support/welcome-limits.ts";
 
 // What goes over the wire, letter by letter and byte by byte. Clients of another build read and write exactly this: a test here that
 // has to be changed is a change of the protocol, which takes the next number in `version.ts` or keeps to what

@@ -1,7 +1,7 @@
 import type { RejectedError, Room } from "../../client/index.ts";
 import { createRoomContext } from "../../client/react/index.ts";
 import { defineRoom } from "../../src/index.ts";
-import { clientBoard, type ClientBoard } from "../client/client-board.ts";
+import { clientBoard, type ClientBoard } from "../support/boards/client-board.ts";
 
 // What the hooks answer and refuse is inferred from the definition alone. Checked by tsc; never run.
 

@@ -1,6 +1,6 @@
 import type { ComponentType } from "react";
 import { beforeEach, expect, test, vi } from "vitest";
-import { ScriptedRoom, type Greeting } from "../client/scripted-room.ts";
+import { ScriptedRoom, type Greeting } from "../support/rooms/scripted-room.ts";
 import { after, Page } from "./page.tsx";
 
 // What docs/guide/react.md shows is run here, from the page itself.

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { describe, expect, test } from "vitest";
 import type { Room } from "../../client/index.ts";
-import type { ClientBoard } from "../client/client-board.ts";
+import type { ClientBoard } from "../support/boards/client-board.ts";
 import { after, board, show } from "./page.tsx";
 
 const { useEvent, useOthers, usePresence, useSelf, useStatus } = board;

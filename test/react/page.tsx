@@ -2,8 +2,8 @@ import { act, Component, StrictMode, type ReactNode } from "react";
 import { createRoot, hydrateRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, onTestFinished, vi } from "vitest";
 import { createRoomContext } from "../../client/react/index.ts";
-import { clientBoard } from "../client/client-board.ts";
-import { ScriptedRoom, turn, type Greeting, type ScriptedSocket } from "../client/scripted-room.ts";
+import { clientBoard } from "../support/boards/client-board.ts";
+import { ScriptedRoom, turn, type Greeting, type ScriptedSocket } from "../support/rooms/scripted-room.ts";
 
 declare global {
   /** React's own switch: whether tests tell it when to work. */

@@ -2,8 +2,8 @@ import { Activity, Suspense, useLayoutEffect, useState, type ReactNode } from "r
 import { describe, expect, test, vi } from "vitest";
 import { connect } from "../../client/index.ts";
 import { createRoomContext } from "../../client/react/index.ts";
-import { clientBoard } from "../client/client-board.ts";
-import { ScriptedRoom, turn } from "../client/scripted-room.ts";
+import { clientBoard } from "../support/boards/client-board.ts";
+import { ScriptedRoom, turn } from "../support/rooms/scripted-room.ts";
 import { after, board, Boundary, Page, show, takeSaid } from "./page.tsx";
 
 const { RoomProvider, useMutate, useRoom, useRoomState, useStatus } = board;

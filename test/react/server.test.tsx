@@ -3,8 +3,8 @@ import { text } from "node:stream/consumers";
 import { renderToPipeableStream, renderToString } from "react-dom/server";
 import { describe, expect, test, vi } from "vitest";
 import { connect } from "../../client/index.ts";
-import { clientBoard } from "../client/client-board.ts";
-import { ScriptedRoom, turn } from "../client/scripted-room.ts";
+import { clientBoard } from "../support/boards/client-board.ts";
+import { ScriptedRoom, turn } from "../support/rooms/scripted-room.ts";
 import { after, board, Page } from "./page.tsx";
 
 const { RoomProvider, useRoomState } = board;

@@ -2,7 +2,7 @@ import { memo, Profiler, startTransition, useLayoutEffect, useState, type ReactN
 import { describe, expect, test, vi } from "vitest";
 import type { Room } from "../../client/index.ts";
 import type { ClientRoom } from "../../client/client-room.ts";
-import type { ClientBoard } from "../client/client-board.ts";
+import type { ClientBoard } from "../support/boards/client-board.ts";
 import { after, board, Boundary, show } from "./page.tsx";
 
 const { useRoom, useRoomState } = board;

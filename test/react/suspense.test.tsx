@@ -1,8 +1,8 @@
 import { startTransition, Suspense, useState, type ReactNode } from "react";
 import { describe, expect, test } from "vitest";
 import { connect } from "../../client/index.ts";
-import { clientBoard } from "../client/client-board.ts";
-import { ScriptedRoom, turn } from "../client/scripted-room.ts";
+import { clientBoard } from "../support/boards/client-board.ts";
+import { ScriptedRoom, turn } from "../support/rooms/scripted-room.ts";
 import { after, board, Boundary, Page, takeSaid } from "./page.tsx";
 
 const { RoomProvider, useRoomState } = board;

@@ -12,12 +12,12 @@ import { nameTable } from "../../src/protocol/names.ts";
 import { Attacker } from "../fuzz/attacker.ts";
 import { Inventor } from "../fuzz/inventor.ts";
 import { errorCodes, rejectionCodes } from "../fuzz/listed-codes.ts";
-import { readFrame } from "../protocol/frame-reader.ts";
+import { readFrame } from "../support/frames/decoded-frames.ts";
 import { Dice } from "../simulation/dice.ts";
-import { Bystanders } from "./bystanders.ts";
-import { encodeFrame, RawSocket, type Heard } from "./raw-socket.ts";
-import { oddLines } from "./log.ts";
-import { Workerd } from "./workerd.ts";
+import { Bystanders } from "./clients/bystanders.ts";
+import { encodeFrame, RawSocket, type Heard } from "./clients/raw-socket.ts";
+import { oddLines } from "./process/log.ts";
+import { Workerd } from "./process/workerd.ts";
 
 /** Messages between two looks at what they were told. */
 const batchSize = 25;

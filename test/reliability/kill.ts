@@ -9,14 +9,14 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual, parseArgs } from "node:util";
-import { Chance } from "./chance.ts";
-import { interruptedWrite } from "./interrupted-write.ts";
-import type { LedgerJson } from "./ledger.ts";
-import { ProductWriter } from "./product-writer.ts";
-import { Striker } from "./striker.ts";
-import { Testimony, type Violation } from "./testimony.ts";
-import { WireWriter } from "./wire-writer.ts";
-import { bundle, Workerd } from "./workerd.ts";
+import { Chance } from "./support/seeded-random.ts";
+import { interruptedWrite } from "./disk/interrupted-write.ts";
+import type { LedgerJson } from "./rooms/ledger.ts";
+import { ProductWriter } from "./clients/product-writer.ts";
+import { Striker } from "./process/killer.ts";
+import { Testimony, type Violation } from "./support/client-observations.ts";
+import { WireWriter } from "./clients/wire-writer.ts";
+import { bundle, Workerd } from "./process/workerd.ts";
 
 const wireWriters = 5;
 const productWriters = 3;
@@ -206,7 +206,7 @@ function report(): void {
 }
 
 console.log(`${rounds} rounds, seed ${options.seed}`);
-const server = await Workerd.create({ script: await bundle("test/reliability/ledger-worker.ts") });
+const server = await Workerd.create({ script: await bundle("test/reliability/rooms/ledger-worker.ts") });
 try {
   for (let done = 0; done < rounds; done += roundsPerRoom) {
     await runRoom(server, figures.rooms + 1, Math.min(roundsPerRoom, rounds - done));

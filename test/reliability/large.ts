@@ -6,16 +6,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { newId, type Traffic } from "../../client/index.ts";
-import { defaultLimits } from "../../src/core/limits.ts";
-import { differences, openBoard, readBoard, type BoardJson, type BoardRoom } from "./board-client.ts";
-import { Findings } from "./findings.ts";
-import { limitHeap, productionHeapMb, readHeapMb } from "./isolate.ts";
-import { comesTrue } from "./patience.ts";
-import { readMemory } from "./process-memory.ts";
-import { get } from "./request.ts";
-import { RoomFile } from "./room-file.ts";
-import { runOn } from "./vigil.ts";
-import type { Workerd } from "./workerd.ts";
+import { defaultLimits } from "../../src/room/limits.ts";
+import { differences, openBoard, readBoard, type BoardJson, type BoardRoom } from "./clients/board-client.ts";
+import { Findings } from "./support/findings.ts";
+import { limitHeap, productionHeapMb, readHeapMb } from "./process/isolate.ts";
+import { comesTrue } from "./support/wait-until.ts";
+import { readMemory } from "./process/process-memory.ts";
+import { get } from "./clients/request.ts";
+import { RoomFile } from "./disk/room-file.ts";
+import { runOn } from "./process/run-checks.ts";
+import type { Workerd } from "./process/workerd.ts";
 
 /** As a JSON text of 134 bytes with its id, 250,000 of them come to the 32 MB. */
 const note = { kind: "note", x: 100, y: 100, color: "sun", text: "x".repeat(53) } as const;

@@ -11,17 +11,17 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { isDeepStrictEqual, parseArgs } from "node:util";
-import { Chance } from "./chance.ts";
-import { DiskReplay, type PowerCut } from "./disk-replay.ts";
-import type { LedgerJson } from "./ledger.ts";
-import { record, roomId, type Recording, type Telling } from "./recording.ts";
-import { hearAgain } from "./retold.ts";
-import { assertIntact, openDatabase, readTables, wakeRoom } from "./stored-room.ts";
-import { straceVersion, type SystemCall } from "./strace.ts";
-import type { Violation } from "./testimony.ts";
-import { Told } from "./told.ts";
-import type { WireWriter } from "./wire-writer.ts";
-import { bundle, Workerd } from "./workerd.ts";
+import { Chance } from "./support/seeded-random.ts";
+import { DiskReplay, type PowerCut } from "./disk/disk-replay.ts";
+import type { LedgerJson } from "./rooms/ledger.ts";
+import { record, roomId, type Recording, type Telling } from "./disk/recording.ts";
+import { hearAgain } from "./clients/remembered-calls.ts";
+import { assertIntact, openDatabase, readTables, wakeRoom } from "./disk/stored-room.ts";
+import { straceVersion, type SystemCall } from "./disk/strace.ts";
+import type { Violation } from "./support/client-observations.ts";
+import { Told } from "./disk/expected-storage.ts";
+import type { WireWriter } from "./clients/wire-writer.ts";
+import { bundle, Workerd } from "./process/workerd.ts";
 
 /** So many of the databases are also given to a real runtime. */
 const servedCount = 5;
@@ -190,7 +190,7 @@ if (version === undefined) {
   process.exit(1);
 }
 console.log(`${version}; seed ${options.seed}`);
-const script = await bundle("test/reliability/ledger-worker.ts");
+const script = await bundle("test/reliability/rooms/ledger-worker.ts");
 const recording = await record(script, Number(options.seconds), chance);
 accuseAll(recording.heard.violations);
 const disk = await cutAtEach(recording, script);

@@ -5,20 +5,20 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { defaultLimits } from "../../src/core/limits.ts";
-import { journalSlots } from "../../src/room/journal.ts";
-import { Chance } from "./chance.ts";
-import { Crowd } from "./crowd.ts";
-import { Exchange } from "./exchange.ts";
-import { Findings } from "./findings.ts";
-import { collectGarbage } from "./garbage.ts";
-import { limitHeap, readHeapMb } from "./isolate.ts";
-import { readMemory } from "./process-memory.ts";
-import { RestCheck } from "./rest-check.ts";
-import { RoomFile } from "./room-file.ts";
-import { Series } from "./series.ts";
-import { runOn } from "./vigil.ts";
-import type { Workerd } from "./workerd.ts";
+import { defaultLimits } from "../../src/room/limits.ts";
+import { journalSlots } from "../../src/room/storage/journal.ts";
+import { Chance } from "./support/seeded-random.ts";
+import { Crowd } from "./clients/crowd.ts";
+import { Exchange } from "./clients/tcp-proxy.ts";
+import { Findings } from "./support/findings.ts";
+import { collectGarbage } from "./process/garbage.ts";
+import { limitHeap, readHeapMb } from "./process/isolate.ts";
+import { readMemory } from "./process/process-memory.ts";
+import { RestCheck } from "./support/rest-check.ts";
+import { RoomFile } from "./disk/room-file.ts";
+import { Series } from "./support/series.ts";
+import { runOn } from "./process/run-checks.ts";
+import type { Workerd } from "./process/workerd.ts";
 
 /** Between two moments of rest. */
 const leastStretchMs = 15_000;

@@ -8,14 +8,14 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { connect } from "../../client/index.ts";
-import { defaultLimits } from "../../src/core/limits.ts";
-import { Exchange } from "./exchange.ts";
-import { Findings } from "./findings.ts";
-import { comesTrue } from "./patience.ts";
-import { naivePath, pool, wokenText } from "./pool.ts";
-import { readMemory } from "./process-memory.ts";
-import { StalledReader } from "./stalled-reader.ts";
-import { bundle, Workerd } from "./workerd.ts";
+import { defaultLimits } from "../../src/room/limits.ts";
+import { Exchange } from "./clients/tcp-proxy.ts";
+import { Findings } from "./support/findings.ts";
+import { comesTrue } from "./support/wait-until.ts";
+import { naivePath, pool, wokenText } from "./rooms/pool.ts";
+import { readMemory } from "./process/process-memory.ts";
+import { StalledReader } from "./clients/stalled-reader.ts";
+import { bundle, Workerd } from "./process/workerd.ts";
 
 const { values: options } = parseArgs({
   options: { seconds: { type: "string", default: "30" }, readers: { type: "string", default: "8" } },
@@ -198,7 +198,7 @@ async function measureNaive(server: Workerd): Promise<void> {
   exchange.close();
 }
 
-const script = await bundle("test/reliability/stalled-worker.ts");
+const script = await bundle("test/reliability/rooms/stalled-worker.ts");
 for (const measure of [measureNaive, measureRoom]) {
   const server = await Workerd.start({ script });
   try {

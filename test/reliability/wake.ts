@@ -7,14 +7,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { newId } from "../../client/index.ts";
-import { transactType } from "../../src/core/call.ts";
-import { defaultLimits } from "../../src/core/limits.ts";
-import { openBoard, readBoard } from "./board-client.ts";
-import { Findings } from "./findings.ts";
-import { firstAck, type FirstAck } from "./first-ack.ts";
-import { comesTrue } from "./patience.ts";
-import { RoomFile } from "./room-file.ts";
-import { Workerd } from "./workerd.ts";
+import { transactType } from "../../src/model/call.ts";
+import { defaultLimits } from "../../src/room/limits.ts";
+import { openBoard, readBoard } from "./clients/board-client.ts";
+import { Findings } from "./support/findings.ts";
+import { firstAck, type FirstAck } from "./clients/first-ack.ts";
+import { comesTrue } from "./support/wait-until.ts";
+import { RoomFile } from "./disk/room-file.ts";
+import { Workerd } from "./process/workerd.ts";
 
 /** As a JSON text of 134 bytes with its id. */
 const note = { kind: "note", x: 100, y: 100, color: "sun", text: "x".repeat(53) } as const;

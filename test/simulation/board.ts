@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { defineRoom, type MutatorContext } from "../../src/index.ts";
-import type { Run } from "../../src/core/call.ts";
-import type { RecordsReader } from "../../src/core/reader.ts";
+import type { Run } from "../../src/model/call.ts";
+import type { RecordsReader } from "../../src/model/reader.ts";
 
 const Called = z.object({ token: z.string(), key: z.string() });
 const Aimed = z.object({ token: z.string(), key: z.string(), id: z.string() });

@@ -1,8 +1,8 @@
-import { withoutReceived } from "./frames-up.ts";
-import type { Timeline } from "../../src/testing/timeline.ts";
-import type { Person } from "./cabinet.ts";
-import { reads, writes, type Backup } from "./disk.ts";
-import type { Page } from "./page.ts";
+import { withoutReceived } from "./client/sent-frames.ts";
+import type { Timeline } from "../../testing/timeline.ts";
+import type { Person } from "./client/browser-storage.ts";
+import { reads, writes, type Backup } from "./platform/disk.ts";
+import type { Page } from "./client/page.ts";
 import type { FaultName } from "./plan.ts";
 import type { World } from "./world.ts";
 

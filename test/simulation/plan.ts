@@ -1,4 +1,4 @@
-import { defaultLimits, type Limits } from "../../src/core/limits.ts";
+import { defaultLimits, type Limits } from "../../src/room/limits.ts";
 import type { Dice } from "./dice.ts";
 
 /** Everything bad that can happen. A run has about half of these, so that some can be seen without the others. */

@@ -1,6 +1,6 @@
-import { doSomething } from "./deeds.ts";
+import { doSomething } from "./actions.ts";
 import { breakSomething } from "./faults.ts";
-import { Life } from "./life.ts";
+import { Life } from "./simulated-time.ts";
 import { Stage, type StageOptions } from "./stage.ts";
 
 /** What came of one run. */

@@ -1,4 +1,4 @@
-import { Timeline } from "../../src/testing/timeline.ts";
+import { Timeline } from "../../testing/timeline.ts";
 import { board, closedBoard } from "./board.ts";
 import { Dice } from "./dice.ts";
 import { drawPlan, type FaultName, type Plan } from "./plan.ts";

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { defaultLimits, type Limits } from "../../src/core/limits.ts";
+import { defaultLimits, type Limits } from "../../src/room/limits.ts";
 import type { MutatorName } from "./board.ts";
-import { readState } from "./deeds.ts";
-import { Life } from "./life.ts";
-import type { Page } from "./page.ts";
+import { readState } from "./actions.ts";
+import { Life } from "./simulated-time.ts";
+import type { Page } from "./client/page.ts";
 import type { Plan } from "./plan.ts";
 import { Stage } from "./stage.ts";
 import type { Opening } from "./world.ts";

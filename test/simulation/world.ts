@@ -1,9 +1,9 @@
-import type { KeptCall } from "../../client/pending-queue.ts";
-import { Cabinet, tokenOf, type KeptClient, type Person } from "./cabinet.ts";
-import type { Backup } from "./disk.ts";
-import { Keeping } from "./keeping.ts";
-import { Page } from "./page.ts";
-import { Server } from "./server.ts";
+import type { KeptCall } from "../../client/mutations/pending-queue.ts";
+import { Cabinet, tokenOf, type KeptClient, type Person } from "./client/browser-storage.ts";
+import type { Backup } from "./platform/disk.ts";
+import { Keeping } from "./client/stored-page.ts";
+import { Page } from "./client/page.ts";
+import { Server } from "./platform/server.ts";
 import type { Stage } from "./stage.ts";
 
 /** A call that was made, until it is settled. */

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { newTeamRoom, outcomeOf, withTwo } from "./team-board.ts";
+import { newTeamRoom, outcomeOf, withTwo } from "./support/team-board.ts";
 
 afterEach(() => void vi.useRealTimers());
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { defineRoom } from "../../src/index.ts";
-import { createTestRoom } from "../../src/testing/index.ts";
+import { createTestRoom } from "../../testing/index.ts";
 
 const Note = z.object({ text: z.string(), any: z.json().optional() });
 

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { newTeamRoom, withTwo } from "./team-board.ts";
+import { newTeamRoom, withTwo } from "./support/team-board.ts";
 
 const records = { tasks: { t1: { title: "T", assignee: null } } };
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { newTeamRoom, outcomeOf, withTwo } from "./team-board.ts";
+import { newTeamRoom, outcomeOf, withTwo } from "./support/team-board.ts";
 
 describe("a network", () => {
   test("takes its time, each way", async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, expectTypeOf, test, vi } from "vitest";
 import { RejectedError, RoomError, type Room } from "../../client/index.ts";
 import { Rejection } from "../../src/index.ts";
-import type { TestCall } from "../../src/testing/index.ts";
-import { ada, bob, newTeamRoom, outcomeOf, withTwo, type TeamBoard } from "./team-board.ts";
+import type { TestCall } from "../../testing/index.ts";
+import { ada, bob, newTeamRoom, outcomeOf, withTwo, type TeamBoard } from "./support/team-board.ts";
 
 const records = { tasks: { t1: { title: "Water the plants", assignee: null } } };
 

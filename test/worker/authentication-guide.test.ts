@@ -6,7 +6,7 @@ import { tokenFor } from "virtual:guide/authentication/mint.ts";
 import { authorize } from "virtual:guide/authentication/rules.ts";
 import bySessions from "virtual:guide/authentication/sessions.ts";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
-import { newTestRoom } from "../room/rooms.ts";
+import { newTestRoom } from "../support/rooms/test-rooms.ts";
 
 const ada = { id: "ada", name: "Ada" };
 const secret = "a secret of this test, which nobody has to guess";

@@ -2,8 +2,8 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { Rejection } from "../../src/index.ts";
 import { routeRooms, type Authenticate, type RouteOptions } from "../../src/server.ts";
-import { newPrivateRoom, newTestRoom, put } from "../room/rooms.ts";
-import { linesLogged } from "../room/lines-logged.ts";
+import { newPrivateRoom, newTestRoom, put } from "../support/rooms/test-rooms.ts";
+import { linesLogged } from "../support/logged-lines.ts";
 
 const edit = put("shapes", "s", { x: 1, y: 1 });
 const bearer = (token: string, more: Record<string, string> = {}) => ({

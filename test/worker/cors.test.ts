@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { routeRooms, type RouteOptions } from "../../src/server.ts";
-import { newPrivateRoom, newTestRoom } from "../room/rooms.ts";
+import { newPrivateRoom, newTestRoom } from "../support/rooms/test-rooms.ts";
 
 const routes = { "/test-rooms": env.TEST_ROOMS };
 const app = "https://app.example";

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { defaultLimits } from "../../src/core/limits.ts";
+import { defaultLimits } from "../../src/room/limits.ts";
 import { defineRoom } from "../../src/index.ts";
 import { RoomObject, routeRooms, type RoomNamespace, type RoomRoutes } from "../../src/server.ts";
 import { jwtAuthenticator, type JwtOptions } from "../../src/jwt.ts";

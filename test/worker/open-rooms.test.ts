@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { routeRooms, type RouteOptions } from "../../src/server.ts";
-import { newTestRoom } from "../room/rooms.ts";
-import { linesLogged } from "../room/lines-logged.ts";
+import { newTestRoom } from "../support/rooms/test-rooms.ts";
+import { linesLogged } from "../support/logged-lines.ts";
 
 const routes = { "/test-rooms": env.TEST_ROOMS };
 

@@ -1,7 +1,7 @@
 import { env, exports } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { type Hello } from "../../src/protocol/hello.ts";
-import { encodeHello } from "../../src/protocol/hello-text.ts";
+import { type Hello } from "../../src/protocol/handshake/hello.ts";
+import { encodeHello } from "../../src/protocol/handshake/hello-text.ts";
 import { routeRooms, type RouteOptions } from "../../src/server.ts";
 
 const origin = "https://rooms.test";

@@ -2,8 +2,8 @@ import { env } from "cloudflare:workers";
 import { expect, it, onTestFinished, vi } from "vitest";
 import { jwtAuthenticator } from "../../src/jwt.ts";
 import { RoomBase, routeRooms, type Authenticate } from "../../src/server.ts";
-import { newPrivateRoom, newTestRoom, put, type AnyRoom } from "../room/rooms.ts";
-import { signedToken } from "./signed-token.ts";
+import { newPrivateRoom, newTestRoom, put, type AnyRoom } from "../support/rooms/test-rooms.ts";
+import { signedToken } from "./support/signed-token.ts";
 
 /** Part of every token and payload that these tests send. */
 const tokenMark = "t0kenmark";

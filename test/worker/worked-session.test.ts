@@ -5,11 +5,11 @@ import { board } from "../../demo/board.ts";
 import { frameBytes } from "../../src/protocol/codec.ts";
 import { codes } from "../../src/protocol/codes.ts";
 import { explainFrame } from "../../src/protocol/explain.ts";
-import { Hello } from "../../src/protocol/hello.ts";
-import { encodeHello } from "../../src/protocol/hello-text.ts";
+import { Hello } from "../../src/protocol/handshake/hello.ts";
+import { encodeHello } from "../../src/protocol/handshake/hello-text.ts";
 import { nameTable } from "../../src/protocol/names.ts";
 import { subprotocol } from "../../src/protocol/version.ts";
-import { bytesOfHex, hexOf } from "../protocol/hex.ts";
+import { bytesOfHex, hexOf } from "../support/frames/hex.ts";
 
 const session = /```session\n([\s\S]*?)```/.exec(protocol)?.[1] ?? "";
 const lines = session.trim().split("\n");

@@ -1,4 +1,4 @@
-import type { Limits } from "../../../src/core/limits.ts";
+import type { Limits } from "../../../src/room/limits.ts";
 import { createWorkerd } from "../../servers/workerd.ts";
 import type { System } from "../system.ts";
 import { DeltaroomJudge } from "./judge.ts";

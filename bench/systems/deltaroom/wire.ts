@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { decodeDown, encodeUp } from "../../../src/protocol/codec.ts";
-import type { UpFrame, Welcome, WireCall } from "../../../src/protocol/frames.ts";
-import { encodeHello } from "../../../src/protocol/hello-text.ts";
+import type { UpFrame, Welcome, WireCall } from "../../../src/protocol/down/down-frames.ts";
+import { encodeHello } from "../../../src/protocol/handshake/hello-text.ts";
 import { nameTable } from "../../../src/protocol/names.ts";
-import { decodeUpdate } from "../../../src/protocol/update.ts";
+import { decodeUpdate } from "../../../src/protocol/down/update.ts";
 import { frameKinds, subprotocol } from "../../../src/protocol/version.ts";
-import { ByteReader } from "../../../src/core/bytes.ts";
+import { ByteReader } from "../../../src/protocol/encoding/bytes.ts";
 import { newNote, recordId } from "../../load/records.ts";
 import { board } from "./board.ts";
 

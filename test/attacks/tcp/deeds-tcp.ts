@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Code } from "../../../src/protocol/codes.ts";
 import { codes } from "../../../src/protocol/codes.ts";
-import { readFrame } from "../../protocol/frame-reader.ts";
+import { readFrame } from "../../support/frames/decoded-frames.ts";
 import {
   encodeFrame,
   RawSocket,
   upgradeRequest,
   type Heard,
   type RawFrame,
-} from "../../reliability/raw-socket.ts";
+} from "../../reliability/clients/raw-socket.ts";
 import type { Answer } from "../attack.ts";
 import type { attacks } from "../attacks.ts";
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Bystanders } from "../../reliability/bystanders.ts";
-import { oddLines } from "../../reliability/log.ts";
-import { RawSocket } from "../../reliability/raw-socket.ts";
-import { Workerd } from "../../reliability/workerd.ts";
+import { Bystanders } from "../../reliability/clients/bystanders.ts";
+import { oddLines } from "../../reliability/process/log.ts";
+import { RawSocket } from "../../reliability/clients/raw-socket.ts";
+import { Workerd } from "../../reliability/process/workerd.ts";
 import { attacks } from "../attacks.ts";
 import { tcpDeeds } from "./deeds-tcp.ts";
 

@@ -14,9 +14,9 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import * as z from "zod/mini";
 import { BasePages, readBase } from "../../../client/offline/base-pages.ts";
 import { deleteDatabase, Storage } from "../../../client/offline/database.ts";
-import { Replica } from "../../../client/replica.ts";
-import type { Entries, Entry } from "../../../src/core/delta.ts";
-import { State } from "../../../src/core/state.ts";
+import { Replica } from "../../../client/replica/replica.ts";
+import type { Entries, Entry } from "../../../src/protocol/encoding/delta.ts";
+import { State } from "../../../src/model/state.ts";
 import { defineRoom } from "../../../src/index.ts";
 
 const board = defineRoom({

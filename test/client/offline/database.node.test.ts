@@ -1,7 +1,7 @@
 import "fake-indexeddb/auto";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { deleteDatabase, Storage } from "../../../client/offline/database.ts";
-import { say } from "../../../client/offline/platform.ts";
+import { say } from "../../../client/offline/browser-storage.ts";
 
 const name = "deltaroom:ada";
 const open: Storage[] = [];

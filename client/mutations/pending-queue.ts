@@ -1,0 +1,418 @@
+import { hashCall, transactType, type Outcome } from "../../src/model/call.ts";
+import { callLimits } from "../../src/model/call-limits.ts";
+import {
+  absorb,
+  decodeChanges,
+  encodeChanges,
+  type Changes,
+  type WireChanges,
+} from "../../src/model/changes.ts";
+import { jsonBytes } from "../../src/model/json.ts";
+import type { PendingCall } from "../replica/rebase.ts";
+import type { WireOutcome } from "../../src/protocol/down/down-frames.ts";
+import type { Json } from "../../src/schema/json.ts";
+import { RejectedError } from "../errors.ts";
+import { clientLimits, type ClientLimits } from "../limits.ts";
+
+/** By how much a clock may have been ahead: a minute, an hour, some days, some months. */
+const leadsMs = [60_000, 3_600_000, 216_000_000, 12_960_000_000];
+
+/** Tells a caller what its call came to. */
+export interface Settle {
+  readonly resolve: (committed: { readonly rev: number }) => void;
+  readonly reject: (error: RejectedError) => void;
+}
+
+/** A call on its way. */
+export interface QueuedCall extends PendingCall {
+  /** Given when the call is first handed to a socket, or kept. */
+  clientReqId: number | undefined;
+  /** It was handed to a socket, or comes from another page that may have done so: it is what it is. */
+  isFrozen: boolean;
+  /** What is kept of it is what it was before. */
+  isStale: boolean;
+  payload: Json;
+  /** Bytes of the payload on the wire. */
+  bytes: number;
+  baseRev: number;
+  /** Milliseconds since the epoch of the last time it was sent; undefined when it has to be sent (again). */
+  sentAt: number | undefined;
+  /** Which push took it along; calls that went together are answered together. */
+  push: number;
+  readonly settle: Settle[];
+}
+
+/** A call as it outlives its page. */
+export interface KeptCall extends PendingCall {
+  readonly clientReqId: number;
+  readonly baseRev: number;
+}
+
+/** What is needed to send a client's calls from another page, under the ids that they have. */
+export interface KeptQueue extends Introduction {
+  readonly secret: string;
+  /** Their ids follow one another. */
+  readonly calls: readonly KeptCall[];
+}
+
+/** What the hellos of a client id say of it. */
+export interface Introduction {
+  /** As the room's first welcome told it; null when there was none, or no call is in doubt. */
+  readonly birth: number | null;
+  /** Number of the newest attempt to connect. */
+  readonly attempt: number;
+}
+
+/**
+ * Keeps a queue's calls beyond their page. It does what it is asked in that order, and what it is asked in one turn together
+ * or not at all. Its promises resolve when that is done, or is not to be hoped for.
+ */
+export interface CallKeeper {
+  /** Keeps a call, or keeps it as it is now. */
+  keep(call: KeptCall): Promise<void>;
+  /** An answer has come: at `rev`, or a rejection. It may forget the call once the kept base has it, and then has to say so by `confirm`. */
+  settle(clientReqId: number, rev: number | undefined): void;
+  introduce(introduction: Introduction): Promise<void>;
+  /** Forgets all calls: the ids are given anew. */
+  clear(): Promise<void>;
+}
+
+/** The calls of one client id that the room has not answered, in the order in which they were made. */
+export class PendingQueue {
+  readonly #limits: ClientLimits;
+  /** The client secret that its calls are sent under. */
+  readonly secret: string;
+  #keeper: CallKeeper | undefined;
+  /** What waited to be kept may leave. */
+  #onKept = () => {};
+  /** What has to be written before any call may leave. */
+  #unwritten = 0;
+  /** Those that were sent stand before those that were not. */
+  #calls: QueuedCall[] = [];
+  /** Of their payloads. */
+  #bytes = 0;
+  #lastId = 0;
+  /** Newest id whose outcome has arrived. */
+  #answered = 0;
+  #confirmed = 0;
+  #pushes = 0;
+  #introduction: Introduction = { birth: null, attempt: 0 };
+  #bids = 0;
+  /** As it is kept: of calls that are still kept, older than the hello's perhaps. */
+  #keptBirth: number | null = null;
+
+  constructor(secret: string, limits: ClientLimits = clientLimits) {
+    this.secret = secret;
+    this.#limits = limits;
+  }
+
+  /** Takes over what a page has left that is gone; `settle` is told what became of it. */
+  static of(
+    { secret, calls, ...introduction }: KeptQueue,
+    settle: Settle,
+    keeper: CallKeeper,
+    onKept: () => void,
+  ): PendingQueue {
+    const queue = new PendingQueue(secret);
+    queue.#keeper = keeper;
+    queue.#onKept = onKept;
+    queue.#introduction = introduction;
+    queue.#keptBirth = introduction.birth;
+    queue.#calls = calls.map((call) => {
+      const bytes = jsonBytes(call.payload);
+      queue.#bytes += bytes;
+      return { ...call, isFrozen: true, isStale: false, bytes, sentAt: undefined, push: 0, settle: [settle] };
+    });
+    queue.#lastId = calls.at(-1)?.clientReqId ?? 0;
+    queue.#answered = queue.#confirmed = Math.max(0, (calls[0]?.clientReqId ?? 1) - 1);
+    return queue;
+  }
+
+  /** Has the calls be kept that wait, and all further ones. `onKept` is told when one may leave that waited for that. */
+  keepWith(keeper: CallKeeper, onKept: () => void): void {
+    this.#keeper = keeper;
+    this.#onKept = onKept;
+    this.#introduce();
+    for (const call of this.#calls) void this.#keep(call);
+  }
+
+  get birth(): number | null {
+    return this.#introduction.birth;
+  }
+
+  /** The next hello's number. Time, so that of two pages with a copied client id the later attempt is that of the later. */
+  nextAttempt(now: number): number {
+    // With nothing in doubt a room that has forgotten this client may take it for a new one.
+    const birth = this.#calls[0]?.isFrozen ? this.birth : null;
+    const attempt = Math.max(this.#introduction.attempt + 1, now);
+    this.#introduction = { birth, attempt };
+    return attempt;
+  }
+
+  /**
+   * The room knows a later attempt of a page that is gone, whose clock was ahead or whose hello was late. Later attempts come
+   * behind that one, further each time; false when it is not to be hoped for, since somebody else answers.
+   */
+  outbid(): boolean {
+    const leadMs = leadsMs[this.#bids++];
+    if (leadMs === undefined) return false;
+    this.#introduction = { ...this.#introduction, attempt: this.#introduction.attempt + leadMs };
+    return true;
+  }
+
+  /** The room has said which moment of it this client is known from. */
+  welcome(birth: number): void {
+    // A restored room counts its moments anew from an earlier one.
+    this.#introduction = { ...this.#introduction, birth: Math.min(this.birth ?? birth, birth) };
+  }
+
+  get calls(): readonly QueuedCall[] {
+    return this.#calls;
+  }
+
+  /** The outcomes up to this id will not be asked for again. */
+  get confirmed(): number {
+    return this.#confirmed;
+  }
+
+  /** What was kept of the calls up to `clientReqId` is forgotten. */
+  confirm(clientReqId: number): void {
+    this.#confirmed = Math.max(this.#confirmed, Math.min(clientReqId, this.#answered));
+  }
+
+  /** Whether there is room for one more call, of `bytes`. */
+  admits(bytes: number): boolean {
+    const { maxPendingCalls, maxPendingBytes } = this.#limits;
+    return this.#calls.length < maxPendingCalls && this.#bytes + bytes <= maxPendingBytes;
+  }
+
+  /** Answers false for a call that there is no room for; then it was not taken. */
+  add(type: string, payload: Json, baseRev: number, madeAt: number, settle: Settle): boolean {
+    const bytes = jsonBytes(payload);
+    if (!this.admits(bytes)) return false;
+    const unsent = { clientReqId: undefined, isFrozen: false, isStale: false, sentAt: undefined, push: 0 };
+    const call: QueuedCall = { ...unsent, type, payload, bytes, baseRev, madeAt, settle: [settle] };
+    if (!this.#squash(call)) {
+      this.#calls.push(call);
+      this.#bytes += bytes;
+      void this.#keep(call);
+    }
+    return true;
+  }
+
+  /** The calls to send now, in order, at most `maxCalls` and `maxBytes` of those that may go; they get their ids. */
+  take(maxCalls: number, maxBytes: number, now: number): QueuedCall[] {
+    const start = this.#calls.findIndex((call) => call.sentAt === undefined);
+    if (start === -1 || maxCalls < 1) return [];
+    const taken: QueuedCall[] = [];
+    const push = this.#pushes + 1;
+    let bytes = 0;
+    for (const call of this.#calls.slice(start, start + Math.min(maxCalls, this.unsent))) {
+      bytes += call.bytes + 128;
+      if (taken.length > 0 && bytes > maxBytes) break;
+      this.#name(call);
+      call.isFrozen = true;
+      call.sentAt = now;
+      call.push = push;
+      taken.push(call);
+    }
+    if (taken.length > 0) this.#pushes = push;
+    return taken;
+  }
+
+  /** Calls that were sent and not answered. */
+  get inFlight(): number {
+    const unsent = this.#calls.findIndex((call) => call.sentAt === undefined);
+    return unsent === -1 ? this.#calls.length : unsent;
+  }
+
+  /** Pushes that were sent and of which something is not answered. */
+  get pushesInFlight(): number {
+    const oldest = this.#calls[0];
+    return oldest?.sentAt === undefined ? 0 : this.#pushes - oldest.push + 1;
+  }
+
+  /** Calls that may be sent, for the first time or again. */
+  get unsent(): number {
+    if (this.#unwritten > 0) return 0;
+    const stale = this.#calls.findIndex((call) => call.isStale);
+    return (stale === -1 ? this.#calls.length : stale) - this.inFlight;
+  }
+
+  /** Whether an answer is overdue: a call was sent more than `ms` ago, or by another clock, and is still here. */
+  isOverdue(now: number, ms: number): boolean {
+    const sentAt = this.#calls[0]?.sentAt;
+    return sentAt !== undefined && Math.abs(now - sentAt) > ms;
+  }
+
+  /** Notes outcomes. Calls up to `mark` have been executed and are not pending any more. */
+  answer(mark: number, outcomes: readonly WireOutcome[]): (() => void)[] {
+    const byId = new Map(outcomes.map((told) => [told[0], told]));
+    const told: (() => void)[] = [];
+    this.#calls = this.#calls.filter((call) => {
+      if (call.clientReqId === undefined || call.clientReqId > mark) return true;
+      this.#bytes -= call.bytes;
+      const outcome = outcomeOf(call, byId.get(call.clientReqId));
+      for (const settle of call.settle) told.push(() => tell(settle, call, outcome));
+      this.#keeper?.settle(call.clientReqId, outcome.kind === "accepted" ? outcome.rev : undefined);
+      return false;
+    });
+    this.#answered = Math.max(this.#answered, mark);
+    if (this.#keeper === undefined) this.#confirmed = this.#answered;
+    // Another page with the same client id, such as a copied tab, may have used ids that this one has not.
+    this.#lastId = Math.max(this.#lastId, mark);
+    return told;
+  }
+
+  /** Everything from `clientReqId` on has to be sent again: the room has executed nothing of it. */
+  rewind(clientReqId: number): void {
+    for (const call of this.#calls) if ((call.clientReqId ?? 0) >= clientReqId) call.sentAt = undefined;
+  }
+
+  /**
+   * A new connection has told the client's mark, and what was executed has been answered: the rest is sent again.
+   * A restored room may know less than this client was once told; in its history the ids above its mark are free.
+   */
+  resume(mark: number): void {
+    const first = this.#calls[0]?.clientReqId ?? this.#lastId + 1;
+    const isRestored = first > mark + 1;
+    if (isRestored) {
+      this.#answered = mark;
+      this.#confirmed = mark;
+      this.#lastId = mark;
+      this.#hold(this.#keeper?.clear());
+    }
+    this.#introduce();
+    for (const call of this.#calls) {
+      call.sentAt = undefined;
+      if (!isRestored || call.clientReqId === undefined) continue;
+      call.clientReqId = ++this.#lastId;
+      // Kept under its former id, it would be found there by a later page, and made once more.
+      this.#hold(this.#keep(call));
+    }
+  }
+
+  /** Gives every call up, for good: not even a later page will send them. */
+  forsake(code: string, message: string): (() => void)[] {
+    void this.#keeper?.clear();
+    return this.reject(code, message);
+  }
+
+  /** Gives every call up, as far as this page goes. */
+  reject(code: string, message: string): (() => void)[] {
+    const calls = this.#calls;
+    this.#calls = [];
+    this.#bytes = 0;
+    const outcome: Outcome = { kind: "rejected", code, message };
+    return calls.flatMap((call) => call.settle.map((settle) => () => tell(settle, call, outcome)));
+  }
+
+  #name(call: QueuedCall): number {
+    return (call.clientReqId ??= ++this.#lastId);
+  }
+
+  #keep(call: QueuedCall): Promise<void> | undefined {
+    if (this.#keeper === undefined) return undefined;
+    const { type, payload, baseRev, madeAt } = call;
+    return this.#keeper.keep({ clientReqId: this.#name(call), type, payload, baseRev, madeAt });
+  }
+
+  /**
+   * Has kept what a later page is to say of this client. A room that has forgotten the client tells by the birth that calls may
+   * have been executed, so it is kept before they are, and does not become a later one while older calls are kept.
+   */
+  #introduce(): void {
+    const { birth } = this;
+    if (this.#keeper === undefined || birth === null) return;
+    const former = this.#keptBirth ?? Infinity;
+    const isOlderKept = this.#confirmed < this.#answered || this.#calls[0]?.isFrozen === true;
+    this.#keptBirth = isOlderKept ? Math.min(former, birth) : birth;
+    const kept = this.#keeper.introduce({ ...this.#introduction, birth: this.#keptBirth });
+    if (this.#keptBirth < former) this.#hold(kept);
+  }
+
+  /** Nothing leaves until this is written. */
+  #hold(written: Promise<void> | undefined): void {
+    if (written === undefined) return;
+    this.#unwritten += 1;
+    void written.then(() => {
+      this.#unwritten -= 1;
+      if (this.#unwritten === 0) this.#onKept();
+    });
+  }
+
+  /** A kept call is another than it was: until that is kept too it may not leave, or its id would name two calls. */
+  #keepAnew(call: QueuedCall): void {
+    const kept = this.#keep(call);
+    if (kept === undefined) return;
+    call.isStale = true;
+    const { payload } = call;
+    void kept.then(() => {
+      if (call.payload !== payload) return; // changed once more
+      call.isStale = false;
+      this.#onKept();
+    });
+  }
+
+  /** Folds a direct edit into the one before it, when that was never sent and both are of the same records. */
+  #squash(call: QueuedCall): boolean {
+    const before = this.#calls.at(-1);
+    if (before === undefined || before.isFrozen) return false;
+    if (before.type !== transactType || call.type !== transactType) return false;
+    const earlier = decodeChanges(before.payload as WireChanges);
+    const later = decodeChanges(call.payload as WireChanges);
+    if (!continues(earlier, later)) return false;
+    absorb(earlier, later);
+    const payload = encodeChanges(earlier) as Json;
+    const bytes = jsonBytes(payload);
+    // Each was small enough; of many records both together may be refused.
+    if (bytes > callLimits.maxPayloadBytes) return false;
+    this.#bytes += bytes - before.bytes;
+    before.payload = payload;
+    before.bytes = bytes;
+    before.settle.push(...call.settle);
+    this.#keepAnew(before);
+    return true;
+  }
+}
+
+/** A room answers every call up to its mark; this stands for an answer that it no longer has. */
+const forgottenOutcome: Outcome = {
+  kind: "rejected",
+  code: "too-old",
+  message: "the room no longer knows what became of this call",
+};
+
+/** Another page with the same client id, such as a copied tab, may have made the call that has this outcome. */
+const conflictOutcome: Outcome = {
+  kind: "rejected",
+  code: "id-conflict",
+  message: "another page has made a call under the same id",
+};
+
+function outcomeOf({ type, payload }: QueuedCall, told: WireOutcome | undefined): Outcome {
+  if (told === undefined) return forgottenOutcome;
+  const [, outcome, callHash] = told;
+  return callHash === undefined || callHash === hashCall(type, payload) ? outcome : conflictOutcome;
+}
+
+function tell(settle: Settle, { type, payload }: QueuedCall, outcome: Outcome): void {
+  if (outcome.kind === "accepted") return settle.resolve({ rev: outcome.rev });
+  const { code, message, data } = outcome;
+  settle.reject(new RejectedError(code, message, data, { type, payload }));
+}
+
+/** Whether `later` changes the same records as `earlier`, and none of them after its end. */
+function continues(earlier: Changes, later: Changes): boolean {
+  if (earlier.size !== later.size) return false;
+  for (const [collection, records] of later) {
+    const before = earlier.get(collection);
+    if (before?.size !== records.size) return false;
+    for (const [id, { kind }] of records) {
+      const change = before.get(id);
+      // A patch can follow a delete whose prediction was left out of the view.
+      if (change === undefined || (change.kind === "delete" && kind === "patch")) return false;
+    }
+  }
+  return true;
+}

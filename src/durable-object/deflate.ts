@@ -1,0 +1,5 @@
+/** Raw deflate, as `Hello.inflates` means it. */
+export async function deflate(bytes: Uint8Array): Promise<Uint8Array> {
+  const stream = new Response(bytes as BufferSource).body?.pipeThrough(new CompressionStream("deflate-raw"));
+  return new Uint8Array(await new Response(stream ?? null).arrayBuffer());
+}

@@ -1,0 +1,83 @@
+import type { Authorize } from "../room/engine/engine.ts";
+import { limitsWith, type Limits } from "../room/limits.ts";
+import type { Caller } from "../model/call.ts";
+import { requireKnownOptions } from "../schema/option-names.ts";
+import type { AnyRoomDefinition, CollectionNamesOf, ServerMutatorsOf, UserOf } from "../schema/definition.ts";
+
+/** Somebody who is here, or was, as the room's hooks are told. */
+export interface Client<D extends AnyRoomDefinition = AnyRoomDefinition> {
+  /** The public half of the client id: one page load. */
+  readonly actor: string;
+  /** As `authenticate` said it, read by the definition's schema; null for nobody in particular. */
+  readonly user: UserOf<D> | null;
+  /** As `authenticate` said it; `writer` when it did not. */
+  readonly role: string;
+}
+
+/** The client without what proves it: that is between the room and it. */
+export function clientOf<D extends AnyRoomDefinition>({ actor, user, role }: Caller): Client<D> {
+  return { actor, user: user as UserOf<D> | null, role }; // the definition's schema has read it
+}
+
+/** What only the server knows of a room. */
+export type RoomObjectOptions<D extends AnyRoomDefinition> = {
+  /** May this operation be committed? Called before every commit that a client asks for. */
+  readonly authorize?: Authorize;
+  /**
+   * Which roles are shown a collection: `{ secrets: ["host"] }`. Everybody is shown a collection that is not named here;
+   * who is not shown one cannot write it directly either.
+   */
+  readonly visibleTo?: { readonly [C in CollectionNamesOf<D>]?: readonly string[] };
+  /** Overrides of the defaults, see `Limits`. */
+  readonly limits?: Partial<Limits>;
+} & (keyof ServerMutatorsOf<D> extends never
+  ? {
+      /** The functions of the mutators that were declared without one; all of them, or it does not compile. */
+      readonly mutators?: ServerMutatorsOf<D>;
+    }
+  : { readonly mutators: ServerMutatorsOf<D> });
+
+const optionNames = ["authorize", "visibleTo", "limits", "mutators"];
+
+/**
+ * Throws `TypeError` for options that would be left out in silence, or fail at the first call: a name that there is not, a mutator
+ * of the server's that has no function; and what `limitsWith` throws.
+ */
+export function requireRoomOptions<D extends AnyRoomDefinition>(
+  definition: D,
+  options: RoomObjectOptions<D>,
+): void {
+  requireKnownOptions(options, optionNames, "RoomObject");
+  limitsWith(options.limits);
+  if (options.authorize !== undefined && typeof options.authorize !== "function")
+    throw new TypeError("RoomObject: authorize must be a function");
+  for (const [name, roles] of Object.entries<unknown>(options.visibleTo ?? {})) {
+    if (!Object.hasOwn(definition.collections, name))
+      throw new TypeError(
+        `RoomObject: visibleTo names ${JSON.stringify(name)}, which is no collection of this room`,
+      );
+    if (roles !== undefined && !(Array.isArray(roles) && roles.every((role) => typeof role === "string")))
+      throw new TypeError(`RoomObject: visibleTo.${name} must be a list of roles`);
+  }
+  requireServerMutators(definition, options.mutators ?? {});
+}
+
+function requireServerMutators(
+  { mutators }: AnyRoomDefinition,
+  given: { readonly [name: string]: unknown },
+): void {
+  for (const name of Object.keys(given)) {
+    if (mutators[name] === undefined)
+      throw new TypeError(
+        `RoomObject: mutators has ${JSON.stringify(name)}, which is no mutator of this room`,
+      );
+    if (mutators[name].run !== undefined)
+      throw new TypeError(
+        `RoomObject: the mutator ${JSON.stringify(name)} has its function in the definition`,
+      );
+  }
+  for (const [name, { run }] of Object.entries(mutators)) {
+    if (run === undefined && typeof given[name] !== "function")
+      throw new TypeError(`RoomObject: mutators lacks the function of ${JSON.stringify(name)}`);
+  }
+}

@@ -1,0 +1,553 @@
+import type { AnyRoomDefinition } from "../../schema/definition.ts";
+import type { Json } from "../../schema/json.ts";
+import { isPromise } from "../../schema/promise.ts";
+import { Rejection, rejectionIn } from "../../schema/rejection.ts";
+import type { AuthorshipIndex } from "./authorship.ts";
+import { Batch, operationBytes, type Flush, type Operation } from "./batch.ts";
+import {
+  assertSync,
+  hashCall,
+  runCall,
+  transactType,
+  type Broadcast,
+  type Caller,
+  type CallOptions,
+  type Outcome,
+  type Run,
+} from "../../model/call.ts";
+import type { CallLimits } from "../../model/call-limits.ts";
+import { CallWork } from "./call-work.ts";
+import type { WireChanges } from "../../model/changes.ts";
+import { FlushedState } from "./flushed-state.ts";
+import { equalJson, jsonBytes, type Fields } from "../../model/json.ts";
+import type { Limits } from "../limits.ts";
+import { answerTo, type ClientMark } from "./client-log.ts";
+import { ownerOf } from "../owners/owner.ts";
+import type { EngineState } from "./engine-state.ts";
+import { rowBytes } from "./journal-row.ts";
+import { allOrderFieldsOf, repairOrders, type OrderFields } from "./order-repair.ts";
+import { checkReceivedPayload } from "./received-payload.ts";
+import { recordBytesOver } from "./record-bytes.ts";
+import { rejectedOutcome } from "./rejected-outcome.ts";
+import { ownerIn } from "../visibility/partitions.ts";
+import type { Source } from "../../model/state.ts";
+import { Transaction, type Tx, type Writes } from "../../model/transaction.ts";
+import { Views } from "../visibility/view.ts";
+import { maxWeightOfByte, weightDifference } from "./weight.ts";
+
+/** One call as a client made it. */
+export interface Call {
+  readonly clientReqId: number;
+  /** Revision that the client had. Above one that the room has reached, nothing has been changed by others. */
+  readonly baseRev: number;
+  readonly type: string;
+  readonly payload: Json;
+}
+
+/** What became of a submitted call. Only `executed` has changed anything. */
+export type Submission =
+  /** Its outcome leaves with the next flush. */
+  | { readonly kind: "executed" }
+  /** Its id was executed before; the outcome is that of then, unless it was confirmed or of another call. */
+  | { readonly kind: "duplicate"; readonly outcome: Outcome }
+  /** An earlier call is missing. */
+  | { readonly kind: "gap"; readonly expected: number }
+  /**
+   * No more outcomes can be kept for the client until it confirms some: it has exceeded its own limit, or all clients together have
+   * exceeded theirs and its user holds one of the largest shares.
+   */
+  | { readonly kind: "unconfirmed"; readonly limit: "own" | "shared" }
+  /** The batch has to be flushed first. */
+  | { readonly kind: "full" };
+
+/** What a change does, for `authorize`. */
+export interface ProposedChange {
+  /** The name of the collection. */
+  readonly collection: string;
+  /** The record's id. */
+  readonly id: string;
+  /** Names of the fields that are set, changed or removed; all of them for a record that is new or deleted. */
+  readonly fields: readonly string[];
+  /** The record as it is; undefined when there is none. */
+  readonly before: Fields | undefined;
+  /** The record as it would be; undefined when it would be deleted. */
+  readonly after: Fields | undefined;
+}
+
+/** An operation that has run and is not committed yet, for `authorize`. */
+export interface ProposedOperation {
+  /** The mutator's name, or `transact` for a direct edit. */
+  readonly type: string;
+  /** What the mutator was called with; of a direct edit its changes, by collection and id. */
+  readonly payload: Json;
+  /** Every record that it changes, as it was and as it would be. */
+  readonly changes: readonly ProposedChange[];
+  /**
+   * False for what the caller wants. The room asks again with `true` when it would also give new order keys to records that the
+   * caller has not written: `changes` are those records then. If the answer is not `true` they keep their keys, and the call
+   * is committed all the same.
+   */
+  readonly isRepair: boolean;
+}
+
+/** Says whether an operation may be committed: false refuses it as `forbidden`, a thrown `Rejection` in its own words. */
+export type Authorize = (operation: ProposedOperation, caller: Caller) => boolean;
+
+export interface EngineOptions {
+  readonly definition: AnyRoomDefinition;
+  readonly limits: Limits;
+  readonly serverMutators: { readonly [name: string]: Run };
+  readonly authorize?: Authorize;
+  /** What each caller is shown; all that is not private when left out. */
+  readonly views?: Views;
+  /** Told what a mutator or `authorize` threw that was no refusal; the caller only learns `internal`. */
+  readonly onFailure: (error: unknown, type: string) => void;
+}
+
+/** A room as of its last flush, which is what anyone may be shown. */
+export interface Flushed {
+  readonly epoch: string;
+  readonly rev: number;
+  readonly state: Source;
+  /** Of the state: at least what its JSON has, or somewhat less while the journal is long. */
+  readonly bytes: number;
+}
+
+const noActors: ReadonlySet<string> = new Set();
+const executed = { kind: "executed" } as const;
+
+/** Actor of what the room itself does. */
+const roomActor = "room";
+
+/** The room's rule book: calls in, commits and outcomes out. It knows no sockets, no timers and no disk. */
+export class Engine<State extends EngineState = EngineState> {
+  readonly memory: State;
+  readonly #options: EngineOptions;
+  readonly #orderFields: OrderFields;
+  readonly #views: Views;
+  readonly #work: CallWork;
+  #batch: Batch | undefined;
+  #isTorn = false;
+  #isRunning = false;
+
+  constructor(memory: State, options: EngineOptions) {
+    this.memory = memory;
+    this.#options = options;
+    this.#work = new CallWork(memory.state);
+    this.#orderFields = allOrderFieldsOf(options.definition);
+    this.#views = options.views ?? new Views(options.definition);
+  }
+
+  /** Whether something has been executed since the last flush. */
+  get hasBatch(): boolean {
+    return this.#batch !== undefined;
+  }
+
+  /** The room as of the last flush. */
+  get flushed(): Flushed {
+    const { epoch, rev, state, pages, journalBytes } = this.memory;
+    return {
+      epoch,
+      rev: this.#batch?.from ?? rev,
+      state: new FlushedState(state, this.#batch),
+      bytes: pages.bytes + journalBytes,
+    };
+  }
+
+  /** How much work the calls since the last time were, those that were refused or executed before included. */
+  takeWork(): number {
+    return this.#work.take();
+  }
+
+  /** The actors whose calls have been executed and are in no journal row yet. */
+  get unflushed(): ReadonlySet<string> {
+    return this.#batch?.actors ?? noActors;
+  }
+
+  /**
+   * Whether a step that changes memory has thrown before its end. Memory is then not what storage and the batch say: the caller
+   * discards it, with the batch, and reads storage again.
+   */
+  get isTorn(): boolean {
+    return this.#isTorn || this.memory.pageReader.isTorn;
+  }
+
+  /** Whether code of the app is running for a call or an edit. Nothing else may be executed or flushed before it returns. */
+  get isRunning(): boolean {
+    return this.#isRunning;
+  }
+
+  /**
+   * Executes the call if it is the client's next one. Throws what storage throws; then nothing has happened. When another error is
+   * thrown, see {@link isTorn}.
+   */
+  submit(client: Caller, call: Call, now: number): Submission {
+    this.#work.noteCall(call.payload);
+    const known = this.memory.marks.get(client.actor);
+    const mark = known?.mark ?? 0;
+    if (known && call.clientReqId <= mark) return { kind: "duplicate", outcome: answerAgain(known, call) };
+    if (call.clientReqId > mark + 1) return { kind: "gap", expected: mark + 1 };
+    const limit = known && this.#exceededBy(known);
+    if (limit !== undefined) return { kind: "unconfirmed", limit };
+    if (this.#isFull(0)) return { kind: "full" };
+    const callHash = hashCall(call.type, call.payload); // before the app's code is given the payload
+    const outcome = this.#execute(client, call, now);
+    if (outcome === undefined) return { kind: "full" };
+    this.#isTorn = true;
+    const answer = [call.clientReqId, outcome, callHash] as const;
+    const marked = known ?? { actor: client.actor, owner: ownerOf(client.user) };
+    const executedMark = this.memory.marks.execute(marked, answer, now);
+    this.#openBatch().addAnswer(executedMark, answer);
+    this.#isTorn = false;
+    return executed;
+  }
+
+  /**
+   * Commits what `edit` does as one operation of the room itself. Any collection may be written.
+   * Throws what `edit` throws, or storage, and `too-large` for one that changes too much; then nothing has changed. Throws for an
+   * asynchronous `edit` as well. False: the batch has to be flushed first.
+   */
+  transact(edit: (tx: Tx) => unknown): boolean {
+    const { definition, limits } = this.#options;
+    const transaction = new Transaction(this.memory.state, { definition, limits });
+    try {
+      this.#run(() => this.memory.pageReader.guard(() => assertSync("the edit", edit(transaction.tx))));
+    } finally {
+      transaction.close();
+    }
+    const unowned = this.#unowned(transaction.writes);
+    if (unowned !== undefined) throw unowned;
+    this.#repairOrders(transaction.writes);
+    const bytes = operationBytes(transaction.writes, this.memory.sections);
+    const excess = this.#excess(bytes) ?? this.#overfull(transaction.writes, bytes);
+    if (excess !== undefined) throw excess;
+    if (this.#isFull(bytes)) return false;
+    const made = { type: transactType, payload: null, actor: roomActor, user: null };
+    this.#commit(transaction.writes, bytes, made, []);
+    this.#isTorn = false;
+    return true;
+  }
+
+  /** Turns the batch into a row and starts the next one. Nothing of it may leave before the row is written. */
+  cut(now: number): Flush | undefined {
+    if (this.#batch === undefined) return undefined;
+    this.#isTorn = true;
+    const flush = this.#batch.toFlush(this.memory, now);
+    this.#batch = undefined;
+    this.#isTorn = false;
+    return flush;
+  }
+
+  /** Notes that the flush is on disk. */
+  settle({ row, delta }: Flush): void {
+    this.memory.n = row.n;
+    this.memory.journalBytes += rowBytes(row);
+    if (delta !== undefined) this.memory.history.push({ ...delta, n: row.n });
+  }
+
+  /** The call's outcome; undefined when there is no room for it in the batch, and then nothing has happened. */
+  #execute(client: Caller, call: Call, now: number): Outcome | undefined {
+    if (client.role === "reader")
+      return rejectedOutcome(new Rejection("forbidden", "a reader may not change the room"));
+    const { authorship, pageReader } = this.memory;
+    const work = this.#work;
+    const options = new ServerCallOptions(
+      this.#options,
+      this.#views,
+      authorship,
+      work,
+      client,
+      call.baseRev,
+      now,
+    );
+    const result = this.#run(() => pageReader.guard(() => runCall(work, call.type, call.payload, options)));
+    switch (result.kind) {
+      case "rejected":
+        return rejectedOutcome(result.rejection);
+      case "failed":
+        this.#options.onFailure(result.error, call.type);
+        return rejectedOutcome(new Rejection("internal", "the room could not run this call"));
+      case "done":
+        break;
+      default:
+        return result satisfies never;
+    }
+    const { writes, broadcasts } = result;
+    for (const { before, after } of this.#proposed(writes))
+      if (before !== undefined && after === undefined) work.noteRecord(before);
+    const refusal = this.#unowned(writes) ?? this.#refusal(client, call, writes, false);
+    if (refusal !== undefined) return rejectedOutcome(refusal);
+    this.#repairOrders(writes, { client, call });
+    const bytes = operationBytes(writes, this.memory.sections);
+    work.noteBytes(bytes);
+    const excess = this.#excess(bytes) ?? this.#overfull(writes, bytes);
+    if (excess !== undefined) return rejectedOutcome(excess);
+    if (this.#isFull(bytes)) return undefined;
+    const { actor, user } = client;
+    this.#commit(writes, bytes, { type: call.type, payload: call.payload, actor, user }, broadcasts);
+    return { kind: "accepted", rev: this.memory.rev };
+  }
+
+  /** Runs code of the app. */
+  #run<T>(run: () => T): T {
+    this.#isRunning = true;
+    try {
+      return run();
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  /** The caller sets {@link #isTorn} to false once everything that belongs to the operation is done. */
+  #commit(
+    writes: Writes,
+    bytes: number,
+    { type, payload, actor, user }: Omit<Operation, "rev">,
+    broadcasts: readonly Broadcast[],
+  ): void {
+    const { memory } = this;
+    this.#isTorn = true;
+    const batch = this.#openBatch();
+    const rev = ++memory.rev;
+    for (const [collection, records] of writes) {
+      for (const [id, { change, record, isRepair }] of records) {
+        batch.noteBefore(collection, id, memory.state.get(collection, id));
+        memory.state.set(collection, id, record);
+        if (!isRepair) memory.authorship.note(collection, id, rev, actor);
+        memory.pages.touch(collection, id, change.kind);
+      }
+    }
+    batch.addOperation({ rev, type, payload, actor, user }, writes, bytes, broadcasts);
+  }
+
+  /**
+   * Behind `authorize`, which judges first what `asked` wants, and then whether the room may change records that the operation
+   * does not write. Those keep their keys too where the operation would become too large: a repair fails no call.
+   */
+  #repairOrders(writes: Writes, asked?: { readonly client: Caller; readonly call: Call }): void {
+    if (this.#orderFields.size === 0) return;
+    const { limits } = this.#options;
+    repairOrders(writes, this.memory, this.#orderFields, limits, (repaired, neighbours) => {
+      if (operationBytes(repaired, this.memory.sections) > limits.maxOperationBytes) return false;
+      return asked === undefined || this.#refusal(asked.client, asked.call, neighbours, true) === undefined;
+    });
+  }
+
+  /** Which limit of unconfirmed outcomes the client has exceeded. */
+  #exceededBy(client: ClientMark): "own" | "shared" | undefined {
+    const { maxUnconfirmedOutcomes, maxUnconfirmedBytes, maxAllUnconfirmedBytes } = this.#options.limits;
+    const { answers, answerBytes } = client;
+    if (answers.length >= maxUnconfirmedOutcomes || answerBytes >= maxUnconfirmedBytes) return "own";
+    return answers.length > 0 && this.memory.marks.owesMost(client, maxAllUnconfirmedBytes)
+      ? "shared"
+      : undefined;
+  }
+
+  #openBatch(): Batch {
+    return (this.#batch ??= new Batch(this.memory.rev));
+  }
+
+  /** What `authorize` says to the writes of a call, or to what the room adds to them by a repair. */
+  #refusal(
+    caller: Caller,
+    { type, payload }: Call,
+    writes: Writes,
+    isRepair: boolean,
+  ): Rejection | undefined {
+    const { authorize } = this.#options;
+    if (authorize === undefined) return undefined;
+    return this.memory.pageReader.guard(() => {
+      const changes = Array.from(this.#proposed(writes), (change) => {
+        this.#work.noteShown(change.before);
+        this.#work.noteShown(change.after);
+        return { ...change, fields: changedFields(change.before, change.after) };
+      });
+      return this.#judge(authorize, { type, payload, changes, isRepair }, caller);
+    });
+  }
+
+  #judge(
+    authorize: Authorize,
+    proposed: ProposedOperation,
+    { actor, user, role }: Caller,
+  ): Rejection | undefined {
+    const { type } = proposed;
+    try {
+      const answer: unknown = this.#run(() => authorize(proposed, { actor, user, role }));
+      // Requires exactly `true`: a promise from an asynchronous `authorize` must not grant anything.
+      if (answer === true) return undefined;
+      if (isPromise(answer, (error) => this.#options.onFailure(error, type)))
+        this.#options.onFailure(
+          new TypeError("authorize returned a promise: it must return a boolean"),
+          type,
+        );
+      return new Rejection("forbidden", `you may not ${type} this`);
+    } catch (error) {
+      const rejection = rejectionIn(error);
+      if (rejection !== undefined) return rejection;
+      this.#options.onFailure(error, type);
+      return new Rejection("internal", "the room could not decide on this call");
+    }
+  }
+
+  *#proposed(writes: Writes): Generator<Omit<ProposedChange, "fields">> {
+    for (const [collection, records] of writes) {
+      for (const [id, { record }] of records) {
+        yield { collection, id, before: this.memory.state.get(collection, id), after: record };
+      }
+    }
+  }
+
+  /** Why these writes cannot be kept private; undefined when they can, or need not be. */
+  #unowned(writes: Writes): Rejection | undefined {
+    for (const collection of this.memory.sections.privates) {
+      for (const id of writes.get(collection)?.keys() ?? []) {
+        if (ownerIn(id) === undefined)
+          return new Rejection("invalid", `${collection} is private: the id ${id} must be <userId>/…`);
+      }
+    }
+    return undefined;
+  }
+
+  #excess(bytes: number): Rejection | undefined {
+    const { maxOperationBytes } = this.#options.limits;
+    if (bytes <= maxOperationBytes) return undefined;
+    // Not how much it changes: a mutator may change what its caller is not shown.
+    return new Rejection("too-large", `it changes more than ${maxOperationBytes} bytes`);
+  }
+
+  #isFull(bytes: number): boolean {
+    return this.#batch !== undefined && !this.#batch.hasRoomFor(bytes, this.#options.limits.maxRowBytes);
+  }
+
+  /** Why the room has no place for these writes. What makes the state smaller, or leaves it as it is, always has one. */
+  #overfull(writes: Writes, bytes: number): Rejection | undefined {
+    const { maxStateBytes, maxStateWeight } = this.#options.limits;
+    if (this.#outgrowsState(writes, bytes))
+      return new Rejection("too-large", `the room is full: it may hold ${maxStateBytes} bytes`);
+    if (this.#outweighsState(writes, bytes))
+      return new Rejection(
+        "too-large",
+        `the room is full: its records may weigh ${maxStateWeight} bytes of memory`,
+      );
+    return undefined;
+  }
+
+  #outweighsState(writes: Writes, bytes: number): boolean {
+    const { weight } = this.memory.state;
+    const { maxStateWeight } = this.#options.limits;
+    if (weight + maxWeightOfByte * bytes <= maxStateWeight) return false; // the growth need not be known
+    let growth = 0;
+    for (const { id, before, after } of this.#proposed(writes)) growth += weightDifference(id, before, after);
+    return growth > 0 && weight + growth > maxStateWeight;
+  }
+
+  /** Near its limit the state is what the pages held, and all of the journal since; only what grows is refused. */
+  #outgrowsState(writes: Writes, bytes: number): boolean {
+    const { memory } = this;
+    const held = memory.pages.bytes + memory.journalBytes + (this.#batch?.bytes ?? 0);
+    if (held + bytes <= this.#options.limits.maxStateBytes) return false;
+    let growth = 0;
+    for (const { id, before, after } of this.#proposed(writes)) {
+      growth += (after ? recordBytes(id, after) : 0) - (before ? recordBytes(id, before) : 0);
+    }
+    return growth > 0 && held + growth > this.#options.limits.maxStateBytes;
+  }
+}
+
+/** What a client's call is run with. A class, since there is one for each call: functions of its own would cost as much again. */
+class ServerCallOptions implements CallOptions {
+  readonly definition: AnyRoomDefinition;
+  readonly limits: Limits;
+  readonly serverMutators: EngineOptions["serverMutators"];
+  readonly location = "server";
+  readonly measure = recordBytesOver;
+  readonly now: number;
+  readonly caller: Caller;
+  readonly #baseRev: number;
+  readonly #authorship: AuthorshipIndex;
+  readonly #work: CallWork;
+  readonly #views: Views;
+
+  constructor(
+    { definition, limits, serverMutators }: EngineOptions,
+    views: Views,
+    authorship: AuthorshipIndex,
+    work: CallWork,
+    caller: Caller,
+    baseRev: number,
+    now: number,
+  ) {
+    this.definition = definition;
+    this.limits = limits;
+    this.serverMutators = serverMutators;
+    this.now = now;
+    this.caller = caller;
+    this.#baseRev = baseRev;
+    this.#authorship = authorship;
+    this.#work = work;
+    this.#views = views;
+  }
+
+  checkPayload(type: string, payload: Json, limits: CallLimits): void {
+    checkReceivedPayload(type, payload, limits);
+    if (type === transactType) this.#assertShown(payload as WireChanges);
+  }
+
+  checked(record: Fields): void {
+    this.#work.noteRecord(record);
+  }
+
+  shown(record: Fields | undefined): void {
+    this.#work.noteShown(record);
+  }
+
+  changedByOthers(collection: string, id: string): boolean {
+    return this.#authorship.changedByOthers(collection, id, this.caller.actor, this.#baseRev);
+  }
+
+  /** Leaves out the id, the size and the faults of a record that the caller is not shown: only mutators write such records. */
+  withoutHidden(rejection: Rejection, collection: string, id: string): Rejection {
+    if (this.#views.of(this.caller).shows(collection, id)) return rejection;
+    return new Rejection(rejection.code, `the call writes a record of ${collection} that you are not shown`);
+  }
+
+  /**
+   * Throws {@link Rejection} for a direct edit of what its caller is not shown. Before anything looks at the records: whether
+   * one is there would be told by the answer.
+   */
+  #assertShown(edit: WireChanges): void {
+    const view = this.#views.of(this.caller);
+    if (view.isWhole) return;
+    for (const collection in edit) {
+      for (const [, id] of edit[collection] as WireChanges[string]) {
+        if (!view.shows(collection, id))
+          throw new Rejection("forbidden", `you are not shown this record of ${collection}`);
+      }
+    }
+  }
+}
+
+/** Names of the fields that are not the same in both. */
+function changedFields(before: Fields = {}, after: Fields = {}): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].filter((name) => !equalJson(before[name], after[name]));
+}
+
+/** Bytes of a record in its page. */
+function recordBytes(id: string, record: Fields): number {
+  return jsonBytes(id) + jsonBytes(record);
+}
+
+/** The answer to a call whose id was executed before. Nothing runs, whatever the call is. */
+function answerAgain(known: ClientMark, { clientReqId, type, payload }: Call): Outcome {
+  const answer = answerTo(known, clientReqId);
+  if (answer === undefined)
+    return rejectedOutcome(
+      new Rejection("too-old", "the outcome of this call was confirmed, and is forgotten"),
+    );
+  const [, outcome, callHash] = answer;
+  if (callHash !== hashCall(type, payload))
+    return rejectedOutcome(new Rejection("id-conflict", `another call was made under the id ${clientReqId}`));
+  return outcome;
+}

@@ -1,0 +1,82 @@
+import type { Caller } from "../../model/call.ts";
+import type { Limits } from "../limits.ts";
+import { checkParsedJson, maxJsonDepth, NotJsonError } from "../../model/json.ts";
+import { ownerOf } from "../owners/owner.ts";
+import type { Memory } from "../storage/room-state.ts";
+import { canOwn } from "../visibility/partitions.ts";
+import { assertSize, parseWith } from "../../model/transaction.ts";
+import { encodeText } from "../../protocol/codec.ts";
+import type { Code } from "../../protocol/codes.ts";
+import type { Hello } from "../../protocol/handshake/hello.ts";
+import type { AnyRoomDefinition } from "../../schema/definition.ts";
+import type { Json } from "../../schema/json.ts";
+import { Rejection } from "../../schema/rejection.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * A person as the room's schema reads it; null for a room that asks for none. Throws `Rejection` for a person that
+ * `authenticate` or a backend should not have named. Half a character is refused here: by its repair two people would become one.
+ */
+export function userAs(definition: AnyRoomDefinition, user: Json, maxBytes: number): Json {
+  if (definition.user === undefined || user === null) return null;
+  try {
+    checkParsedJson(user, maxJsonDepth);
+  } catch (error) {
+    if (error instanceof NotJsonError) throw new Rejection("invalid", `the user: ${error.message}`);
+    throw error;
+  }
+  const checked = parseWith(definition.user, user, "the user");
+  assertSize("the user", checked, maxBytes);
+  if (definition.private.length > 0 && !canOwn((checked as { readonly id?: Json }).id))
+    throw new Rejection(
+      "invalid",
+      "the user's id is empty or has a slash: no private record could be theirs",
+    );
+  return checked;
+}
+
+/**
+ * Why a client may not come in, undefined when it may. The client has proved its id by the secret that the id follows from. A client
+ * that is here, or has made a call, also belongs to its user: another user who has stolen the secret is refused.
+ */
+export function refusalOf(
+  { actor, user }: Caller,
+  { birth, attempt = 0 }: Pick<Hello, "birth" | "attempt">,
+  { marks, horizons }: Memory,
+  sessions: ReadonlyMap<string, Session>,
+  maxSessions: number,
+): Code | undefined {
+  const former = sessions.get(actor);
+  const mark = marks.get(actor);
+  const owner = ownerOf(user);
+  if ((former ? ownerOf(former.client.user) : (mark?.owner ?? owner)) !== owner) return "id-conflict";
+  if (former !== undefined && attempt < former.attempt) return "replaced";
+  if (mark === undefined && birth !== null && birth < horizons.of(owner)) return "too-old";
+  if (former === undefined && sessions.size >= maxSessions) return "room-full";
+  return undefined;
+}
+
+/** The first frame of a session. */
+export function sendWelcome(session: Session, { n }: Memory, limits: Limits): void {
+  const { actor, user, role } = session.client;
+  const welcome = {
+    kind: "welcome",
+    epoch: session.epoch,
+    actor,
+    user,
+    role,
+    birth: n,
+    isCompact: session.isCompact,
+    limits: {
+      callsPerSecond: limits.callsPerSecond,
+      callsBurst: limits.callsBurst,
+      maxCallsPerFrame: limits.maxCallsPerFrame,
+      maxFrameBytes: limits.maxFrameBytes,
+      maxUnacknowledgedBytes: session.creditBytes,
+      maxUnacknowledgedFrames: limits.maxUnacknowledgedFrames,
+      signalsPerSecond: limits.signalsPerSecond,
+      signalsBurst: limits.signalsBurst,
+    },
+  } as const;
+  session.send(encodeText(welcome));
+}

@@ -1,0 +1,191 @@
+import type { Limits } from "../limits.ts";
+import { TokenBucket, type BucketState } from "../../model/token-bucket.ts";
+
+/** Everything of which a client has so much a second and so much at once. */
+const kinds = [
+  "frames",
+  "frameBytes",
+  "refusals",
+  "calls",
+  "userCalls",
+  "work",
+  "signals",
+  "userSignals",
+  "resyncs",
+  "catchUpBytes",
+  "joins",
+] as const;
+type Kind = (typeof kinds)[number];
+
+/** Kinds of which all sessions of a user use one bucket: to open more sockets must not have the room do more. */
+const userKinds: ReadonlySet<Kind> = new Set(["frameBytes", "userCalls", "work", "userSignals"]);
+
+/** A meter as it is kept; what was never used is left out. The time of the first is when the client was last heard. */
+export type MeterState = { readonly [K in Kind]?: BucketState } & {
+  readonly frames: BucketState;
+  readonly calls: BucketState;
+};
+
+/** How long a client has to stay away that was closed for going on in spite of refusals. */
+const penaltyMs = 10_000;
+
+/**
+ * What one client has used up. It survives hibernation with its session, and reconnects with `Quotas`. The meters of one user's
+ * sessions share the buckets of {@link userKinds}.
+ */
+export class Meter {
+  readonly frames: TokenBucket;
+  readonly frameBytes: TokenBucket;
+  readonly refusals: TokenBucket;
+  readonly calls: TokenBucket;
+  readonly userCalls: TokenBucket;
+  readonly work: TokenBucket;
+  readonly signals: TokenBucket;
+  readonly userSignals: TokenBucket;
+  readonly resyncs: TokenBucket;
+  readonly catchUpBytes: TokenBucket;
+  readonly joins: TokenBucket;
+  readonly #limits: Limits;
+  readonly #buckets: readonly TokenBucket[];
+
+  /** `fellow` is the meter of another session of the same user. */
+  constructor(limits: Limits, state: MeterState, fellow?: Meter) {
+    const bucket = (kind: Kind) => {
+      const [perSecond, burst] = rateOf(kind, limits);
+      const saved = state[kind];
+      if (fellow !== undefined && userKinds.has(kind)) {
+        if (saved !== undefined) fellow[kind].lowerTo(saved);
+        return fellow[kind];
+      }
+      return new TokenBucket(perSecond, burst, saved ?? { tokens: burst, at: state.frames.at });
+    };
+    this.#limits = limits;
+    this.frames = bucket("frames");
+    this.frameBytes = bucket("frameBytes");
+    this.refusals = bucket("refusals");
+    this.calls = bucket("calls");
+    this.userCalls = bucket("userCalls");
+    this.work = bucket("work");
+    this.signals = bucket("signals");
+    this.userSignals = bucket("userSignals");
+    this.resyncs = bucket("resyncs");
+    this.catchUpBytes = bucket("catchUpBytes");
+    this.joins = bucket("joins");
+    this.#buckets = kinds.map((kind) => this[kind]);
+  }
+
+  /** Of a client that was never here. */
+  static full(limits: Limits, now: number): Meter {
+    const { framesBurst, callsBurst } = limits;
+    return new Meter(limits, {
+      frames: { tokens: framesBurst, at: now },
+      calls: { tokens: callsBurst, at: now },
+    });
+  }
+
+  get state(): MeterState {
+    const used = kinds.filter((kind) => this[kind].state.tokens < rateOf(kind, this.#limits)[1]);
+    const states = Object.fromEntries(used.map((kind) => [kind, this[kind].state]));
+    return { ...states, frames: this.frames.state, calls: this.calls.state };
+  }
+
+  /** When a message last came, and when one that a person may have caused: a call, a presence or an event. */
+  get heardAt(): number {
+    return Math.max(this.frames.state.at, this.activeAt);
+  }
+
+  get activeAt(): number {
+    return Math.max(this.calls.state.at, this.signals.state.at);
+  }
+
+  /** Takes a message in: milliseconds to wait instead when it is one too many. */
+  takeFrame(now: number, bytes: number): number {
+    return this.frames.take(now) || this.frameBytes.take(now, 1, bytes);
+  }
+
+  /** Takes a call in, of `calls` that have come together, in the same manner. What it costs is known when it has run: see `work`. */
+  takeCall(now: number, calls: number): number {
+    return this.takeWork(now) || this.userCalls.take(now, calls) || this.calls.take(now, calls);
+  }
+
+  /** Takes presence or an event in, in the same manner. */
+  takeSignal(now: number): number {
+    return this.signals.take(now) || this.userSignals.take(now);
+  }
+
+  /** Whether there is work left: milliseconds until there is a second's worth of it, so that a client is not refused for each call. */
+  takeWork(now: number): number {
+    return this.work.take(now, this.#limits.workPerSecond, 0);
+  }
+
+  /** Takes a new connection in, in the same manner. */
+  takeJoin(now: number): number {
+    // With it, the client is heard and active. What costs nothing is only looked at.
+    this.frames.take(now, 1, 0);
+    this.calls.take(now, 1, 0);
+    return this.refusals.take(now, 1, 0) || this.joins.take(now) || this.catchUpBytes.take(now, 1, 0);
+  }
+
+  /** Takes in that a catch-up is asked for, in the same manner. */
+  takeResync(now: number): number {
+    return this.resyncs.take(now) || this.catchUpBytes.take(now, 1, 0);
+  }
+
+  /** Notes that a message was refused. False when it was one too many: from now on the client may not even come. */
+  noteRefusal(now: number): boolean {
+    if (this.refusals.take(now) === 0) return true;
+    this.punish(now);
+    return false;
+  }
+
+  /** Has the client stay away for a while. */
+  punish(now: number): void {
+    const { refusalsPerSecond } = this.#limits;
+    const left = Math.max(0, this.refusals.state.tokens);
+    this.refusals.take(now, 0, left + (penaltyMs * refusalsPerSecond) / 1_000);
+  }
+
+  /** Whether a meter restored from `saved` would have too much more than this one. */
+  isLessThan(saved: MeterState): boolean {
+    // Asked behind each message, and mostly of nobody who is in a hurry.
+    if (this.#areNearlyFull) return false;
+    return kinds.some((kind) => this[kind].isLessThan(saved[kind] ?? neverUsed));
+  }
+
+  get #areNearlyFull(): boolean {
+    for (const bucket of this.#buckets) if (!bucket.isNearlyFull) return false;
+    return true;
+  }
+}
+
+/** As full as any bucket will be. */
+const neverUsed: BucketState = { tokens: Infinity, at: 0 };
+
+function rateOf(kind: Kind, limits: Limits): readonly [perSecond: number, burst: number] {
+  switch (kind) {
+    case "frames":
+      return [limits.framesPerSecond, limits.framesBurst];
+    case "frameBytes":
+      return [limits.frameBytesPerSecond, limits.frameBytesBurst];
+    case "refusals":
+      return [limits.refusalsPerSecond, limits.refusalsBurst];
+    case "calls":
+      return [limits.callsPerSecond, limits.callsBurst];
+    case "userCalls":
+      return [limits.userCallsPerSecond, limits.userCallsBurst];
+    case "work":
+      return [limits.workPerSecond, limits.workBurst];
+    case "signals":
+      return [limits.signalsPerSecond, limits.signalsBurst];
+    case "userSignals":
+      return [limits.userSignalsPerSecond, limits.userSignalsBurst];
+    case "resyncs":
+      return [limits.resyncsPerSecond, limits.resyncsBurst];
+    case "catchUpBytes":
+      return [limits.catchUpBytesPerSecond, limits.catchUpBytesBurst];
+    case "joins":
+      return [limits.rejoinsPerSecond, limits.rejoinsBurst];
+    default:
+      return kind satisfies never;
+  }
+}

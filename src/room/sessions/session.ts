@@ -1,0 +1,407 @@
+import type { Caller } from "../../model/call.ts";
+import type { Limits } from "../limits.ts";
+import { ownerOf } from "../owners/owner.ts";
+import type { Holder } from "../owners/shares.ts";
+import type { View } from "../visibility/view.ts";
+import { encodeText, frameBytes } from "../../protocol/codec.ts";
+import type { WireOutcome } from "../../protocol/down/down-frames.ts";
+import type { Arrived } from "../../protocol/handshake/hello.ts";
+import type { Json } from "../../schema/json.ts";
+import { overdueShare, type Credit } from "./send-budget.ts";
+import type { Meter, MeterState } from "./session-limits.ts";
+import { Pulse, type Asked } from "./heartbeat.ts";
+
+/** The little that a room needs of a socket. */
+export interface Socket {
+  send(frame: string | Uint8Array): void;
+  close(closeCode: number, reason: string): void;
+  /** When a ping was last answered over it, in milliseconds since the epoch; 0 for never. Known over hibernation. */
+  pingedAt(): number;
+  /** Keeps `attachment` over hibernation. */
+  save(attachment: Attachment): void;
+}
+
+/** The last thing that a client knows: a revision within an epoch. `epoch` is null before its first snapshot. */
+export interface Position {
+  readonly epoch: string | null;
+  readonly rev: number;
+}
+
+/** Where a session is that is being sent a snapshot. */
+export interface SnapshotProgress {
+  /** Tag of the update that will end it. */
+  readonly tag: number | undefined;
+  /** Parts sent. */
+  parts: number;
+  /** The last range sent: its collection, and where it ended in it (null: at the end); undefined at the start. */
+  cursor: { readonly collection: string; readonly untilId: string | null } | undefined;
+  /** Revision of the oldest part sent: the delta that ends the snapshot begins there. */
+  baseRev: number;
+}
+
+/**
+ * What a session is sent. `joining`: its first catch-up, as soon as nothing is unflushed. `live`: every flush.
+ * `behind`: nothing until it acknowledges, then a catch-up. `snapshot`: parts, as fast as it acknowledges them.
+ */
+export type Feed =
+  | {
+      readonly kind: "joining";
+      readonly position: Position;
+      readonly arrived: Arrived | undefined;
+      /** Of the resync that asked for it; 0 for the hello when left out. */
+      readonly tag?: number;
+    }
+  | { readonly kind: "live" }
+  | { readonly kind: "behind"; readonly rev: number }
+  | { readonly kind: "snapshot"; readonly progress: SnapshotProgress };
+
+/** A session as it survives hibernation, in the socket's attachment of at most 16 KB. */
+export interface Attachment {
+  readonly client: Caller;
+  /** Until when the session may last, in milliseconds since the epoch; left out for ever. */
+  readonly expiresAt?: number;
+  /** As its view names it. */
+  readonly epoch: string;
+  /** Of the hello: a session with a lower one is an older attempt that has arrived late. */
+  readonly attempt: number;
+  /** Hash of the names that its pushes may use as numbers, null for none. */
+  readonly names: number | null;
+  /** Whether it takes snapshot parts compressed. */
+  readonly inflates: boolean;
+  /** Left out when this session has announced none. */
+  readonly presence?: Json;
+  readonly meter: MeterState;
+  /** What it was told that it may owe. */
+  readonly creditBytes: number;
+  /** Left out unless it should have acknowledged something since then. */
+  readonly overdueSince?: number;
+  readonly feed: Feed;
+  /** Whether it may be sent what it lacks, and waits for the next flush only. */
+  readonly isDue: boolean;
+  /** Left out unless it has been silent for long. */
+  readonly asked?: Asked;
+}
+
+/** What a session needs of its room. */
+export interface SessionRoom {
+  readonly limits: Limits;
+  readonly credit: Credit<Session>;
+  readonly now: () => number;
+  /** The meter of a session, which shares what is its user's with the user's other sessions. */
+  readonly meterOf: (holder: Holder, state: MeterState) => Meter;
+  /** Told when a session should have acknowledged something. */
+  readonly overdue: (session: Session) => void;
+}
+
+export const live: Feed = { kind: "live" };
+
+/** Of what may be unacknowledged: below it a session that was held back goes on. */
+const resumeShare = 0.5;
+/** Of what it was told that it may owe: a session that owes too much must acknowledge so much in `maxStallMs`. Clients acknowledge by quarters. */
+const progressShare = 0.25;
+/** Of `maxIdleMs`: by so much a session that is saved may be older than it is. */
+const unsavedIdleShare = 0.1;
+
+/** One WebSocket of one client. */
+export class Session {
+  readonly client: Caller;
+  /** As shared limits count it. */
+  readonly holder: Holder;
+  /** Until when it may last; `Infinity` for ever. */
+  readonly expiresAt: number;
+  readonly epoch: string;
+  readonly attempt: number;
+  readonly names: number | null;
+  readonly inflates: boolean;
+  readonly socket: Socket;
+  /** What of the room it is shown. */
+  readonly view: View;
+  readonly meter: Meter;
+  readonly pulse: Pulse;
+  /** What it was told that it may owe: it acknowledges at a quarter of that. */
+  readonly creditBytes: number;
+  readonly #room: SessionRoom;
+  /** Outcomes of calls that were executed before and sent again; they leave with the next flush. */
+  readonly replies = new Map<number, WireOutcome>();
+  /** The client was told to send again from this call on; whatever is on its way above it needs no other answer. */
+  expected: number | undefined;
+  /** Until when the client was told to send no calls, because the outcomes of all clients are too many. */
+  pausedUntil = Number.NEGATIVE_INFINITY;
+  /** It goes on in spite of refusals, and is to be closed. */
+  isUnruly = false;
+  /** Revision up to which this session was sent everything. */
+  lastSentRev: number;
+  #presence: Json | undefined;
+  #feed: Feed;
+  #isDue: boolean;
+  /** Bytes of each frame that was sent and not acknowledged, oldest first. */
+  readonly #unacknowledged: number[] = [];
+  #unacknowledgedBytes = 0;
+  /** Acknowledged of a frame that was not acknowledged whole. */
+  #surplusBytes = 0;
+  /** Since when it should have acknowledged something, by its last acknowledgement; undefined when it owes little. */
+  #overdueSince: number | undefined;
+  /** Acknowledged since then. */
+  #progress = { bytes: 0, frames: 0 };
+  #changed: boolean;
+  /** The meter as it was last saved. */
+  #saved: MeterState;
+
+  private constructor(
+    socket: Socket,
+    attachment: Attachment,
+    view: View,
+    room: SessionRoom,
+    lastSentRev: number,
+    changed: boolean,
+  ) {
+    this.socket = socket;
+    this.view = view;
+    this.#room = room;
+    this.client = attachment.client;
+    this.holder = { actor: this.client.actor, owner: ownerOf(this.client.user) };
+    this.expiresAt = attachment.expiresAt ?? Infinity;
+    this.epoch = attachment.epoch;
+    this.attempt = attachment.attempt;
+    this.names = attachment.names;
+    this.inflates = attachment.inflates;
+    this.meter = room.meterOf(this.holder, attachment.meter);
+    this.creditBytes = attachment.creditBytes;
+    this.#overdueSince = attachment.overdueSince;
+    // Tokens are counted when a message comes, so then it was heard.
+    this.pulse = new Pulse(() => socket.pingedAt(), this.meter.heardAt, attachment.asked);
+    this.#presence = attachment.presence;
+    this.#feed = attachment.feed;
+    this.#isDue = attachment.isDue;
+    this.lastSentRev = lastSentRev;
+    this.#changed = changed;
+    this.#saved = attachment.meter;
+  }
+
+  static open(
+    socket: Socket,
+    who: Omit<Attachment, "presence" | "isDue" | "asked" | "overdueSince">,
+    view: View,
+    room: SessionRoom,
+  ): Session {
+    return new Session(socket, { ...who, isDue: false }, view, room, 0, true);
+  }
+
+  /** After hibernation: a session that was live has been sent everything up to `rev`. */
+  static restore(
+    socket: Socket,
+    attachment: Attachment,
+    view: View,
+    room: SessionRoom,
+    rev: number,
+  ): Session {
+    return new Session(socket, attachment, view, room, rev, false);
+  }
+
+  /** Whether its pushes may be bytes. */
+  get isCompact(): boolean {
+    return this.names !== null;
+  }
+
+  get feed(): Feed {
+    return this.#feed;
+  }
+
+  set feed(feed: Feed) {
+    this.#feed = feed;
+    this.#changed = true;
+  }
+
+  /** Whether it waits for the next flush, to be sent what it lacks. */
+  get isDue(): boolean {
+    return this.#isDue;
+  }
+
+  set isDue(isDue: boolean) {
+    this.#isDue = isDue;
+    this.#changed = true;
+  }
+
+  get isLive(): boolean {
+    return this.#feed.kind === "live";
+  }
+
+  /** Whether it lacks something that it may be sent. */
+  get isWaiting(): boolean {
+    return !this.isLive && !this.owesMoreThan(resumeShare);
+  }
+
+  /** What this client tells of itself; undefined until it has. */
+  get presence(): Json | undefined {
+    return this.#presence;
+  }
+
+  set presence(presence: Json | undefined) {
+    this.#presence = presence;
+    this.#changed = true;
+  }
+
+  /** A message has come. */
+  hear(now: number): void {
+    if (this.pulse.hear(now)) this.#changed = true;
+  }
+
+  /** Notes that it was asked whether it is there. */
+  ask(now: number): void {
+    this.pulse.ask(now);
+    this.#changed = true;
+  }
+
+  get unacknowledgedFrames(): number {
+    return this.#unacknowledged.length;
+  }
+
+  /** Since when it should have acknowledged something; undefined for one that owes little, or waits for others. */
+  get overdueSince(): number | undefined {
+    return this.#isDue ? undefined : this.#overdueSince;
+  }
+
+  /**
+   * Whether more was sent than `share` of what may be unacknowledged, in bytes or in frames. While all sessions together owe much, and
+   * this user's among the most, that is what should have been acknowledged.
+   */
+  owesMoreThan(share: number): boolean {
+    const { limits, credit } = this.#room;
+    if (this.#unacknowledgedBytes > share * limits.maxUnacknowledgedBytes) return true;
+    if (this.#unacknowledged.length > share * limits.maxUnacknowledgedFrames) return true;
+    const tightBytes = (share < 1 ? 0.25 : overdueShare) * this.creditBytes;
+    return this.#unacknowledgedBytes > tightBytes && credit.holdsBack(this.holder);
+  }
+
+  /** Whether a frame of so many bytes may be sent, of those that go to all at once. */
+  bears(bytes: number): boolean {
+    return (
+      this.#room.credit.bears(this.holder, bytes) ||
+      this.#unacknowledgedBytes + bytes <= overdueShare * this.creditBytes
+    );
+  }
+
+  /** Sends no more updates until it has acknowledged something; or until others have, when it is not the one who owes too much. */
+  holdBack(): void {
+    this.feed = { kind: "behind", rev: this.lastSentRev };
+    if (!this.owesMoreThan(1)) {
+      this.isDue = true;
+      this.#room.credit.waiting.add(this);
+    }
+    this.save();
+  }
+
+  /** What it owes is of no interest any more. */
+  end(): void {
+    this.#room.credit.add(this.holder, -this.#unacknowledgedBytes);
+    this.#room.credit.waiting.delete(this);
+    this.#unacknowledgedBytes = 0;
+    this.#unacknowledged.length = 0;
+  }
+
+  /** Tells the client that nothing from `clientReqId` on has been executed. */
+  expect(clientReqId: number): void {
+    this.expected = clientReqId;
+    this.send(encodeText({ kind: "gap", expected: clientReqId }));
+  }
+
+  /** Drops the replies to calls above `mark`: they were of a batch that is lost. */
+  dropReplies(mark: number): void {
+    for (const clientReqId of this.replies.keys()) if (clientReqId > mark) this.replies.delete(clientReqId);
+  }
+
+  send(frame: string | Uint8Array): void {
+    const bytes = frameBytes(frame);
+    this.#unacknowledged.push(bytes);
+    this.#unacknowledgedBytes += bytes;
+    this.#room.credit.add(this.holder, bytes);
+    // What it came for or has asked for. What it lags behind is not its choice.
+    if (this.#feed.kind === "joining" || this.#feed.kind === "snapshot")
+      this.meter.catchUpBytes.take(this.#room.now(), 0, bytes);
+    this.socket.send(frame);
+    if (this.#overdueSince === undefined && this.#isOverdue) {
+      this.#startOverdue();
+      this.#room.overdue(this);
+    }
+  }
+
+  /** The client says that it has received `bytes` more. What was sent before hibernation is not counted any more. */
+  acknowledge(bytes: number): void {
+    let acknowledged = this.#surplusBytes + bytes;
+    let frames = 0;
+    const owedBytes = this.#unacknowledgedBytes;
+    for (const size of this.#unacknowledged) {
+      if (size > acknowledged) break;
+      acknowledged -= size;
+      this.#unacknowledgedBytes -= size;
+      frames += 1;
+    }
+    this.#unacknowledged.splice(0, frames);
+    this.#room.credit.add(this.holder, this.#unacknowledgedBytes - owedBytes);
+    this.#noteProgress(owedBytes - this.#unacknowledgedBytes, frames);
+    this.#surplusBytes = this.#unacknowledged.length === 0 ? 0 : acknowledged;
+  }
+
+  /** Saves what has changed since the last time. */
+  save(): void {
+    if (!this.#changed && !this.meter.isLessThan(this.#saved) && !this.#isLongUnsaved) return;
+    this.#changed = false;
+    this.#saved = this.meter.state;
+    const { asked } = this.pulse;
+    this.socket.save({
+      client: this.client,
+      ...(Number.isFinite(this.expiresAt) && { expiresAt: this.expiresAt }),
+      epoch: this.epoch,
+      attempt: this.attempt,
+      names: this.names,
+      inflates: this.inflates,
+      ...(this.#presence !== undefined && { presence: this.#presence }),
+      meter: this.#saved,
+      creditBytes: this.creditBytes,
+      ...(this.#overdueSince !== undefined && { overdueSince: this.#overdueSince }),
+      feed: this.#feed,
+      isDue: this.#isDue,
+      ...(asked && { asked }),
+    });
+  }
+
+  /** From now on it has `maxStallMs` to acknowledge a good part of what it owes. */
+  #startOverdue(): void {
+    this.#overdueSince = this.#room.now();
+    this.#progress = { bytes: 0, frames: 0 };
+  }
+
+  /** Ends or restarts the time in which it has to acknowledge. A frame now and then is no progress where bytes are owed. */
+  #noteProgress(bytes: number, frames: number): void {
+    if (this.#overdueSince === undefined) return;
+    this.#progress.bytes += bytes;
+    this.#progress.frames += frames;
+    if (!this.#isOverdue) this.#overdueSince = undefined;
+    else if (this.#hasProgressed) this.#startOverdue();
+    else return;
+    this.#changed ||= !this.isLive;
+  }
+
+  get #hasProgressed(): boolean {
+    if (this.#progress.bytes >= progressShare * this.creditBytes) return true;
+    const owesFramesAlone = this.#unacknowledgedBytes <= overdueShare * this.creditBytes;
+    return (
+      owesFramesAlone && this.#progress.frames >= progressShare * this.#room.limits.maxUnacknowledgedFrames
+    );
+  }
+
+  /** Whether more is unacknowledged than a client lets there be that reads. */
+  get #isOverdue(): boolean {
+    return (
+      this.#unacknowledgedBytes > overdueShare * this.creditBytes ||
+      this.#unacknowledged.length > overdueShare * this.#room.limits.maxUnacknowledgedFrames
+    );
+  }
+
+  /** Whether the room would take it for idle too early after hibernation. */
+  get #isLongUnsaved(): boolean {
+    const { maxIdleMs } = this.#room.limits;
+    const { calls, signals = calls } = this.#saved;
+    return this.meter.activeAt - Math.max(calls.at, signals.at) > unsavedIdleShare * maxIdleMs;
+  }
+}
