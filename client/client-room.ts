@@ -5,15 +5,15 @@ import { copyJson, equalJson } from "../src/model/json.ts";
 import { RecordsReader } from "../src/model/reader.ts";
 import type { PendingCall } from "./replica/rebase.ts";
 import { changesOf, parseWith, type Tx, type Writes } from "../src/model/transaction.ts";
-import { actorOf } from "../src/protocol/handshake/client-secret.ts";
+import { clientIdOf } from "../src/protocol/handshake/client-secret.ts";
 import type { Welcome, WireEvent } from "../src/protocol/down/down-frames.ts";
 import { nameTable } from "../src/protocol/names.ts";
 import type { AnyRoomDefinition } from "../src/schema/definition.ts";
 import type { Json } from "../src/schema/json.ts";
-import { Backlog } from "./mutations/mutation-queues.ts";
+import { MutationQueues } from "./mutations/mutation-queues.ts";
 import type { Status } from "./connection/connection.ts";
 import { RejectedError, RoomError } from "./errors.ts";
-import { History, type Operation } from "./undo/undo-history.ts";
+import { UndoHistory, type UndoableOperation } from "./undo/undo-history.ts";
 import { clientLimits, type ClientLimits } from "./limits.ts";
 import { Listeners } from "./replica/listeners.ts";
 import { Peers, keepEqual, type AnyPeer } from "./replica/peers.ts";
@@ -50,23 +50,23 @@ export interface ClientRoomOptions extends Omit<
 const nobody: Settle = { resolve() {}, reject() {} };
 
 type ObserverChange = ViewChange & { readonly id: string };
-type Sender = Pick<AnyPeer, "actor" | "user"> | null;
+type Sender = Pick<AnyPeer, "clientId" | "user"> | null;
 
 /** `Room` with its types taken off: what an app calls, over the replica, the queue and the connection. */
 export class ClientRoom {
   readonly ready: Promise<void>;
   readonly state: { readonly [collection: string]: RecordsReader };
   readonly mutate: { readonly [name: string]: (payload: unknown) => Call };
-  readonly history: History;
+  readonly history: UndoHistory;
   readonly presence = { update: (fields: object) => this.#updatePresence(fields) };
   /** For bindings to UI libraries, whose selectors are other functions in every render. */
   readonly subscriptions: Subscriptions;
   readonly #definition: AnyRoomDefinition;
   readonly #runtime: Runtime;
-  readonly #actor: string;
+  readonly #clientId: string;
   readonly #replica: Replica;
   readonly #pendingRecords: PendingRecords;
-  readonly #backlog: Backlog;
+  readonly #queues: MutationQueues;
   #persistence: Persistence | undefined;
   #isUnkept = false;
   readonly #peers: Peers;
@@ -74,7 +74,7 @@ export class ClientRoom {
   readonly #othersListeners = new Listeners<[readonly AnyPeer[]]>();
   readonly #eventListeners = new Map<string, Listeners<[Json, Sender]>>();
   readonly #listeners = {
-    history: new Listeners<[Pick<History, "canUndo" | "canRedo">]>(),
+    history: new Listeners<[Pick<UndoHistory, "canUndo" | "canRedo">]>(),
     status: new Listeners<[Status]>(),
     self: new Listeners<[]>(),
     pending: new Listeners<[number]>(),
@@ -94,27 +94,27 @@ export class ClientRoom {
   #isClosed = false;
 
   constructor({ definition, presence, secret, persist, limits, ...options }: ClientRoomOptions) {
-    const actor = actorOf(secret);
+    const clientId = clientIdOf(secret);
     const first = presence === undefined ? undefined : presenceAs(definition, presence);
     this.#definition = definition;
     this.#runtime = options.runtime;
-    this.#actor = actor;
-    this.#self = Object.freeze({ actor, user: null, presence: first ?? {} });
-    this.#replica = new Replica(definition, { actor, user: null, role: "writer" }, () => {
+    this.#clientId = clientId;
+    this.#self = Object.freeze({ clientId, user: null, presence: first ?? {} });
+    this.#replica = new Replica(definition, { clientId, user: null, role: "writer" }, () => {
       return this.#observers.size > 0 || !this.subscriptions.isEmpty;
     });
     const ownLimits = { ...clientLimits, ...limits };
     const own = new PendingQueue(secret, ownLimits);
-    this.#backlog = new Backlog(own);
-    this.history = new History(ownLimits, {
+    this.#queues = new MutationQueues(own);
+    this.history = new UndoHistory(ownLimits, {
       transact: (edit) => this.transact(edit),
       call: ({ type, payload }, inverse) => this.#call(type, payload, inverse),
       inverseOf: ({ type, payload }) => this.#inverseOf(type, payload),
       admits: (bytes) => !this.#isClosed && this.#replica.isReady && own.admits(bytes),
-      changed: () => this.#tellHistory(),
+      changed: () => this.#notifyHistory(),
     });
     this.#pendingRecords = new PendingRecords(this.#replica);
-    this.#peers = new Peers(actor, ownLimits.maxPeers);
+    this.#peers = new Peers(clientId, ownLimits.maxPeers);
     const readers = Object.keys(definition.collections).map((name) => {
       return [name, new RecordsReader(() => this.#replica.view, name)] as const;
     });
@@ -132,20 +132,20 @@ export class ClientRoom {
     this.#sync = new Sync(
       { ...options, ...schema, restored, limits: ownLimits },
       this.#replica,
-      this.#backlog,
+      this.#queues,
       {
-        status: (status) => this.#listeners.status.tell(status),
+        status: (status) => this.#listeners.status.notify(status),
         welcomed: (welcome) => this.#welcomed(welcome),
         advanced: (changes, told) => this.#advanced(changes, told),
         based: (change) => this.#persistence?.noteBase(change),
-        roster: (peers) => {
-          this.#tellOthers(this.#peers.replace(peers));
+        allPeers: (peers) => {
+          this.#notifyOthers(this.#peers.replace(peers));
           // It follows the state, so that who awaits it sees both.
           if (this.#replica.isReady) this.#settleReady.resolve();
         },
-        peers: (changes) => this.#tellOthers(this.#peers.change(changes)),
-        events: (events) => this.#tellEvents(events),
-        progress: (progress) => this.#listeners.progress.tell(progress),
+        peers: (changes) => this.#notifyOthers(this.#peers.change(changes)),
+        events: (events) => this.#notifyEvents(events),
+        progress: (progress) => this.#listeners.progress.notify(progress),
         failed: (error) => this.#failed(error),
       },
     );
@@ -174,7 +174,7 @@ export class ClientRoom {
 
   /** What waits for its answer, the oldest first. */
   get calls(): readonly PendingCall[] {
-    return this.#backlog.calls;
+    return this.#queues.calls;
   }
 
   get self(): AnyPeer {
@@ -263,14 +263,14 @@ export class ClientRoom {
     this.#sync.close();
     this.#settleReady.reject(new RoomError("closed", "the room was closed before it was ready", false));
     this.#persistence?.close();
-    for (const tell of this.#backlog.own.reject("closed", "the room was closed")) tell();
-    this.#tellPending();
+    for (const notify of this.#queues.own.reject("closed", "the room was closed")) notify();
+    this.#notifyPending();
   }
 
   // ── calls ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** `known` takes it back; left out, the mutator's rule says what does. */
-  #call(type: string, given: unknown, known?: Operation): Call {
+  #call(type: string, given: unknown, known?: UndoableOperation): Call {
     const { call, settle } = newCall();
     let payload: Json;
     try {
@@ -306,7 +306,7 @@ export class ClientRoom {
     return call;
   }
 
-  #inverseOf(type: string, payload: Json): Operation | undefined {
+  #inverseOf(type: string, payload: Json): UndoableOperation | undefined {
     try {
       const inverse = this.#definition.undo[type]?.(payload, this.state, this.#self);
       assertSync(`undo of ${type}`, inverse);
@@ -326,15 +326,15 @@ export class ClientRoom {
   ): void {
     const reject = (error: RejectedError) => this.#reject(settle, error);
     const told = { resolve: settle.resolve, reject };
-    if (!this.#backlog.own.add(type, payload, this.rev, this.#runtime.now(), told)) {
+    if (!this.#queues.own.add(type, payload, this.rev, this.#runtime.now(), told)) {
       return this.#refuse(settle, "queue-full", "too many calls wait for their answer", type, payload);
     }
     const changes = this.#replica.put(writes);
     note(changes); // before a listener makes the next
     this.#sync.send();
-    this.#tellChanges(changes);
-    this.#tellPending();
-    this.#tellHistory();
+    this.#notifyChanges(changes);
+    this.#notifyPending();
+    this.#notifyHistory();
   }
 
   #refuseUnready(settle: Settle, type: string, payload: Json): boolean {
@@ -352,7 +352,7 @@ export class ClientRoom {
   #reject(settle: Settle, error: RejectedError): void {
     settle.reject(error);
     const { reject } = this.#listeners;
-    if (!reject.isEmpty) return reject.tell(error);
+    if (!reject.isEmpty) return reject.notify(error);
     warn(`${error.operation.type} was rejected and is undone: ${error.code}, ${error.message}`, error.data);
   }
 
@@ -380,7 +380,7 @@ export class ClientRoom {
   }
 
   #keptRoom(): KeptRoom {
-    const { own } = this.#backlog;
+    const { own } = this.#queues;
     return {
       base: this.#replica,
       secret: own.secret,
@@ -404,17 +404,17 @@ export class ClientRoom {
   #adopt(left: KeptQueue, keeper: CallKeeper): PendingQueue {
     const settle = { ...nobody, reject: (error: RejectedError) => this.#reject(nobody, error) };
     const queue = PendingQueue.of(left, settle, keeper, this.#onKept);
-    this.#backlog.adopt(queue);
-    if (this.#replica.isReady) this.#advanced(this.#replica.advance(undefined, this.#backlog.calls), []);
+    this.#queues.adopt(queue);
+    if (this.#replica.isReady) this.#advanced(this.#replica.advance(undefined, this.#queues.calls), []);
     // The page may be about to connect under its own id, even before there is a state.
-    if (this.#backlog.current === queue) this.#sync.greetAnew();
+    if (this.#queues.current === queue) this.#sync.greetAnew();
     return queue;
   }
 
   #keptAgain(): void {
     if (!this.#isUnkept) return;
     this.#isUnkept = false;
-    this.#listeners.kept.tell();
+    this.#listeners.kept.notify();
   }
 
   /** Told once until everything is kept again. */
@@ -428,17 +428,17 @@ export class ClientRoom {
   // ── from the room ──────────────────────────────────────────────────────────────────────────────────────────
 
   #welcomed({ user, role }: Welcome): void {
-    this.#replica.identify({ actor: this.#actor, user, role });
-    this.#tellSelf({ ...this.#self, user });
+    this.#replica.identify({ clientId: this.#clientId, user, role });
+    this.#notifySelf({ ...this.#self, user });
   }
 
   #advanced(changes: ViewChanges, told: readonly (() => void)[]): void {
-    this.#tellChanges(changes);
-    for (const tell of told) tell();
-    this.#tellPending();
+    this.#notifyChanges(changes);
+    for (const notify of told) notify();
+    this.#notifyPending();
   }
 
-  #tellChanges(changes: ViewChanges): void {
+  #notifyChanges(changes: ViewChanges): void {
     if (changes.size > 0) this.subscriptions.version += 1;
     for (const [collection, records] of changes) this.state[collection]?.forget(records);
     this.#untold.push(changes);
@@ -447,44 +447,44 @@ export class ClientRoom {
       for (const [collection, records] of next) {
         const observers = this.#observers.get(collection);
         if (observers !== undefined)
-          observers.tell(Array.from(records, ([id, change]) => ({ id, ...change })));
+          observers.notify(Array.from(records, ([id, change]) => ({ id, ...change })));
       }
       this.subscriptions.notify(next);
     }
     this.#untold.length = 0;
   }
 
-  #tellSelf(self: AnyPeer): void {
+  #notifySelf(self: AnyPeer): void {
     const { user, presence } = this.#self;
     if (equalJson(user, self.user) && equalJson(presence, self.presence)) return;
     this.#self = Object.freeze(self);
-    this.#listeners.self.tell();
+    this.#listeners.self.notify();
   }
 
-  #tellPending(): void {
-    this.#pendingRecords.tell();
+  #notifyPending(): void {
+    this.#pendingRecords.notify();
     if (this.pending === this.#pendingTold) return;
     this.#pendingTold = this.pending;
-    this.#listeners.pending.tell(this.pending);
+    this.#listeners.pending.notify(this.pending);
   }
 
-  #tellHistory(): void {
+  #notifyHistory(): void {
     const { canUndo, canRedo } = this.history;
     const told = this.#historyTold;
     if (told.canUndo === canUndo && told.canRedo === canRedo) return;
     this.#historyTold = { canUndo, canRedo };
-    this.#listeners.history.tell(this.#historyTold);
+    this.#listeners.history.notify(this.#historyTold);
   }
 
-  #tellOthers(changed: boolean): void {
-    if (changed) this.#othersListeners.tell(this.others);
+  #notifyOthers(changed: boolean): void {
+    if (changed) this.#othersListeners.notify(this.others);
   }
 
-  #tellEvents(events: readonly WireEvent[]): void {
-    for (const [actor, event, payload] of events) {
-      if (actor === this.#actor) continue;
-      const from = actor === null ? null : { actor, user: this.#peers.get(actor)?.user ?? null };
-      this.#eventListeners.get(event)?.tell(payload, from);
+  #notifyEvents(events: readonly WireEvent[]): void {
+    for (const [clientId, event, payload] of events) {
+      if (clientId === this.#clientId) continue;
+      const from = clientId === null ? null : { clientId, user: this.#peers.get(clientId)?.user ?? null };
+      this.#eventListeners.get(event)?.notify(payload, from);
     }
   }
 
@@ -492,11 +492,11 @@ export class ClientRoom {
     if (!error.willRetry) this.#settleReady.reject(error);
     if (error.code === "too-old" || error.code === "gone") {
       // After these two refusals no connection will ever bring an answer.
-      const told = this.#backlog.own.forsake(error.code, error.message);
+      const told = this.#queues.own.discardAll(error.code, error.message);
       this.#advanced(this.#replica.advance(undefined, []), told);
     }
     const { error: listeners } = this.#listeners;
-    if (!listeners.isEmpty) return listeners.tell(error);
+    if (!listeners.isEmpty) return listeners.notify(error);
     warn(`${error.code}, ${error.message}`);
   }
 
@@ -504,7 +504,7 @@ export class ClientRoom {
     const before = this.#self.presence;
     const presence = keepEqual(before, presenceAs(this.#definition, { ...(before as object), ...fields }));
     this.#sync.outbox.setPresence(presence);
-    this.#tellSelf({ ...this.#self, presence });
+    this.#notifySelf({ ...this.#self, presence });
   }
 }
 

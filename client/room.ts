@@ -32,7 +32,7 @@ export interface Call {
 /** Somebody in the room. */
 export interface Peer<D extends AnyRoomDefinition> {
   /** Public id of the client. */
-  readonly actor: string;
+  readonly clientId: string;
   /** As `authenticate` said; null when nobody was named. */
   readonly user: UserOf<D> | null;
   /** What this client tells of itself, whole. */
@@ -40,7 +40,7 @@ export interface Peer<D extends AnyRoomDefinition> {
 }
 
 /** Who sent an event; null for the room itself. */
-export type EventSender<D extends AnyRoomDefinition> = Pick<Peer<D>, "actor" | "user"> | null;
+export type EventSender<D extends AnyRoomDefinition> = Pick<Peer<D>, "clientId" | "user"> | null;
 
 /** One record of the view that has changed; undefined where there was or is none. */
 export interface RecordChange<R> {

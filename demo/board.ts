@@ -25,7 +25,7 @@ const Shape = z.object({
 });
 
 /** By the id of the shape. Not in `direct`: who holds a shape is decided by mutators, hence by the room. */
-const Claim = z.object({ actor: z.string(), name: z.string(), color: Ink });
+const Claim = z.object({ clientId: z.string(), name: z.string(), color: Ink });
 
 const Presence = z.object({
   name: z.string().check(z.maxLength(24)),
@@ -48,25 +48,25 @@ export const board = defineRoom({
       (tx, { id, name, color }, ctx) => {
         if (!tx.shapes.has(id)) throw ctx.reject("not-found", "This shape is gone.");
         const held = tx.claims.get(id);
-        if (held && held.actor !== ctx.actor) {
-          throw ctx.reject("conflict", `${held.name} claimed this shape first.`, { holder: held.actor });
+        if (held && held.clientId !== ctx.clientId) {
+          throw ctx.reject("conflict", `${held.name} claimed this shape first.`, { holder: held.clientId });
         }
-        tx.claims.put(id, { actor: ctx.actor, name, color });
+        tx.claims.put(id, { clientId: ctx.clientId, name, color });
       },
     ),
 
     release: mutator(z.object({ id: z.string() }), (tx, { id }, ctx) => {
       const held = tx.claims.get(id);
       if (!held) return;
-      if (held.actor !== ctx.actor)
-        throw ctx.reject("conflict", `${held.name} holds this shape.`, { holder: held.actor });
+      if (held.clientId !== ctx.clientId)
+        throw ctx.reject("conflict", `${held.name} holds this shape.`, { holder: held.clientId });
       tx.claims.delete(id);
     }),
 
     remove: mutator(z.object({ id: z.string() }), (tx, { id }, ctx) => {
       const held = tx.claims.get(id);
-      if (held && held.actor !== ctx.actor) {
-        throw ctx.reject("conflict", `${held.name} holds this shape.`, { holder: held.actor });
+      if (held && held.clientId !== ctx.clientId) {
+        throw ctx.reject("conflict", `${held.name} holds this shape.`, { holder: held.clientId });
       }
       tx.shapes.delete(id);
       tx.claims.delete(id);
@@ -82,7 +82,9 @@ export const board = defineRoom({
 
     /** Everything but what others have claimed. */
     clear: mutator(z.object({}), (tx, _payload, ctx) => {
-      const free = tx.shapes.ids().filter((id) => (tx.claims.get(id)?.actor ?? ctx.actor) === ctx.actor);
+      const free = tx.shapes
+        .ids()
+        .filter((id) => (tx.claims.get(id)?.clientId ?? ctx.clientId) === ctx.clientId);
       if (free.length === 0)
         throw ctx.reject("nothing-to-clear", "There is nothing here that you may clear.");
       for (const id of free) {
@@ -96,8 +98,10 @@ export const board = defineRoom({
       const shape = state.shapes.get(id);
       return shape && ["restore", { shapes: [{ id, shape }] }];
     },
-    clear: (_payload, state, { actor }) => {
-      const free = state.shapes.entries().filter(([id]) => (state.claims.get(id)?.actor ?? actor) === actor);
+    clear: (_payload, state, { clientId }) => {
+      const free = state.shapes
+        .entries()
+        .filter(([id]) => (state.claims.get(id)?.clientId ?? clientId) === clientId);
       return ["restore", { shapes: free.map(([id, shape]) => ({ id, shape })) }];
     },
   },

@@ -12,31 +12,31 @@ export function showCursors(room: BoardRoom, pins: Pins): void {
   const nodes = new Map<string, HTMLElement>();
   const redraw = (others: BoardRoom["others"]) => {
     const gone = new Set(nodes.keys());
-    for (const { actor, presence } of others) {
+    for (const { clientId, presence } of others) {
       if (presence.cursor === null) continue;
-      gone.delete(actor);
-      let node = nodes.get(actor);
+      gone.delete(clientId);
+      let node = nodes.get(clientId);
       if (!node) {
-        node = createCursor(actor);
-        nodes.set(actor, node);
+        node = createCursor(clientId);
+        nodes.set(clientId, node);
         pins.add(node);
       }
       node.dataset["ink"] = presence.color;
       within(node, ".cursor-name", HTMLElement).textContent = presence.name;
       pins.place(node, presence.cursor);
     }
-    for (const actor of gone) {
-      nodes.get(actor)?.remove();
-      nodes.delete(actor);
+    for (const clientId of gone) {
+      nodes.get(clientId)?.remove();
+      nodes.delete(clientId);
     }
   };
   room.onOthers(redraw);
   redraw(room.others);
 }
 
-function createCursor(actor: string): HTMLElement {
+function createCursor(clientId: string): HTMLElement {
   const node = html("div", "cursor");
-  node.dataset["actor"] = actor;
+  node.dataset["clientId"] = clientId;
   const arrow = svg("svg", { viewBox: "0 0 20 22", "aria-hidden": "true" });
   arrow.append(svg("path", { d: "M2 1.5 17.5 10 10.4 11.9 6.8 19Z" }));
   node.append(arrow, html("span", "cursor-name"));

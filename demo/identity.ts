@@ -8,13 +8,13 @@ const names = [
 const key = "deltaroom.demo.identity";
 const maxNameLength = 24;
 
-export interface Identity {
+export interface DemoUser {
   name: string;
   color: Ink;
 }
 
 /** Chosen at random and kept for this tab, so that a second window is a second person. */
-export function loadIdentity(): Identity {
+export function loadIdentity(): DemoUser {
   const stored = readStored();
   if (stored) return stored;
   const identity = { name: pick(names), color: pick(inks) };
@@ -22,7 +22,7 @@ export function loadIdentity(): Identity {
   return identity;
 }
 
-export function storeIdentity(identity: Identity): void {
+export function storeIdentity(identity: DemoUser): void {
   try {
     sessionStorage.setItem(key, JSON.stringify(identity));
   } catch {
@@ -50,7 +50,7 @@ function decodeHash(hash: string): string {
   }
 }
 
-function readStored(): Identity | undefined {
+function readStored(): DemoUser | undefined {
   try {
     const stored: unknown = JSON.parse(sessionStorage.getItem(key) ?? "null");
     if (typeof stored !== "object" || stored === null) return undefined;

@@ -40,7 +40,7 @@ export function showMarks(room: BoardRoom, selection: Selection, outlines: SVGGE
     for (const element of tags) element.remove();
     tags = [];
     for (const [id, claim] of room.state.claims.entries()) {
-      const mine = claim.actor === room.self.actor;
+      const mine = claim.clientId === room.self.clientId;
       outline(id, "claim", claim.color, 5);
       tag(id, mine ? "yours" : claim.name, claim.color);
     }

@@ -1,4 +1,4 @@
-import type { Identity } from "./identity.ts";
+import type { DemoUser } from "./identity.ts";
 import { html } from "./elements.ts";
 import type { BoardRoom, Person } from "./room.ts";
 
@@ -9,14 +9,14 @@ const maxShown = 6;
 export function showPeople(
   room: BoardRoom,
   list: HTMLElement,
-  identity: Identity,
+  identity: DemoUser,
   onRename: (name: string) => void,
 ): void {
   const self = createSelf(identity, onRename);
   list.append(self);
 
   const redraw = (others: readonly Person[]) => {
-    self.dataset["person"] = room.self.actor;
+    self.dataset["person"] = room.self.clientId;
     const shown = others.slice(0, maxShown).map(createPerson);
     const hidden = others.length - shown.length;
     if (hidden > 0) shown.push(html("li", "person person-more", `+${hidden}`));
@@ -27,7 +27,7 @@ export function showPeople(
   let drawn = "";
   room.onOthers((others) => {
     const wanted = others
-      .map(({ actor, presence }) => `${actor} ${presence.color} ${presence.name}`)
+      .map(({ clientId, presence }) => `${clientId} ${presence.color} ${presence.name}`)
       .join("\n");
     if (wanted === drawn) return;
     drawn = wanted;
@@ -36,7 +36,7 @@ export function showPeople(
   redraw(room.others);
 }
 
-function createSelf(identity: Identity, onRename: (name: string) => void): HTMLElement {
+function createSelf(identity: DemoUser, onRename: (name: string) => void): HTMLElement {
   const item = html("li", "person person-self");
   item.dataset["ink"] = identity.color;
   const initial = html("span", "person-disc", initialOf(identity.name));
@@ -59,9 +59,9 @@ function createSelf(identity: Identity, onRename: (name: string) => void): HTMLE
   return item;
 }
 
-function createPerson({ actor, presence }: Person): HTMLElement {
+function createPerson({ clientId, presence }: Person): HTMLElement {
   const item = html("li", "person");
-  item.dataset["person"] = actor;
+  item.dataset["person"] = clientId;
   item.dataset["ink"] = presence.color;
   item.title = presence.name;
   item.append(

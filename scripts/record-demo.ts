@@ -82,8 +82,8 @@ async function play(ada: Person, ben: Person): Promise<void> {
     await ben.pull({ x: 780 + step * 4, y: 250 - step });
     await ada.point({ x: 440 + step * 10, y: 690 - step * 7 });
   }
-  await ada.cursor(await ben.actor()).waitFor();
-  await ben.cursor(await ada.actor()).waitFor();
+  await ada.cursor(await ben.clientId()).waitFor();
+  await ben.cursor(await ada.clientId()).waitFor();
   await sleep(settleMs);
 }
 

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { plantedBugs, type PlantedBug } from "../test/planted/bugs.ts";
+import { placeOf } from "../test/planted/place.ts";
 
 const { values: options } = parseArgs({
   options: { only: { type: "string" }, seeds: { type: "string", default: "300" } },
@@ -48,16 +49,13 @@ class Copy {
   }
 
   async judge(bug: PlantedBug): Promise<Verdict> {
-    const files = [...new Set(bug.edits.map(({ file }) => file))];
-    for (const { file, find, replace } of bug.edits) {
+    const places = bug.edits.map((edit) => ({ ...placeOf(edit), replace: edit.replace }));
+    const files = new Set(places.map(({ file }) => file));
+    // From the last to the first, so that no edit moves another one's place.
+    for (const { file, start, end, replace } of places.toSorted((a, b) => b.start - a.start)) {
       const path = join(this.path, file);
       const source = readFileSync(path, "utf8");
-      if (source.split(find).length !== 2)
-        throw new Error(`"${bug.name}": its place in ${file} is not there once`);
-      writeFileSync(
-        path,
-        source.replace(find, () => replace),
-      );
+      writeFileSync(path, source.slice(0, start) + replace + source.slice(end));
     }
     const simulation = await this.simulate();
     const tests = await this.#run([

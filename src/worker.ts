@@ -16,17 +16,17 @@ interface Settings {
  * the room knows who is here, and a client could say anything.
  */
 export class Board extends RoomObject(board) {
-  override onJoin({ actor }: Client<typeof board>): void {
+  override onJoin({ clientId }: Client<typeof board>): void {
     // A process that was killed has ended no claim. Who is alone on a board finds no claims of others.
-    if (this.ctx.getWebSockets().length === 1) this.#endClaims((holder) => holder !== actor);
+    if (this.ctx.getWebSockets().length === 1) this.#endClaims((holder) => holder !== clientId);
   }
 
-  override onLeave({ actor }: Client<typeof board>): void {
-    this.#endClaims((holder) => holder === actor);
+  override onLeave({ clientId }: Client<typeof board>): void {
+    this.#endClaims((holder) => holder === clientId);
   }
 
   #endClaims(isOver: (holder: string) => boolean): void {
-    const over = this.state.claims.entries().filter(([, claim]) => isOver(claim.actor));
+    const over = this.state.claims.entries().filter(([, claim]) => isOver(claim.clientId));
     if (over.length > 0) this.transact((tx) => over.forEach(([id]) => tx.claims.delete(id)));
   }
 }

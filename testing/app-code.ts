@@ -85,8 +85,8 @@ export class AppCode<D extends AnyRoomDefinition, Room> {
 
   #heardRun(type: string, run: Run): Run {
     return (tx, payload, ctx) => {
-      const { actor } = ctx as { readonly actor: string };
-      const told = { type, actor, payload, prediction: undefined, problem: undefined };
+      const { clientId } = ctx as { readonly clientId: string };
+      const told = { type, clientId, payload, prediction: undefined, problem: undefined };
       try {
         const result = run(tx, payload, ctx);
         this.#ran({ ...told, thrown: undefined });
@@ -101,7 +101,7 @@ export class AppCode<D extends AnyRoomDefinition, Room> {
   #heardAuthorize(authorize: Authorize): Authorize {
     const { log } = this.#listener;
     return (operation, caller) => {
-      log.judged(caller.actor, operation.type);
+      log.judged(caller.clientId, operation.type);
       try {
         return authorize(operation, caller);
       } catch (error) {

@@ -1,5 +1,5 @@
 import { transactType, type Outcome } from "../src/model/call.ts";
-import { decodeMarks } from "../src/room/engine/client-log.ts";
+import { decodeClientLog } from "../src/room/engine/client-log.ts";
 import { decodeUp } from "../src/protocol/codec.ts";
 import type { WireCall } from "../src/protocol/down/down-frames.ts";
 import { nameTable, type NameTable } from "../src/protocol/names.ts";
@@ -10,7 +10,7 @@ import type { CheckedRun, TestPrediction } from "./mutator-check.ts";
 /** A call as the room has seen it. */
 export interface TestCall<D extends AnyRoomDefinition = AnyRoomDefinition> {
   /** Public id of the client; `rpc:…` for one of `server.mutate`. */
-  readonly actor: string;
+  readonly clientId: string;
   /** The person on whose behalf it was made; null when nobody was named. */
   readonly user: Json;
   /** The mutator's name, or `transact` for a direct edit, whose payload is its changes by collection. */
@@ -35,7 +35,7 @@ interface OpenCall {
 }
 
 interface LoggedCaller {
-  readonly actor: string;
+  readonly clientId: string;
   readonly user: Json;
 }
 
@@ -43,7 +43,7 @@ interface LoggedCaller {
 export class CallLog {
   readonly calls: TestCall[] = [];
   readonly #names: NameTable;
-  /** By actor and `clientReqId`. */
+  /** By client id and `clientReqId`. */
   readonly #open = new Map<string, Map<number, OpenCall>>();
   /** The one that the app's code was last given. */
   #current: OpenCall | undefined;
@@ -60,18 +60,18 @@ export class CallLog {
   }
 
   /** Calls in order have arrived; the first has the id `first`. */
-  arrived({ actor, user }: LoggedCaller, first: number, calls: readonly WireCall[]): void {
+  arrived({ clientId, user }: LoggedCaller, first: number, calls: readonly WireCall[]): void {
     for (const [index, [, type, payload]] of calls.entries()) {
-      const ofActor = this.#open.get(actor) ?? new Map<number, OpenCall>();
-      this.#open.set(actor, ofActor);
-      const known = ofActor.get(first + index);
+      const ofClient = this.#open.get(clientId) ?? new Map<number, OpenCall>();
+      this.#open.set(clientId, ofClient);
+      const known = ofClient.get(first + index);
       if (known !== undefined) {
         known.call.arrivals += 1;
         known.isDue = known.call.outcome === undefined;
         continue;
       }
       const call: OpenCall["call"] = {
-        actor,
+        clientId,
         user,
         type,
         payload,
@@ -80,22 +80,22 @@ export class CallLog {
         error: undefined,
         prediction: undefined,
       };
-      ofActor.set(first + index, { call, isDue: true });
+      ofClient.set(first + index, { call, isDue: true });
       this.calls.push(call);
     }
   }
 
   /** The room has run a mutator. */
-  ran({ actor, type, prediction, thrown }: CheckedRun): void {
-    const { call } = this.#take(actor, type) ?? {};
+  ran({ clientId, type, prediction, thrown }: CheckedRun): void {
+    const { call } = this.#take(clientId, type) ?? {};
     if (call === undefined) return;
     call.prediction = prediction;
     call.error = thrown?.error;
   }
 
   /** `authorize` is asked about a call, of which a mutator has run already. */
-  judged(actor: string, type: string): void {
-    if (type === transactType) this.#take(actor, type);
+  judged(clientId: string, type: string): void {
+    if (type === transactType) this.#take(clientId, type);
   }
 
   /** `authorize` has thrown what is no rejection. */
@@ -103,19 +103,19 @@ export class CallLog {
     if (this.#current !== undefined) this.#current.call.error = error;
   }
 
-  /** A flush with these marks is on disk. */
-  flushed(marks: string): void {
-    for (const { actor, answers } of decodeMarks(marks)) {
+  /** A flush with these client logs is on disk. */
+  flushed(clientLog: string): void {
+    for (const { clientId, answers } of decodeClientLog(clientLog)) {
       for (const [clientReqId, outcome] of answers) {
-        const open = this.#open.get(actor)?.get(clientReqId);
+        const open = this.#open.get(clientId)?.get(clientReqId);
         if (open !== undefined) open.call.outcome = outcome;
       }
     }
   }
 
   /** The next call of a client that the app's code has not seen; a client sends none that its own schema refuses. */
-  #take(actor: string, type: string): OpenCall | undefined {
-    const calls = this.#open.get(actor)?.values() ?? [];
+  #take(clientId: string, type: string): OpenCall | undefined {
+    const calls = this.#open.get(clientId)?.values() ?? [];
     this.#current = [...calls].find(({ call, isDue }) => {
       return isDue && call.type === type && call.outcome === undefined;
     });

@@ -23,7 +23,7 @@ interface Task {
 
 const idle = () => false;
 
-export class Clock implements TestClock {
+export class SimulatedClock implements TestClock {
   readonly #hasWork: () => boolean;
   readonly #failed: (error: unknown) => void;
   readonly #timeline: Timeline;

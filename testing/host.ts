@@ -4,10 +4,10 @@ import type { JournalRow } from "../src/room/engine/journal-row.ts";
 import { codes, type Code } from "../src/protocol/codes.ts";
 import { decodeHello } from "../src/protocol/handshake/hello.ts";
 import { journalSlots } from "../src/room/storage/journal.ts";
-import { Room, type RoomPorts, type RoomRules, type TurnedAway } from "../src/room/room.ts";
+import { RoomServer, type RoomPorts, type RoomRules, type TurnedAway } from "../src/room/room.ts";
 import type { Attachment, Session, Socket } from "../src/room/sessions/session.ts";
 import type { AnyRoomDefinition } from "../src/schema/definition.ts";
-import type { Clock } from "./clock.ts";
+import type { SimulatedClock } from "./clock.ts";
 import { MemoryStorage } from "./memory-storage.ts";
 import type { Link, RoomEnd } from "./network.ts";
 
@@ -19,7 +19,7 @@ export interface HostOptions {
   readonly definition: AnyRoomDefinition;
   readonly limits: Limits;
   readonly rules: RoomRules;
-  readonly clock: Clock;
+  readonly clock: SimulatedClock;
   /** A message is about to be handled. */
   readonly arrived: (client: Caller, raw: string | Uint8Array) => void;
   /** A flush is on disk. */
@@ -33,11 +33,11 @@ export interface HostOptions {
 
 /** The room between two of its evictions: its memory, and the sessions that it has. */
 class Instance {
-  readonly room: Room;
+  readonly room: RoomServer;
   readonly sessions = new Map<Link, Session>();
   isEnded = false;
 
-  constructor(makeRoom: (self: Instance) => Room) {
+  constructor(makeRoom: (self: Instance) => RoomServer) {
     this.room = makeRoom(this);
   }
 }
@@ -72,7 +72,7 @@ export class Host implements RoomEnd {
   }
 
   /** Awake; throws what waking throws. */
-  get room(): Room {
+  get room(): RoomServer {
     return this.#awake.room;
   }
 
@@ -144,7 +144,7 @@ export class Host implements RoomEnd {
 
   #wake(): Instance {
     const { definition, limits, rules, woken } = this.#options;
-    const instance = new Instance((self) => new Room(definition, limits, rules, this.#ports(self)));
+    const instance = new Instance((self) => new RoomServer(definition, limits, rules, this.#ports(self)));
     this.#instance = instance; // what the app does when it is told of that must not wake another
     woken();
     for (const link of this.#links) {

@@ -1,5 +1,5 @@
 import { utf8Bytes } from "../src/model/json.ts";
-import type { StoredMark } from "../src/room/engine/client-log.ts";
+import type { StoredClient } from "../src/room/engine/client-log.ts";
 import {
   type PageHead,
   type StoredPage,
@@ -19,14 +19,14 @@ export const maxStoredRowBytes = 2_000_000;
 interface Tables {
   room: RoomRow | undefined;
   readonly pages: Map<number, StoredPage>;
-  readonly marks: Map<string, StoredMark>;
+  readonly clientLog: Map<string, StoredClient>;
   readonly segments: Map<number, StoredSegment>;
   /** By slot. */
   readonly journal: Map<number, JournalRow>;
 }
 
 function emptyTables(): Tables {
-  return { room: undefined, pages: new Map(), marks: new Map(), segments: new Map(), journal: new Map() };
+  return { room: undefined, pages: new Map(), clientLog: new Map(), segments: new Map(), journal: new Map() };
 }
 
 /**
@@ -51,11 +51,11 @@ export class MemoryStorage implements RoomStorage {
   }
 
   protected copyTables(): Tables {
-    const { room, pages, marks, segments, journal } = this.tables;
+    const { room, pages, clientLog, segments, journal } = this.tables;
     return {
       room: copyOf(room),
       pages: new Map(pages),
-      marks: new Map(marks),
+      clientLog: new Map(clientLog),
       segments: new Map(segments),
       journal: new Map(journal),
     };
@@ -113,8 +113,8 @@ export class MemoryStorage implements RoomStorage {
     return bytes;
   }
 
-  marks(): Iterable<StoredMark> {
-    return copyOf([...this.tables.marks.values()]);
+  clientLog(): Iterable<StoredClient> {
+    return copyOf([...this.tables.clientLog.values()]);
   }
 
   segments(): Iterable<StoredSegment> {
@@ -122,27 +122,27 @@ export class MemoryStorage implements RoomStorage {
   }
 
   journal(n: number): Iterable<JournalRow> {
-    return this.#journalRows((row) => row.n > n);
+    return this.#journalRows((row) => row.flushSeq > n);
   }
 
   ring(from: number, n: number): Iterable<JournalRow> {
-    return this.#journalRows((row) => row.n <= n && row.from >= from && row.to > row.from);
+    return this.#journalRows((row) => row.flushSeq <= n && row.from >= from && row.to > row.from);
   }
 
   append(row: JournalRow, checkpoints: number): void {
     this.#assertCheckpoint(checkpoints);
-    const slot = row.n % this.slots;
+    const slot = row.flushSeq % this.slots;
     const held = this.tables.journal.get(slot);
-    if (held !== undefined && held.n >= row.n)
-      throw new SupersededError(`another instance has written flush ${row.n}`);
+    if (held !== undefined && held.flushSeq >= row.flushSeq)
+      throw new SupersededError(`another instance has written flush ${row.flushSeq}`);
     this.tables.journal.set(slot, storable(row));
   }
 
   assertNewest(n: number, checkpoints: number): void {
     this.#assertCheckpoint(checkpoints);
     const next = this.tables.journal.get((n + 1) % this.slots);
-    if (next !== undefined && next.n > n)
-      throw new SupersededError(`another instance has written flush ${next.n}`);
+    if (next !== undefined && next.flushSeq > n)
+      throw new SupersededError(`another instance has written flush ${next.flushSeq}`);
   }
 
   checkpoint(checkpoint: Checkpoint): void {
@@ -152,7 +152,7 @@ export class MemoryStorage implements RoomStorage {
     const pages = Array.from(checkpoint.pages, (write) =>
       write.kind === "put" ? { ...write, page: storable(write.page) } : write,
     );
-    const marks = checkpoint.marks.map((mark) => copyOf(storable(mark)));
+    const clientLog = checkpoint.clientLog.map((lastCallId) => copyOf(storable(lastCallId)));
     const segments = checkpoint.writtenSegments.map(({ from, to, level, body }) =>
       storable({ from, to, level, body }),
     );
@@ -160,8 +160,8 @@ export class MemoryStorage implements RoomStorage {
       if (write.kind === "put") this.tables.pages.set(write.page.number, write.page);
       else this.tables.pages.delete(write.number);
     }
-    for (const mark of marks) this.tables.marks.set(mark.actor, mark);
-    for (const actor of checkpoint.forgottenMarks) this.tables.marks.delete(actor);
+    for (const client of clientLog) this.tables.clientLog.set(client.clientId, client);
+    for (const clientId of checkpoint.forgottenClients) this.tables.clientLog.delete(clientId);
     for (const from of checkpoint.removedSegments) this.tables.segments.delete(from);
     for (const segment of segments) this.tables.segments.set(segment.from, segment);
     this.tables.room = room;
@@ -170,7 +170,7 @@ export class MemoryStorage implements RoomStorage {
   #journalRows(isAsked: (row: JournalRow) => boolean): JournalRow[] {
     return [...this.tables.journal.values()]
       .filter(isAsked)
-      .toSorted((a, b) => a.n - b.n)
+      .toSorted((a, b) => a.flushSeq - b.flushSeq)
       .map(copyOfRow);
   }
 

@@ -29,7 +29,7 @@ export interface TestPrediction {
 /** What the check sees of one run in the room. */
 export interface CheckedRun {
   readonly type: string;
-  readonly actor: string;
+  readonly clientId: string;
   readonly payload: Json;
   readonly prediction: TestPrediction | undefined;
   /** What it has thrown that is no rejection. */
@@ -70,7 +70,7 @@ export function checkedDefinition(
       const [prediction, again] = isChecked ? [twin("client"), twin("server")] : [];
       const touched: Records = new Map();
       const noted = noting(tx, touched);
-      const call = { type, actor: ctx.actor, payload: payload as Json };
+      const call = { type, clientId: ctx.clientId, payload: payload as Json };
       let result: ReturnType<AnyMutatorRun>;
       try {
         result = run(noted, payload, ctx);

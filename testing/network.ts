@@ -3,7 +3,7 @@ import { codes, type Code } from "../src/protocol/codes.ts";
 import { pingText, pongText } from "../src/protocol/version.ts";
 import type { Attachment } from "../src/room/sessions/session.ts";
 import type { Identity } from "../src/room/room.ts";
-import type { Clock } from "./clock.ts";
+import type { SimulatedClock } from "./clock.ts";
 
 /** What went or goes up or down a socket. */
 type Raw = string | Uint8Array;
@@ -45,7 +45,7 @@ export class Network implements TestNetwork {
   wake: () => void = () => {};
   /** With which the room last refused this client, undefined since it was let in. */
   refusedWith: Code | undefined;
-  readonly clock: Clock;
+  readonly clock: SimulatedClock;
   readonly room: RoomEnd;
   readonly identity: Identity;
   readonly #links = new Set<Link>();
@@ -54,7 +54,7 @@ export class Network implements TestNetwork {
   #isDeaf = false;
   #refusal: Code | undefined;
 
-  constructor(clock: Clock, room: RoomEnd, identity: Identity, latencyMs: number) {
+  constructor(clock: SimulatedClock, room: RoomEnd, identity: Identity, latencyMs: number) {
     this.clock = clock;
     this.room = room;
     this.identity = identity;
@@ -213,13 +213,13 @@ export class Link implements TransportSocket {
     this.#carryDown(() => {
       if (this.#state !== "connecting") return;
       this.#state = "open";
-      this.#tell("open", {});
+      this.#notify("open", {});
     });
   }
 
   sendDown(raw: Raw): void {
     this.#carryDown(() => {
-      if (this.#state === "open") this.#tell("message", { data: raw });
+      if (this.#state === "open") this.#notify("message", { data: raw });
     });
   }
 
@@ -228,7 +228,7 @@ export class Link implements TransportSocket {
     this.#carryDown(() => {
       if (this.#state === "over") return;
       this.#over();
-      this.#tell("close", { code: codes[code].closeCode, reason: code });
+      this.#notify("close", { code: codes[code].closeCode, reason: code });
       this.network.carry("up", this.#up, () => this.network.room.gone(this));
     });
   }
@@ -246,8 +246,8 @@ export class Link implements TransportSocket {
     if (isHeard && this.isOpenAtRoom) this.network.room.gone(this);
     if (this.#state === "over") return;
     this.#over();
-    this.#tell("error", {});
-    this.#tell("close", { code: 1006 });
+    this.#notify("error", {});
+    this.#notify("close", { code: 1006 });
   }
 
   #over(): void {
@@ -255,7 +255,7 @@ export class Link implements TransportSocket {
     this.network.forget(this);
   }
 
-  #tell(type: EventType, event: TransportEvent): void {
+  #notify(type: EventType, event: TransportEvent): void {
     for (const listener of this.#listeners[type]) listener(event);
   }
 }

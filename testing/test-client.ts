@@ -3,7 +3,7 @@ import type { RoomError } from "../client/errors.ts";
 import type { Runtime } from "../client/platform.ts";
 import type { Room } from "../client/room.ts";
 import type { AnyRoomDefinition } from "../src/schema/definition.ts";
-import type { Clock } from "./clock.ts";
+import type { SimulatedClock } from "./clock.ts";
 import { promptMs } from "./host.ts";
 import type { Network, TestNetwork } from "./network.ts";
 
@@ -23,7 +23,7 @@ export class Guest {
   readonly name: string;
   readonly client: ClientRoom;
   readonly network: Network;
-  readonly #clock: Clock;
+  readonly #clock: SimulatedClock;
   #timers = 0;
   /** Undefined until it is known. */
   #entry: "ready" | { readonly error: RoomError } | undefined;
@@ -31,7 +31,7 @@ export class Guest {
   /** Throws `RejectedError` for a presence that does not fit. */
   constructor(
     definition: AnyRoomDefinition,
-    clock: Clock,
+    clock: SimulatedClock,
     network: Network,
     name: string,
     presence: unknown,

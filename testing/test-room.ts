@@ -21,7 +21,7 @@ import type { Json } from "../src/schema/json.ts";
 import { Rejection } from "../src/schema/rejection.ts";
 import { AppCode } from "./app-code.ts";
 import { CallLog, type TestCall } from "./call-log.ts";
-import { Clock, type TestClock } from "./clock.ts";
+import { SimulatedClock, type TestClock } from "./clock.ts";
 import { Guest, type TestClient } from "./test-client.ts";
 import { Host } from "./host.ts";
 import { Network } from "./network.ts";
@@ -63,7 +63,7 @@ export class TestRoom<D extends AnyRoomDefinition> {
   readonly #definition: D;
   readonly #options: TestRoomOptions<D>;
   readonly #limits: Limits;
-  readonly #clock: Clock;
+  readonly #clock: SimulatedClock;
   readonly #host: Host;
   readonly #log: CallLog;
   readonly #app: AppCode<D, TestRoom<D>>;
@@ -76,7 +76,7 @@ export class TestRoom<D extends AnyRoomDefinition> {
     this.#definition = definition;
     this.#options = options;
     this.#limits = limitsWith(options.limits);
-    this.#clock = new Clock(
+    this.#clock = new SimulatedClock(
       () => this.#isBusy,
       (error) => this.#report(error, "something in the room or a client of it has thrown"),
     );
@@ -93,13 +93,13 @@ export class TestRoom<D extends AnyRoomDefinition> {
       rules: this.#app.rules,
       clock: this.#clock,
       arrived: (client, raw) => this.#log.received(client, raw),
-      flushed: ({ marks }) => this.#log.flushed(marks),
+      flushed: ({ clientLog }) => this.#log.flushed(clientLog),
       logged: (event, facts) => this.#app.logged(event, facts),
       failed: (error) => this.#report(error, "the room has thrown"),
       woken: () => this.#forgetReads(),
     });
     const readers = Object.keys(definition.collections).map((name) => {
-      return [name, new RecordsReader(() => this.#host.room.read().state, name)] as const;
+      return [name, new RecordsReader(() => this.#host.room.read().records, name)] as const;
     });
     this.#readers = Object.freeze(Object.fromEntries(readers));
     this.mutate = this.#backend();
@@ -236,9 +236,9 @@ export class TestRoom<D extends AnyRoomDefinition> {
     try {
       this.#host.room.transact((tx) => {
         for (const [collection, ofCollection] of records) {
-          const section = tx[collection];
-          if (section === undefined) throw new Rejection("invalid", `there is no collection ${collection}`);
-          for (const [id, record] of Object.entries(ofCollection)) section.put(id, record);
+          const partition = tx[collection];
+          if (partition === undefined) throw new Rejection("invalid", `there is no collection ${collection}`);
+          for (const [id, record] of Object.entries(ofCollection)) partition.put(id, record);
         }
       });
     } catch (error) {

@@ -5,7 +5,7 @@ import type { Runtime } from "../platform.ts";
 /** Parts that are inflated at the same time. Others wait as they came, so that memory holds few that are large. */
 const maxInflating = 8;
 
-export interface InletEvents {
+export interface FrameReaderEvents {
   /** The next frame, in the order in which they were sent, and its bytes as it came. */
   readonly take: (frame: DownFrame, bytes: number) => void;
   /** What came could not be read. It may have been anything: a delta, or an answer that a call waits for. */
@@ -13,8 +13,8 @@ export interface InletEvents {
 }
 
 /** Makes frames of what a socket brings. Parts of a snapshot are inflated at the same time, and no frame overtakes another. */
-export class Inlet {
-  readonly #events: InletEvents;
+export class FrameReader {
+  readonly #events: FrameReaderEvents;
   readonly #maxPartBytes: number;
   #inflate: Runtime["inflate"];
   /** Frames that wait for their turn behind a part that is being inflated, and the end of their queue. */
@@ -24,14 +24,14 @@ export class Inlet {
   #connection = 0;
 
   /** `maxPartBytes`: of a part that is inflated. */
-  constructor(inflate: Runtime["inflate"], maxPartBytes: number, events: InletEvents) {
+  constructor(inflate: Runtime["inflate"], maxPartBytes: number, events: FrameReaderEvents) {
     this.#maxPartBytes = maxPartBytes;
     this.#inflate = inflate;
     this.#events = events;
   }
 
   /** Whether to ask for parts that are compressed. Not once that has failed: as text the same part may be read. */
-  get inflates(): boolean {
+  get acceptsDeflate(): boolean {
     return this.#inflate !== undefined;
   }
 
@@ -61,9 +61,9 @@ export class Inlet {
       (error) => () => this.#events.misread(error),
     );
     this.#turn = this.#turn.then(async () => {
-      const tell = await settled;
+      const notify = await settled;
       this.#waiting -= 1;
-      if (connection === this.#connection) tell();
+      if (connection === this.#connection) notify();
     });
   }
 

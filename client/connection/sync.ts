@@ -5,7 +5,7 @@ import type {
   DownFrame,
   ErrorFrame,
   PeerChange,
-  Roster,
+  PeersFrame,
   UpFrame,
   Update,
   Welcome,
@@ -14,11 +14,11 @@ import type {
 import { encodeHello } from "../../src/protocol/handshake/hello-text.ts";
 import type { NameTable } from "../../src/protocol/names.ts";
 import type { Json } from "../../src/schema/json.ts";
-import type { Backlog } from "../mutations/mutation-queues.ts";
+import type { MutationQueues } from "../mutations/mutation-queues.ts";
 import { Connection, type Status } from "./connection.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 import { RoomError } from "../errors.ts";
-import { Inlet } from "./frame-reader.ts";
+import { FrameReader } from "./frame-reader.ts";
 import type { ClientLimits } from "../limits.ts";
 import { Outbox } from "../mutations/outbox.ts";
 import type { PendingQueue } from "../mutations/pending-queue.ts";
@@ -97,7 +97,7 @@ export interface SyncEvents {
   /** The state, the revision or what is pending is another. `told` are the answers that calls got. */
   readonly advanced: (changes: ViewChanges, told: readonly (() => void)[]) => void;
   readonly based: (change: BaseChange) => void;
-  readonly roster: (peers: Roster["peers"]) => void;
+  readonly allPeers: (peers: PeersFrame["peers"]) => void;
   readonly peers: (changes: readonly PeerChange[]) => void;
   readonly events: (events: readonly WireEvent[]) => void;
   /** A part of a snapshot is here. */
@@ -111,8 +111,8 @@ export class Sync {
   readonly #options: SyncOptions;
   readonly #events: SyncEvents;
   readonly #replica: Replica;
-  readonly #backlog: Backlog;
-  readonly #inlet: Inlet;
+  readonly #queues: MutationQueues;
+  readonly #frameReader: FrameReader;
   readonly #connection: Connection;
   #welcome: Welcome | undefined;
   /** Tag of the catch-up that is on its way; deltas before it are of no use. */
@@ -140,11 +140,11 @@ export class Sync {
   /** Whether a hello has said which client this is and what base it has. */
   #hasGreeted = false;
 
-  constructor(options: SyncOptions, replica: Replica, backlog: Backlog, events: SyncEvents) {
+  constructor(options: SyncOptions, replica: Replica, queues: MutationQueues, events: SyncEvents) {
     this.#options = options;
     this.#events = events;
     this.#replica = replica;
-    this.#backlog = backlog;
+    this.#queues = queues;
     const { correctionsPerMinute, correctionsBurst, maxPartBytes } = options.limits;
     const at = options.runtime.now();
     this.#corrections = new TokenBucket(correctionsPerMinute / 60, correctionsBurst, {
@@ -156,21 +156,21 @@ export class Sync {
       send: (frame: UpFrame) => this.#sendFrame(frame),
       takeReceived: () => this.#takeUnacknowledged(),
     };
-    this.outbox = new Outbox(backlog, options.runtime, uplink, options.sendIntervalMs);
-    this.#inlet = new Inlet(options.runtime.inflate, maxPartBytes, {
+    this.outbox = new Outbox(queues, options.runtime, uplink, options.sendIntervalMs);
+    this.#frameReader = new FrameReader(options.runtime.inflate, maxPartBytes, {
       take: (frame, bytes) => this.#takeIn(frame, bytes),
       misread: (error) => this.#misread(error),
     });
     this.#connection = new Connection(options.url, options.transport, options.runtime, options.hiddenMs, {
       hello: (isRefused) => this.#hello(isRefused),
-      message: (data) => this.#inlet.receive(data),
+      message: (data) => this.#frameReader.receive(data),
       status: (status) => this.#statusChanged(status),
       refused: (code, willRetry, cause) => this.#turnedAway(code, willRetry, cause),
       unreachable: (isForEver, cause) => {
         const code = isForEver ? "unsupported" : "unreachable";
         this.#explain(code, `no connection to ${options.url}`, !isForEver, cause);
       },
-      isBusy: () => backlog.calls.length > 0,
+      isBusy: () => queues.calls.length > 0,
       leaving: () => this.outbox.flush(),
       isStuck: (now) => this.#queue.isOverdue(now, overdueMs) || this.#isLeftWaiting(now),
     });
@@ -208,7 +208,7 @@ export class Sync {
   #leaveOff(): void {
     this.#cancelComparison();
     this.outbox.close();
-    this.#inlet.reset();
+    this.#frameReader.reset();
   }
 
   disconnect(): void {
@@ -234,23 +234,23 @@ export class Sync {
     this.#greetedAt = this.#options.runtime.now();
     this.#progressAt = undefined;
     this.#takeUnacknowledged();
-    const { arrived } = this.#replica;
+    const { resumeSnapshot } = this.#replica;
     return encodeHello({
       secret: queue.secret,
       schema: schemaVersion,
       ...this.#position,
       confirmed: queue.confirmed,
-      birth: queue.birth,
+      knownSince: queue.knownSince,
       attempt,
       names: names.hash,
-      inflates: this.#inlet.inflates,
-      ...(arrived && { arrived }),
+      acceptsDeflate: this.#frameReader.acceptsDeflate,
+      ...(resumeSnapshot && { resumeSnapshot }),
       ...(token && { token: await token(isRefused) }),
     });
   }
 
   get #queue(): PendingQueue {
-    return this.#backlog.current;
+    return this.#queues.current;
   }
 
   #statusChanged(status: Status): void {
@@ -263,24 +263,24 @@ export class Sync {
     const message = cause
       ? `token() has failed: ${cause as string}`
       : `the room has closed the connection: ${code}`;
-    const told = willRetry ? undefined : this.#backlog.putAside(code, message);
+    const told = willRetry ? undefined : this.#queues.putAside(code, message);
     if (told === undefined) {
       if (code === "gone") this.#forgetBase();
       return this.#explain(code, message, willRetry, cause);
     }
-    this.#events.advanced(this.#replica.advance(undefined, this.#backlog.calls), told);
+    this.#events.advanced(this.#replica.advance(undefined, this.#queues.calls), told);
     this.connect();
   }
 
   /** Tells the app what went wrong, and, where that can be found out, why. */
   #explain(code: string, message: string, willRetry: boolean, cause: unknown): void {
     const { diagnose, url } = this.#options;
-    const tell = (found?: Diagnosis) => {
+    const notify = (found?: Diagnosis) => {
       if (this.closeReason === "closed" || (willRetry && this.status === "online")) return; // it is over
       this.#fail(code, found ? `${message}: ${found.hint}` : message, willRetry, found?.cause ?? cause);
     };
-    if (diagnose === undefined || !diagnosed.has(code)) return tell();
-    void diagnose(url, code, cause).then(tell, () => tell());
+    if (diagnose === undefined || !diagnosed.has(code)) return notify();
+    void diagnose(url, code, cause).then(notify, () => notify());
   }
 
   /** The room was deleted. If the app connects again, the client begins with nothing, as a new room does. */
@@ -333,7 +333,7 @@ export class Sync {
             `the room has a limit that no client can keep: ${JSON.stringify(frame.limits)}`,
           );
         this.#welcome = frame;
-        this.#queue.welcome(frame.birth);
+        this.#queue.welcome(frame.knownSince);
         return this.#events.welcomed(frame);
       case "snapshot":
         this.#countPart(frame.content.length);
@@ -341,8 +341,8 @@ export class Sync {
         return this.#events.progress({ received: frame.part + 1, total: frame.part + 1 + frame.left });
       case "update":
         return this.#update(frame);
-      case "roster":
-        return this.#events.roster(frame.peers);
+      case "peers":
+        return this.#events.allPeers(frame.peers);
       case "gap":
         if (!this.#mayCorrect()) return;
         this.#queue.rewind(frame.expected);
@@ -374,7 +374,7 @@ export class Sync {
     if (update.presence !== undefined) this.#events.peers(update.presence);
     if (update.events !== undefined) this.#events.events(update.events);
     this.#compare(update);
-    if (this.#backlog.next()) this.greetAnew();
+    if (this.#queues.next()) this.greetAnew();
   }
 
   /**
@@ -409,9 +409,9 @@ export class Sync {
   }
 
   /** State first: the base at its new revision, without the calls that it now holds. */
-  #advance({ tag, mark, outcomes, parts, delta }: Update): void {
-    const executed = mark ?? 0;
-    const pending = this.#backlog.waiting(executed);
+  #advance({ tag, lastCallId, outcomes, parts, delta }: Update): void {
+    const executed = lastCallId ?? 0;
+    const pending = this.#queues.waiting(executed);
     const isSnapshot = parts !== undefined && delta !== undefined;
     const changes = isSnapshot
       ? this.#replica.finishSnapshot(this.#welcome?.epoch ?? "", parts, delta, pending)
@@ -421,7 +421,7 @@ export class Sync {
       this.#partBytes = 0;
       this.#cancelComparison(); // it was of the base that the snapshot replaces
     }
-    const told = mark === undefined ? [] : this.#queue.answer(mark, outcomes ?? []);
+    const told = lastCallId === undefined ? [] : this.#queue.answer(lastCallId, outcomes ?? []);
     if (tag !== undefined) this.#queue.resume(executed);
     this.#events.advanced(changes, told);
     if (isSnapshot) this.#events.based("replaced");
@@ -432,7 +432,7 @@ export class Sync {
     if (this.#welcome === undefined) throw new Error("an update came before the welcome");
     if (!this.#connection.hasSocket) return; // a listener that was told of the state has gone offline
     this.outbox.open(this.#welcome.limits);
-    if (this.#backlog.isOwn) this.#connection.markOnline();
+    if (this.#queues.isOwn) this.#connection.markOnline();
   }
 
   #refused({ code, message, clientReqId, retryAfterMs }: ErrorFrame): void {
@@ -481,7 +481,7 @@ export class Sync {
   #noteReceived(frame: DownFrame, bytes: number): void {
     this.#progressAt ??= this.#options.runtime.now();
     const { delta, parts } = frame.kind === "update" ? frame : {};
-    this.#tellTraffic({
+    this.#notifyTraffic({
       direction: "down",
       kind: parts === undefined ? frame.kind : "snapshot",
       bytes,
@@ -509,7 +509,7 @@ export class Sync {
   #sendFrame(frame: UpFrame): boolean {
     const encoded = this.#encode(frame);
     if (!this.#connection.send(encoded)) return false;
-    this.#tellTraffic({
+    this.#notifyTraffic({
       direction: "up",
       kind: frame.kind,
       bytes: frameBytes(encoded),
@@ -519,14 +519,14 @@ export class Sync {
   }
 
   #encode(frame: UpFrame): string | Uint8Array {
-    const { isCompact = false, limits } = this.#welcome ?? {};
-    const encoded = encodeUp(frame, isCompact ? this.#options.names : undefined);
+    const { acceptsBinary = false, limits } = this.#welcome ?? {};
+    const encoded = encodeUp(frame, acceptsBinary ? this.#options.names : undefined);
     // The outbox has measured the text, and a few numbers are longer as bytes.
     const isTooLong = limits !== undefined && frameBytes(encoded) > limits.maxFrameBytes;
     return isTooLong ? encodeUp(frame, undefined) : encoded;
   }
 
-  #tellTraffic(traffic: Traffic): void {
+  #notifyTraffic(traffic: Traffic): void {
     const { onTraffic } = this.#options;
     if (onTraffic !== undefined) callListener(() => onTraffic(traffic));
   }

@@ -5,7 +5,7 @@ import type { PendingQueue, QueuedCall } from "./pending-queue.ts";
  * All calls that wait: what pages that are gone have left, and this page's own behind it. A client id belongs to one page, so
  * what is left is sent under the id that it was made with, before the page goes on under its own.
  */
-export class Backlog {
+export class MutationQueues {
   readonly own: PendingQueue;
   readonly #left: PendingQueue[] = [];
 
@@ -29,9 +29,9 @@ export class Backlog {
   }
 
   /** The calls that are not executed, where those of the current queue are up to `mark`. */
-  waiting(mark: number): readonly PendingCall[] {
+  waiting(lastCallId: number): readonly PendingCall[] {
     const { current } = this;
-    const unexecuted = current.calls.filter((call) => (call.clientReqId ?? Infinity) > mark);
+    const unexecuted = current.calls.filter((call) => (call.clientReqId ?? Infinity) > lastCallId);
     return this.isOwn ? unexecuted : [...unexecuted, ...this.calls.slice(current.calls.length)];
   }
 
@@ -48,7 +48,7 @@ export class Backlog {
     // By a page that is gone, or, should the lock between pages have failed, by one that sends its calls.
     if (code === "replaced") return (this.current.outbid() || this.#left.shift()) && [];
     if (code !== "too-old" && code !== "id-conflict" && code !== "gone") return undefined;
-    return this.#left.shift()?.forsake(code, message);
+    return this.#left.shift()?.discardAll(code, message);
   }
 
   /** Goes on to the next queue when nothing of this one waits any more; false when it is not done, or the page's own. */

@@ -2,7 +2,7 @@ import { TokenBucket } from "../../src/model/token-bucket.ts";
 import type { UpFrame, Welcome } from "../../src/protocol/down/down-frames.ts";
 import { Rejection } from "../../src/schema/rejection.ts";
 import type { Json } from "../../src/schema/json.ts";
-import type { Backlog } from "./mutation-queues.ts";
+import type { MutationQueues } from "./mutation-queues.ts";
 import type { Runtime } from "../platform.ts";
 
 /** Calls sent and not answered; with more on the way, calls wait here. */
@@ -34,14 +34,14 @@ export interface Uplink {
  * gathered; in each turn calls go first, then presence, then events.
  */
 export class Outbox {
-  readonly #backlog: Backlog;
+  readonly #queues: MutationQueues;
   readonly #runtime: Runtime;
   readonly #gatherMs: number;
   readonly #uplink: Uplink;
   #limits: Welcome["limits"] | undefined;
   #bucket: TokenBucket | undefined;
   /** Of presence and events. */
-  #signals: TokenBucket | undefined;
+  #ephemeral: TokenBucket | undefined;
   /** Set while the room has asked for a pause. */
   #cancelPause: (() => void) | undefined;
   #presence: Json | undefined;
@@ -54,9 +54,9 @@ export class Outbox {
   #isTurnOver = true;
 
   /** `gatherMs`: what is made within this time after a message goes with the next one. */
-  constructor(backlog: Backlog, runtime: Runtime, uplink: Uplink, gatherMs = 16) {
+  constructor(queues: MutationQueues, runtime: Runtime, uplink: Uplink, gatherMs = 16) {
     this.#gatherMs = gatherMs;
-    this.#backlog = backlog;
+    this.#queues = queues;
     this.#runtime = runtime;
     this.#uplink = uplink;
   }
@@ -66,7 +66,7 @@ export class Outbox {
     this.#limits = limits;
     const now = this.#runtime.now();
     this.#bucket = paced(limits.callsPerSecond, limits.callsBurst, now);
-    this.#signals = paced(limits.signalsPerSecond, limits.signalsBurst, now);
+    this.#ephemeral = paced(limits.ephemeralPerSecond, limits.ephemeralBurst, now);
     this.#isPresenceSent = this.#presence === undefined;
     this.flush();
   }
@@ -91,8 +91,8 @@ export class Outbox {
 
   /** Throws {@link Rejection} `rate-limited` when there are too many. */
   addEvent(event: string, payload: Json): void {
-    if (this.#limits === undefined || !this.#backlog.isOwn) return;
-    const retryAfterMs = this.#signals?.take(this.#runtime.now()) ?? 0;
+    if (this.#limits === undefined || !this.#queues.isOwn) return;
+    const retryAfterMs = this.#ephemeral?.take(this.#runtime.now()) ?? 0;
     if (retryAfterMs > 0) throw new Rejection("rate-limited", "too many events", { retryAfterMs });
     this.#events.push({ event, payload });
     this.schedule();
@@ -135,14 +135,14 @@ export class Outbox {
 
   #sendPresence(): void {
     // Under the id of a page that is gone nobody is to be seen.
-    if (this.#isPresenceSent || this.#presence === undefined || !this.#backlog.isOwn) return;
-    const waitMs = this.#signals?.take(this.#runtime.now()) ?? 0;
+    if (this.#isPresenceSent || this.#presence === undefined || !this.#queues.isOwn) return;
+    const waitMs = this.#ephemeral?.take(this.#runtime.now()) ?? 0;
     if (waitMs > 0) return this.#waitFor(waitMs);
     this.#isPresenceSent = this.#sendFrame({ kind: "presence", presence: this.#presence });
   }
 
   #sendCalls({ maxCallsPerFrame, maxFrameBytes }: Welcome["limits"]): void {
-    const queue = this.#backlog.current;
+    const queue = this.#queues.current;
     for (;;) {
       if (this.#cancelPause !== undefined) return;
       if (queue.pushesInFlight >= maxPushesInFlight) return; // an answer will come, and call this again

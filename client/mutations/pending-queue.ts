@@ -58,7 +58,7 @@ export interface KeptQueue extends Introduction {
 /** What the hellos of a client id say of it. */
 export interface Introduction {
   /** As the room's first welcome told it; null when there was none, or no call is in doubt. */
-  readonly birth: number | null;
+  readonly knownSince: number | null;
   /** Number of the newest attempt to connect. */
   readonly attempt: number;
 }
@@ -96,10 +96,10 @@ export class PendingQueue {
   #answered = 0;
   #confirmed = 0;
   #pushes = 0;
-  #introduction: Introduction = { birth: null, attempt: 0 };
+  #introduction: Introduction = { knownSince: null, attempt: 0 };
   #bids = 0;
   /** As it is kept: of calls that are still kept, older than the hello's perhaps. */
-  #keptBirth: number | null = null;
+  #keptKnownSince: number | null = null;
 
   constructor(secret: string, limits: ClientLimits = clientLimits) {
     this.secret = secret;
@@ -117,7 +117,7 @@ export class PendingQueue {
     queue.#keeper = keeper;
     queue.#onKept = onKept;
     queue.#introduction = introduction;
-    queue.#keptBirth = introduction.birth;
+    queue.#keptKnownSince = introduction.knownSince;
     queue.#calls = calls.map((call) => {
       const bytes = jsonBytes(call.payload);
       queue.#bytes += bytes;
@@ -136,16 +136,16 @@ export class PendingQueue {
     for (const call of this.#calls) void this.#keep(call);
   }
 
-  get birth(): number | null {
-    return this.#introduction.birth;
+  get knownSince(): number | null {
+    return this.#introduction.knownSince;
   }
 
   /** The next hello's number. Time, so that of two pages with a copied client id the later attempt is that of the later. */
   nextAttempt(now: number): number {
     // With nothing in doubt a room that has forgotten this client may take it for a new one.
-    const birth = this.#calls[0]?.isFrozen ? this.birth : null;
+    const knownSince = this.#calls[0]?.isFrozen ? this.knownSince : null;
     const attempt = Math.max(this.#introduction.attempt + 1, now);
-    this.#introduction = { birth, attempt };
+    this.#introduction = { knownSince, attempt };
     return attempt;
   }
 
@@ -161,9 +161,12 @@ export class PendingQueue {
   }
 
   /** The room has said which moment of it this client is known from. */
-  welcome(birth: number): void {
+  welcome(knownSince: number): void {
     // A restored room counts its moments anew from an earlier one.
-    this.#introduction = { ...this.#introduction, birth: Math.min(this.birth ?? birth, birth) };
+    this.#introduction = {
+      ...this.#introduction,
+      knownSince: Math.min(this.knownSince ?? knownSince, knownSince),
+    };
   }
 
   get calls(): readonly QueuedCall[] {
@@ -246,21 +249,21 @@ export class PendingQueue {
   }
 
   /** Notes outcomes. Calls up to `mark` have been executed and are not pending any more. */
-  answer(mark: number, outcomes: readonly WireOutcome[]): (() => void)[] {
+  answer(lastCallId: number, outcomes: readonly WireOutcome[]): (() => void)[] {
     const byId = new Map(outcomes.map((told) => [told[0], told]));
     const told: (() => void)[] = [];
     this.#calls = this.#calls.filter((call) => {
-      if (call.clientReqId === undefined || call.clientReqId > mark) return true;
+      if (call.clientReqId === undefined || call.clientReqId > lastCallId) return true;
       this.#bytes -= call.bytes;
       const outcome = outcomeOf(call, byId.get(call.clientReqId));
-      for (const settle of call.settle) told.push(() => tell(settle, call, outcome));
+      for (const settle of call.settle) told.push(() => notify(settle, call, outcome));
       this.#keeper?.settle(call.clientReqId, outcome.kind === "accepted" ? outcome.rev : undefined);
       return false;
     });
-    this.#answered = Math.max(this.#answered, mark);
+    this.#answered = Math.max(this.#answered, lastCallId);
     if (this.#keeper === undefined) this.#confirmed = this.#answered;
     // Another page with the same client id, such as a copied tab, may have used ids that this one has not.
-    this.#lastId = Math.max(this.#lastId, mark);
+    this.#lastId = Math.max(this.#lastId, lastCallId);
     return told;
   }
 
@@ -273,13 +276,13 @@ export class PendingQueue {
    * A new connection has told the client's mark, and what was executed has been answered: the rest is sent again.
    * A restored room may know less than this client was once told; in its history the ids above its mark are free.
    */
-  resume(mark: number): void {
+  resume(lastCallId: number): void {
     const first = this.#calls[0]?.clientReqId ?? this.#lastId + 1;
-    const isRestored = first > mark + 1;
+    const isRestored = first > lastCallId + 1;
     if (isRestored) {
-      this.#answered = mark;
-      this.#confirmed = mark;
-      this.#lastId = mark;
+      this.#answered = lastCallId;
+      this.#confirmed = lastCallId;
+      this.#lastId = lastCallId;
       this.#hold(this.#keeper?.clear());
     }
     this.#introduce();
@@ -293,7 +296,7 @@ export class PendingQueue {
   }
 
   /** Gives every call up, for good: not even a later page will send them. */
-  forsake(code: string, message: string): (() => void)[] {
+  discardAll(code: string, message: string): (() => void)[] {
     void this.#keeper?.clear();
     return this.reject(code, message);
   }
@@ -304,7 +307,7 @@ export class PendingQueue {
     this.#calls = [];
     this.#bytes = 0;
     const outcome: Outcome = { kind: "rejected", code, message };
-    return calls.flatMap((call) => call.settle.map((settle) => () => tell(settle, call, outcome)));
+    return calls.flatMap((call) => call.settle.map((settle) => () => notify(settle, call, outcome)));
   }
 
   #name(call: QueuedCall): number {
@@ -318,17 +321,17 @@ export class PendingQueue {
   }
 
   /**
-   * Has kept what a later page is to say of this client. A room that has forgotten the client tells by the birth that calls may
+   * Has kept what a later page is to say of this client. A room that has forgotten the client tells by the `knownSince` that calls may
    * have been executed, so it is kept before they are, and does not become a later one while older calls are kept.
    */
   #introduce(): void {
-    const { birth } = this;
-    if (this.#keeper === undefined || birth === null) return;
-    const former = this.#keptBirth ?? Infinity;
+    const { knownSince } = this;
+    if (this.#keeper === undefined || knownSince === null) return;
+    const former = this.#keptKnownSince ?? Infinity;
     const isOlderKept = this.#confirmed < this.#answered || this.#calls[0]?.isFrozen === true;
-    this.#keptBirth = isOlderKept ? Math.min(former, birth) : birth;
-    const kept = this.#keeper.introduce({ ...this.#introduction, birth: this.#keptBirth });
-    if (this.#keptBirth < former) this.#hold(kept);
+    this.#keptKnownSince = isOlderKept ? Math.min(former, knownSince) : knownSince;
+    const kept = this.#keeper.introduce({ ...this.#introduction, knownSince: this.#keptKnownSince });
+    if (this.#keptKnownSince < former) this.#hold(kept);
   }
 
   /** Nothing leaves until this is written. */
@@ -396,7 +399,7 @@ function outcomeOf({ type, payload }: QueuedCall, told: WireOutcome | undefined)
   return callHash === undefined || callHash === hashCall(type, payload) ? outcome : conflictOutcome;
 }
 
-function tell(settle: Settle, { type, payload }: QueuedCall, outcome: Outcome): void {
+function notify(settle: Settle, { type, payload }: QueuedCall, outcome: Outcome): void {
   if (outcome.kind === "accepted") return settle.resolve({ rev: outcome.rev });
   const { code, message, data } = outcome;
   settle.reject(new RejectedError(code, message, data, { type, payload }));

@@ -26,14 +26,14 @@ export class PendingRecords {
   }
 
   /** The view is another: whoever listens to a record that began or ceased to be pending is told. */
-  tell(): void {
+  notify(): void {
     if (this.#listeners.size === 0) return;
     const before = this.#told;
     const now = this.#now();
     this.#told = now;
     // A listener may make a call, and then it is the newest telling that is right.
-    for (const key of before) if (!this.#told.has(key)) this.#listeners.get(key)?.tell(false);
-    for (const key of now) if (!before.has(key)) this.#listeners.get(key)?.tell(true);
+    for (const key of before) if (!this.#told.has(key)) this.#listeners.get(key)?.notify(false);
+    for (const key of now) if (!before.has(key)) this.#listeners.get(key)?.notify(true);
   }
 
   #now(): Set<string> {

@@ -3,7 +3,7 @@ import { ownRuntime } from "../platform.ts";
 import type { KeptQueue, PendingQueue } from "../mutations/pending-queue.ts";
 import type { BaseChange } from "../connection/sync.ts";
 import { BasePages, readBase } from "./base-pages.ts";
-import { CallLog, readSecrets, readQueue } from "./stored-calls.ts";
+import { StoredCalls, readSecrets, readQueue } from "./stored-calls.ts";
 import { Storage } from "./database.ts";
 import { onPageLife, openChannel, requireLocks, type Channel } from "./browser-storage.ts";
 import { TabLocks, type Release } from "./tab-locks.ts";
@@ -49,8 +49,8 @@ class Keeping implements Persistence {
   readonly #locks: TabLocks;
   readonly #channel: Channel;
   readonly #stopListening: () => void;
-  readonly #ownLog: CallLog;
-  readonly #left = new Map<CallLog, Left>();
+  readonly #ownLog: StoredCalls;
+  readonly #left = new Map<StoredCalls, Left>();
   /** Client secrets that this tab has a lock of, or waits for it. */
   readonly #known = new Set<string>();
   /** Clients that are gone, whose locks this tab has and whose calls it has not read. */
@@ -187,7 +187,7 @@ class Keeping implements Persistence {
     this.#wantsBase = true;
     if (this.#isWaitingForBase || this.#releaseBase !== undefined || !this.#isOpen) return;
     this.#isWaitingForBase = true;
-    this.#tell(
+    this.#notify(
       this.#locks.wait(baseLock).then((release) => {
         this.#isWaitingForBase = false;
         if (release === undefined) return;
@@ -211,7 +211,7 @@ class Keeping implements Persistence {
 
   /** No script of this package takes locks by force. This tab waits until it has the lock again. */
   #lockStolen(name: string): void {
-    if (name !== baseLock) return this.#tell(this.#locks.wait(name));
+    if (name !== baseLock) return this.#notify(this.#locks.wait(name));
     this.#pages = undefined;
     this.#releaseBase = undefined;
     this.#waitForBase();
@@ -227,7 +227,7 @@ class Keeping implements Persistence {
   /** Takes over from a tab as soon as it is gone. */
   #await(secret: string): void {
     this.#known.add(secret);
-    this.#tell(
+    this.#notify(
       this.#locks.wait(secret).then(async (release) => {
         if (release === undefined) return;
         this.#gone.set(secret, release);
@@ -252,19 +252,19 @@ class Keeping implements Persistence {
   }
 
   /** Nothing of a client is left. */
-  async #finish(log: CallLog, release: Release): Promise<void> {
+  async #finish(log: StoredCalls, release: Release): Promise<void> {
     this.#left.delete(log);
     await log.remove();
     release();
   }
 
-  #newLog(secret: string, left?: KeptQueue): CallLog {
+  #newLog(secret: string, left?: KeptQueue): StoredCalls {
     const events = {
       settled: () => this.#schedule(),
       failed: (error: unknown) => this.#fail(error),
       isFailing: () => this.#retryMs > 0,
     };
-    return new CallLog(this.#storage, this.#options.url, secret, events, left);
+    return new StoredCalls(this.#storage, this.#options.url, secret, events, left);
   }
 
   #schedule(delayMs = writeDelayMs): void {
@@ -277,7 +277,7 @@ class Keeping implements Persistence {
     return row !== undefined && row.epoch === this.#room.base.epoch ? row.rev : 0;
   }
 
-  #tell(work: Promise<unknown>): void {
+  #notify(work: Promise<unknown>): void {
     work.catch((error: unknown) => this.#fail(error));
   }
 

@@ -33,7 +33,11 @@ export async function readQueue(storage: Storage, room: string, secret: string):
   const gap = calls.findLastIndex(({ clientReqId }, index) => {
     return index > 0 && calls[index - 1]?.clientReqId !== clientReqId - 1;
   });
-  return { secret, ...(introduction ?? { birth: null, attempt: 0 }), calls: calls.slice(Math.max(0, gap)) };
+  return {
+    secret,
+    ...(introduction ?? { knownSince: null, attempt: 0 }),
+    calls: calls.slice(Math.max(0, gap)),
+  };
 }
 
 export interface LogEvents {
@@ -69,7 +73,7 @@ interface Batch {
  * One client's calls on disk, a row each. What a turn brings is written with it, in one transaction. The log has in memory what is
  * to be on disk: it writes again what a failed transaction, or a database that was taken away, has not kept.
  */
-export class CallLog implements CallKeeper {
+export class StoredCalls implements CallKeeper {
   readonly #storage: Storage;
   readonly #room: string;
   readonly #secret: string;
@@ -95,8 +99,8 @@ export class CallLog implements CallKeeper {
     this.#secret = secret;
     this.#events = events;
     if (left === undefined) return;
-    const { birth, attempt, calls } = left;
-    this.#introduction = { birth, attempt };
+    const { knownSince, attempt, calls } = left;
+    this.#introduction = { knownSince, attempt };
     for (const call of calls) this.#rows.set(call.clientReqId, { call, isStored: true });
   }
 

@@ -13,7 +13,7 @@ import type { AnyRoomDefinition } from "../../src/schema/definition.ts";
 import { connect, type ConnectOptions } from "../connect.ts";
 import type { Room } from "../room.ts";
 import { withResolvers } from "../with-resolvers.ts";
-import { usePhase, useTenancy } from "./room-lifecycle.ts";
+import { usePhase, useRoomLifecycle } from "./room-lifecycle.ts";
 
 /** What a `RoomProvider` takes: the URL of a room and the options of `connect`, each a prop, or a room that was opened elsewhere. */
 export type RoomProviderProps<D extends AnyRoomDefinition> = {
@@ -73,12 +73,12 @@ export function createProvider<D extends AnyRoomDefinition>(
       const current = token && { token: (isRefused: boolean) => (newest.current.token ?? token)(isRefused) };
       return connect<D>(url, definition, { ...newest.current, ...current });
     }, []);
-    const tenancy = useTenancy(url, attempt, open);
-    const room = given ?? tenancy?.room;
+    const lifecycle = useRoomLifecycle(url, attempt, open);
+    const room = given ?? lifecycle?.room;
     const phase = usePhase(room);
     const found = useFound(phase === "ready" ? room : undefined);
 
-    const refusal = typeof phase === "object" ? phase : tenancy?.error !== undefined && tenancy;
+    const refusal = typeof phase === "object" ? phase : lifecycle?.error !== undefined && lifecycle;
     if (refusal) {
       if (errorFallback === undefined) throw refusal.error;
       const retry = () => (given === undefined ? setAttempt(attempt + 1) : given.reconnect());

@@ -7,7 +7,7 @@ import type { Room } from "../room.ts";
 const lingerMs = 10_000;
 
 /** A room that a provider has opened, or why it could not. */
-interface Tenancy<D extends AnyRoomDefinition> {
+interface RoomLifecycle<D extends AnyRoomDefinition> {
   readonly url: string;
   readonly attempt: number;
   readonly room: Room<D> | undefined;
@@ -22,36 +22,36 @@ interface Tenancy<D extends AnyRoomDefinition> {
  * The room of `url`, opened once the component is on the page and left when it goes; undefined until then. An effect
  * that React runs twice opens it once. Another `attempt` at the same URL is another room. `open` stays the same function.
  */
-export function useTenancy<D extends AnyRoomDefinition>(
+export function useRoomLifecycle<D extends AnyRoomDefinition>(
   url: string | undefined,
   attempt: number,
   open: (url: string) => Room<D>,
-): Pick<Tenancy<D>, "room" | "error"> | undefined {
-  const [tenancy, setTenancy] = useState<Tenancy<D>>();
-  const newest = useRef<Tenancy<D>>(undefined);
+): Pick<RoomLifecycle<D>, "room" | "error"> | undefined {
+  const [lifecycle, setLifecycle] = useState<RoomLifecycle<D>>();
+  const newest = useRef<RoomLifecycle<D>>(undefined);
   useEffect(() => {
     if (url === undefined) return undefined;
     if (newest.current?.url !== url || newest.current.attempt !== attempt) {
       newest.current = enter(url, attempt, open, (over) => {
         if (newest.current === over) newest.current = undefined;
         // Only hidden, it is to be found without a room that is closed.
-        setTenancy((shown) => (shown === over ? undefined : shown));
+        setLifecycle((shown) => (shown === over ? undefined : shown));
       });
     }
     const current = newest.current;
     current.keep();
-    setTenancy(current);
+    setLifecycle(current);
     return () => current.release();
   }, [url, attempt, open]);
-  return tenancy?.url === url && tenancy?.attempt === attempt ? tenancy : undefined;
+  return lifecycle?.url === url && lifecycle?.attempt === attempt ? lifecycle : undefined;
 }
 
 function enter<D extends AnyRoomDefinition>(
   url: string,
   attempt: number,
   open: (url: string) => Room<D>,
-  left: (tenancy: Tenancy<D>) => void,
-): Tenancy<D> {
+  left: (lifecycle: RoomLifecycle<D>) => void,
+): RoomLifecycle<D> {
   let room: Room<D> | undefined;
   let error: unknown;
   try {
@@ -60,7 +60,7 @@ function enter<D extends AnyRoomDefinition>(
     error = thrown;
   }
   let isKept = false;
-  const tenancy: Tenancy<D> = {
+  const lifecycle: RoomLifecycle<D> = {
     url,
     attempt,
     room,
@@ -73,11 +73,11 @@ function enter<D extends AnyRoomDefinition>(
       void Promise.resolve().then(() => {
         if (isKept) return;
         if (room !== undefined) leave(room);
-        left(tenancy);
+        left(lifecycle);
       });
     },
   };
-  return tenancy;
+  return lifecycle;
 }
 
 /** Closes a room, once the calls that were made in it are answered; nobody is to lose what they did last. */

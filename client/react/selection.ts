@@ -2,7 +2,7 @@ import { useEffect, useMemo, useSyncExternalStore } from "react";
 import { equalShallow } from "../replica/subscriptions.ts";
 
 /** What can be selected from: the state of a room, the others in it. */
-export interface Source<T> {
+export interface Selectable<T> {
   /** Another value whenever what can be selected is another. */
   readonly version: unknown;
   /** Runs a selector. What it reads is added to `reads`, by names that `follow` knows. */
@@ -21,7 +21,7 @@ interface Follower {
  * not, it is the same object. A selector may be another function in every render: the subscription is changed only
  * when it has read something else.
  */
-export function useSelection<T, S>(source: Source<T>, selector: (from: T) => S): S {
+export function useSelection<T, S>(source: Selectable<T>, selector: (from: T) => S): S {
   const selection = useMemo(() => new Selection<T, S>(source), [source]);
   const reading = useMemo(() => new Reading(selection, selector), [selection, selector]);
   // Before React's own effects, which subscribe.
@@ -60,11 +60,11 @@ class Reading<T, S> {
 
 /** What a component has on the screen, and its subscription. */
 class Selection<T, S> {
-  readonly source: Source<T>;
+  readonly source: Selectable<T>;
   committed: Reading<T, S> | undefined;
   #follower: Follower | undefined;
 
-  constructor(source: Source<T>) {
+  constructor(source: Selectable<T>) {
     this.source = source;
   }
 

@@ -1,13 +1,13 @@
 import type { AnyRoomDefinition, StateOf } from "../../src/schema/definition.ts";
 import type { ClientRoom } from "../client-room.ts";
 import type { Peer, Room, Unsubscribe } from "../room.ts";
-import type { Source } from "./selection.ts";
+import type { Selectable } from "./selection.ts";
 
 /** What a component can select from. */
 export interface Sources<D extends AnyRoomDefinition> {
-  readonly state: Source<StateOf<D>>;
-  readonly others: Source<readonly Peer<D>[]>;
-  readonly self: Source<Peer<D>>;
+  readonly state: Selectable<StateOf<D>>;
+  readonly others: Selectable<readonly Peer<D>[]>;
+  readonly self: Selectable<Peer<D>>;
 }
 
 const ofRooms = new WeakMap<object, unknown>();
@@ -36,7 +36,7 @@ export function sourcesOf<D extends AnyRoomDefinition>(room: Room<D>): Sources<D
 }
 
 /** A source of which a selector always reads all. */
-function sourceOf<T>(read: () => T, subscribe: (told: () => void) => Unsubscribe): Source<T> {
+function sourceOf<T>(read: () => T, subscribe: (told: () => void) => Unsubscribe): Selectable<T> {
   return {
     get version() {
       return read();

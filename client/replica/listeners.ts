@@ -15,7 +15,7 @@ export class Listeners<Args extends readonly unknown[]> {
     return () => void this.#listeners.delete(own);
   }
 
-  tell(...args: Args): void {
+  notify(...args: Args): void {
     // Those who come meanwhile are not part of this round, and those who go are not told any more.
     const present = [...this.#listeners];
     for (const listener of present) {

@@ -1,10 +1,10 @@
 import { equalJson } from "../../src/model/json.ts";
-import type { PeerChange, Roster } from "../../src/protocol/down/down-frames.ts";
+import type { PeerChange, PeersFrame } from "../../src/protocol/down/down-frames.ts";
 import type { Json, JsonObject } from "../../src/schema/json.ts";
 
 /** Somebody in the room, as the others see them. */
 export interface AnyPeer {
-  readonly actor: string;
+  readonly clientId: string;
   readonly user: Json;
   readonly presence: Json;
 }
@@ -31,7 +31,7 @@ export class Peers {
   readonly #peers = new Map<string, AnyPeer>();
   #list: readonly AnyPeer[] = Object.freeze([]);
 
-  /** `self`: this client's actor, which is not among the others. */
+  /** `self`: this client's client id, which is not among the others. */
   constructor(self: string, maxPeers: number) {
     this.#self = self;
     this.#maxPeers = maxPeers;
@@ -41,17 +41,17 @@ export class Peers {
     return this.#list;
   }
 
-  get(actor: string): AnyPeer | undefined {
-    return this.#peers.get(actor);
+  get(clientId: string): AnyPeer | undefined {
+    return this.#peers.get(clientId);
   }
 
   /** Takes everybody in anew. True when that changed anything. */
-  replace(roster: Roster["peers"]): boolean {
-    const present = new Set(roster.map(([actor]) => actor));
-    const gone = [...this.#peers.keys()].filter((actor) => !present.has(actor));
+  replace(peers: PeersFrame["peers"]): boolean {
+    const present = new Set(peers.map(([clientId]) => clientId));
+    const gone = [...this.#peers.keys()].filter((clientId) => !present.has(clientId));
     return this.change([
-      ...gone.map((actor): PeerChange => ["leave", actor]),
-      ...roster.map(([actor, user, presence]): PeerChange => ["join", actor, user, presence]),
+      ...gone.map((clientId): PeerChange => ["leave", clientId]),
+      ...peers.map(([clientId, user, presence]): PeerChange => ["join", clientId, user, presence]),
     ]);
   }
 
@@ -66,22 +66,22 @@ export class Peers {
   }
 
   #keep(before: AnyPeer, newUser: Json, newPresence: Json): boolean {
-    const { actor } = before;
+    const { clientId } = before;
     const user = keepEqual(before.user, newUser);
     const presence = keepEqual(before.presence, newPresence);
-    if (user === before.user && presence === before.presence && this.#peers.has(actor)) return false;
-    if (this.#peers.size >= this.#maxPeers && !this.#peers.has(actor))
+    if (user === before.user && presence === before.presence && this.#peers.has(clientId)) return false;
+    if (this.#peers.size >= this.#maxPeers && !this.#peers.has(clientId))
       throw new RangeError(`there are more than ${this.#maxPeers} others`);
-    this.#peers.set(actor, Object.freeze({ actor, user, presence }));
+    this.#peers.set(clientId, Object.freeze({ clientId, user, presence }));
     return true;
   }
 
   #changeOne(change: PeerChange): boolean {
-    const [kind, actor] = change;
-    const before = this.#peers.get(actor);
+    const [kind, clientId] = change;
+    const before = this.#peers.get(clientId);
     switch (kind) {
       case "leave":
-        return this.#peers.delete(actor);
+        return this.#peers.delete(clientId);
       case "set":
         if (before === undefined) return false;
         return this.#keep(before, before.user, {
@@ -89,7 +89,7 @@ export class Peers {
           ...(change[2] as JsonObject),
         });
       case "join":
-        return this.#keep(before ?? { actor, user: null, presence: null }, change[2], change[3]);
+        return this.#keep(before ?? { clientId, user: null, presence: null }, change[2], change[3]);
       default:
         return kind satisfies never;
     }

@@ -1,10 +1,10 @@
 import type { Json } from "../../src/schema/json.ts";
 import type { Rejection } from "../../src/schema/rejection.ts";
 import { runCall, type CallOptions } from "../../src/model/call.ts";
-import { sectionOf } from "../../src/model/changes.ts";
+import { partitionOf } from "../../src/model/changes.ts";
 import type { Fields } from "../../src/model/json.ts";
 import type { OrderBy } from "../../src/model/order.ts";
-import { mergeIds, type Source, type State } from "../../src/model/state.ts";
+import { mergeIds, type RecordSource, type State } from "../../src/model/state.ts";
 import type { Writes } from "../../src/model/transaction.ts";
 
 /** A call that was made here and that the server has not answered. */
@@ -25,7 +25,7 @@ export type Prediction =
  * The server's state with the pending calls run on top, in order: what the app sees. Only records that a call has
  * changed are held here; all others are the base's own.
  */
-export class Overlay implements Source {
+export class Overlay implements RecordSource {
   readonly #base: State;
   readonly #options: Omit<CallOptions, "location" | "now">;
   readonly #records = new Map<string, Map<string, Fields | undefined>>();
@@ -44,7 +44,7 @@ export class Overlay implements Source {
   ids(collection: string, by?: string): readonly string[] {
     const records = this.#records.get(collection);
     if (records === undefined) return this.#base.ids(collection, by);
-    const sorted = sectionOf(this.#sortedIds, collection);
+    const sorted = partitionOf(this.#sortedIds, collection);
     let ids = sorted.get(by);
     if (ids === undefined) sorted.set(by, (ids = mergeIds(this.#base, collection, records, by)));
     return ids;
@@ -78,7 +78,7 @@ export class Overlay implements Source {
   }
 
   set(collection: string, id: string, record: Fields | undefined): void {
-    sectionOf(this.#records, collection).set(id, record);
+    partitionOf(this.#records, collection).set(id, record);
     this.#sortedIds.delete(collection);
   }
 }

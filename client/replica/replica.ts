@@ -1,15 +1,15 @@
 import { assertSync, checkPayload, type Caller, type CallOptions } from "../../src/model/call.ts";
-import { applyChange, sectionOf, type Changes } from "../../src/model/changes.ts";
+import { applyChange, partitionOf, type Changes } from "../../src/model/changes.ts";
 import type { Checksums } from "../../src/model/checksum.ts";
 import type { Delta, Entries } from "../../src/protocol/encoding/delta.ts";
 import { equalJson, type Fields } from "../../src/model/json.ts";
 import { callLimits } from "../../src/model/call-limits.ts";
 import { Overlay, type PendingCall, type Prediction } from "./rebase.ts";
 import type { PageRecords } from "../../src/protocol/encoding/page-records.ts";
-import { State, type Source } from "../../src/model/state.ts";
+import { State, type RecordSource } from "../../src/model/state.ts";
 import { Transaction, type Tx, type Writes } from "../../src/model/transaction.ts";
 import type { SnapshotPart } from "../../src/protocol/down/down-frames.ts";
-import type { Arrived } from "../../src/protocol/handshake/hello.ts";
+import type { ResumeSnapshot } from "../../src/protocol/handshake/hello.ts";
 import { decodeRecords } from "../../src/protocol/down/snapshot-part.ts";
 import type { AnyRoomDefinition } from "../../src/schema/definition.ts";
 
@@ -55,7 +55,7 @@ export class Replica {
     return this.#rev;
   }
 
-  get view(): Source {
+  get view(): RecordSource {
     return this.#view;
   }
 
@@ -105,7 +105,7 @@ export class Replica {
         const before = this.#view.get(collection, id);
         const isSame = equalJson(before, after); // as after a put and a delete of the same record
         this.#view.set(collection, id, isSame ? before : after);
-        if (!isSame) sectionOf(put, collection).set(id, { before, after });
+        if (!isSame) partitionOf(put, collection).set(id, { before, after });
       }
     }
     return put;
@@ -114,7 +114,7 @@ export class Replica {
   // ── from the room ──────────────────────────────────────────────────────────────────────────────────────────
 
   /** How much is here of a snapshot that was cut; undefined when nothing is. */
-  get arrived(): Arrived | undefined {
+  get resumeSnapshot(): ResumeSnapshot | undefined {
     if (this.#arriving?.last === undefined) return undefined;
     const { epoch, rev, parts, last } = this.#arriving;
     return { epoch, rev, parts, ...last };
@@ -228,21 +228,22 @@ export class Replica {
    * dropped. Throws when a change meets no record; then nothing has been applied.
    */
   advance(delta: Delta | undefined, pending: readonly PendingCall[]): ViewChanges {
-    const news = delta === undefined || delta.to <= this.#rev ? undefined : delta;
-    const records = news === undefined ? [] : [...this.#applied(resolve(news.entries, this.#handles))];
+    const newDelta = delta === undefined || delta.to <= this.#rev ? undefined : delta;
+    const records =
+      newDelta === undefined ? [] : [...this.#applied(resolve(newDelta.entries, this.#handles))];
     const before = this.#touched([...records, ...this.#view.records()]);
     for (const [collection, id, record] of records) this.#base.set(collection, id, record);
-    if (news !== undefined) {
-      noteHandles(this.#handles, news.entries);
-      this.#rev = news.to;
+    if (newDelta !== undefined) {
+      noteHandles(this.#handles, newDelta.entries);
+      this.#rev = newDelta.to;
     }
     return this.#rebase(before, pending);
   }
 
   /** The records that `changes` leave in the base; worked out before any is put there. */
   *#applied(changes: Changes): Generator<readonly [string, string, Fields | undefined]> {
-    for (const [collection, section] of changes) {
-      for (const [id, change] of section)
+    for (const [collection, partition] of changes) {
+      for (const [id, change] of partition)
         yield [collection, id, applyChange(this.#base.get(collection, id), change)];
     }
   }
@@ -253,7 +254,7 @@ export class Replica {
   ): Map<string, Map<string, Fields | undefined>> {
     const before = new Map<string, Map<string, Fields | undefined>>();
     for (const [collection, id] of records)
-      sectionOf(before, collection).set(id, this.#view.get(collection, id));
+      partitionOf(before, collection).set(id, this.#view.get(collection, id));
     return before;
   }
 
@@ -264,13 +265,13 @@ export class Replica {
   ): ViewChanges {
     this.#run(pending);
     for (const [collection, id] of this.#view.records()) {
-      const section = sectionOf(before, collection);
+      const partition = partitionOf(before, collection);
       // The base did not change here, so it still says what the view said.
-      if (!section.has(id)) section.set(id, this.#base.get(collection, id));
+      if (!partition.has(id)) partition.set(id, this.#base.get(collection, id));
     }
     const changes: ViewChanges = new Map();
-    for (const [collection, section] of before) {
-      for (const [id, record] of section) this.#settle(collection, id, record, changes);
+    for (const [collection, partition] of before) {
+      for (const [id, record] of partition) this.#settle(collection, id, record, changes);
     }
     return changes;
   }
@@ -282,7 +283,7 @@ export class Replica {
   }
 
   /** Notes what became of the records of a collection, of which those of `shown` were in the view. */
-  #settleAll(collection: string, shown: Source, changes: ViewChanges): void {
+  #settleAll(collection: string, shown: RecordSource, changes: ViewChanges): void {
     for (const id of shown.ids(collection)) this.#settle(collection, id, shown.get(collection, id), changes);
     for (const id of this.#view.ids(collection)) {
       if (shown.get(collection, id) === undefined) this.#settle(collection, id, undefined, changes);
@@ -293,7 +294,7 @@ export class Replica {
   #settle(collection: string, id: string, before: Fields | undefined, changes: ViewChanges): void {
     const after = this.#view.get(collection, id);
     if (after === before) return;
-    if (!equalJson(after, before)) sectionOf(changes, collection).set(id, { before, after });
+    if (!equalJson(after, before)) partitionOf(changes, collection).set(id, { before, after });
     else if (this.#view.holds(collection, id)) this.#view.set(collection, id, before);
     else this.#base.set(collection, id, before);
   }
@@ -322,10 +323,10 @@ export interface KeptBase {
 function resolve(entries: Entries, ids: RecordIds): Changes {
   const changes: Changes = new Map();
   for (const [collection, records] of entries) {
-    const section = sectionOf(changes, collection);
+    const partition = partitionOf(changes, collection);
     const known = ids.get(collection);
     for (const [handle, { change, id = known?.get(handle) }] of records) {
-      if (id !== undefined) section.set(id, change);
+      if (id !== undefined) partition.set(id, change);
       // A deletion may be of a record that came and went while this client was away.
       else if (change.kind !== "delete")
         throw new Error(`a patch is of record ${handle}, which is not known`);
@@ -336,17 +337,17 @@ function resolve(entries: Entries, ids: RecordIds): Changes {
 
 function noteHandles(ids: RecordIds, entries: Entries): void {
   for (const [collection, records] of entries) {
-    const section = sectionOf(ids, collection);
+    const partition = partitionOf(ids, collection);
     for (const [handle, { change, id }] of records) {
-      if (id !== undefined) section.set(handle, id);
-      else if (change.kind === "delete") section.delete(handle);
+      if (id !== undefined) partition.set(handle, id);
+      else if (change.kind === "delete") partition.delete(handle);
     }
   }
 }
 
 function noteRecords(known: RecordIds, collection: string, { ids, handles }: PageRecords): void {
-  const section = sectionOf(known, collection);
-  for (const [index, id] of ids.entries()) section.set(handles[index] as number, id);
+  const partition = partitionOf(known, collection);
+  for (const [index, id] of ids.entries()) partition.set(handles[index] as number, id);
 }
 
 /** A snapshot of which some parts are here. */
@@ -358,7 +359,7 @@ interface Arriving {
   readonly handles: RecordIds;
   parts: number;
   /** The newest part's range. */
-  last: Pick<Arrived, "collection" | "until"> | undefined;
+  last: Pick<ResumeSnapshot, "collection" | "until"> | undefined;
   /** Where the last part of each collection ended; null: at its end. */
   readonly reached: Map<string, string | null>;
 }

@@ -62,6 +62,6 @@ export function only(record: Fields, keeps: (field: string) => boolean): Fields 
 }
 
 /** Bytes of a change, both ways. */
-export function sizeOf({ before, after }: ViewChange): number {
+export function changeBytesOf({ before, after }: ViewChange): number {
   return changeBytes + jsonBytes([before ?? null, after ?? null]);
 }

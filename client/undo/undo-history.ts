@@ -1,16 +1,16 @@
 import { callLimits } from "../../src/model/call-limits.ts";
-import { sectionOf } from "../../src/model/changes.ts";
+import { partitionOf } from "../../src/model/changes.ts";
 import { jsonBytes } from "../../src/model/json.ts";
 import type { Tx } from "../../src/model/transaction.ts";
 import type { Json } from "../../src/schema/json.ts";
 import { Rejection } from "../../src/schema/rejection.ts";
 import type { ClientLimits } from "../limits.ts";
-import { only, revert, sizeOf, trim, wireChange } from "./record-change.ts";
+import { only, revert, changeBytesOf, trim, wireChange } from "./record-change.ts";
 import type { ViewChange, ViewChanges } from "../replica/replica.ts";
 import type { Call, UndoOptions } from "../room.ts";
 
 /** A call of a mutator. */
-export interface Operation {
+export interface UndoableOperation {
   readonly type: string;
   readonly payload: Json;
 }
@@ -18,7 +18,7 @@ export interface Operation {
 /** What an entry takes back: direct edits at once, by record, or one call of a mutator. */
 type Step =
   | { readonly kind: "edit"; readonly changes: ViewChanges }
-  | { readonly kind: "call"; readonly inverse: Operation; readonly original: Operation };
+  | { readonly kind: "call"; readonly inverse: UndoableOperation; readonly original: UndoableOperation };
 
 /** What one `undo` takes back, the newest step last. */
 interface Entry {
@@ -29,12 +29,12 @@ interface Entry {
 }
 
 /** The room's way to make calls. */
-export interface Caller {
+export interface UndoCaller {
   readonly transact: (edit: (tx: Tx) => void) => Call;
   /** `inverse` takes it back. */
-  readonly call: (operation: Operation, inverse: Operation) => Call;
+  readonly call: (operation: UndoableOperation, inverse: UndoableOperation) => Call;
   /** What takes a call of `operation` back, as its mutator's rule says now. */
-  readonly inverseOf: (operation: Operation) => Operation | undefined;
+  readonly inverseOf: (operation: UndoableOperation) => UndoableOperation | undefined;
   /** Whether a call of `bytes` would be taken now. */
   readonly admits: (bytes: number) => boolean;
   /** An entry has come or gone. */
@@ -45,9 +45,9 @@ export interface Caller {
  * What this client has done and may take back. An entry says what stood before and what the edit left, as the view had
  * it, so that it can be taken back wherever the view still has what the edit left.
  */
-export class History {
+export class UndoHistory {
   readonly #limits: ClientLimits;
-  readonly #caller: Caller;
+  readonly #caller: UndoCaller;
   readonly #done: Entry[] = [];
   readonly #undone: Entry[] = [];
   #isPaused = false;
@@ -56,7 +56,7 @@ export class History {
   /** The next record is of this entry's opposite, which goes onto that stack. */
   #reverting: { readonly entry: Entry; readonly onto: Entry[] } | undefined;
 
-  constructor(limits: ClientLimits, caller: Caller) {
+  constructor(limits: ClientLimits, caller: UndoCaller) {
     this.#limits = limits;
     this.#caller = caller;
   }
@@ -102,21 +102,21 @@ export class History {
     let step = entry.steps.at(-1);
     if (step?.kind !== "edit") entry.steps.push((step = { kind: "edit", changes: new Map() }));
     for (const [collection, records] of changes) {
-      const section = sectionOf(step.changes, collection);
+      const partition = partitionOf(step.changes, collection);
       for (const [id, change] of records) {
-        const earlier = section.get(id);
+        const earlier = partition.get(id);
         // What the entry had done before belongs to it as far as nobody has changed it in between.
         const before = earlier === undefined ? change.before : revert(change.before, earlier, false);
         const whole = trim(before, change.after);
-        section.set(id, whole);
-        entry.bytes += sizeOf(whole) - (earlier === undefined ? 0 : sizeOf(earlier));
+        partition.set(id, whole);
+        entry.bytes += changeBytesOf(whole) - (earlier === undefined ? 0 : changeBytesOf(earlier));
       }
     }
     this.#follow(entry, committed, changes);
   }
 
   /** A mutator was called that can be taken back. */
-  noteCall(original: Operation, inverse: Operation, { committed }: Call): void {
+  noteCall(original: UndoableOperation, inverse: UndoableOperation, { committed }: Call): void {
     const entry = this.#entry();
     entry.steps.push({ kind: "call", inverse, original });
     entry.bytes += jsonBytes(original.payload) + jsonBytes(inverse.payload);
@@ -219,7 +219,7 @@ function* batches(changes: ViewChanges): Generator<readonly RecordRevert[]> {
   let bytes = 0;
   for (const [collection, records] of changes) {
     for (const [id, change] of records) {
-      const size = sizeOf(change);
+      const size = changeBytesOf(change);
       if (batch.length > 0 && bytes + size > callLimits.maxPayloadBytes) {
         yield batch;
         batch = [];

@@ -6,7 +6,7 @@ import type { View } from "../room/visibility/view.ts";
 const chunkChars = 65_536;
 
 /** The records of one collection that a view shows. */
-interface Section {
+interface Partition {
   readonly name: string;
   readonly ids: readonly string[];
   readonly records: readonly (Fields | undefined)[];
@@ -20,26 +20,26 @@ export interface ShownState {
   /** As the view names it. */
   readonly epoch: string;
   readonly rev: number;
-  readonly sections: readonly Section[];
+  readonly partitions: readonly Partition[];
 }
 
 /** What `view` shows of `collections`. */
 export function shownState(
-  { epoch, rev, state }: Flushed,
+  { epoch, rev, records }: Flushed,
   collections: readonly string[],
   view: View,
 ): ShownState {
-  const sections = collections.map((name): Section => {
-    const ids = view.ids(name, state.ids(name));
-    return { name, ids, records: ids.map((id) => state.get(name, id)) };
+  const partitions = collections.map((name): Partition => {
+    const ids = view.ids(name, records.ids(name));
+    return { name, ids, records: ids.map((id) => records.get(name, id)) };
   });
-  return { epoch: view.epochOf(epoch), rev, sections };
+  return { epoch: view.epochOf(epoch), rev, partitions };
 }
 
 /** The state as `{ "epoch": …, "rev": …, "collections": { <name>: { <id>: <record> } } }`, in pieces. */
-export function* jsonSnapshot({ epoch, rev, sections }: ShownState): Generator<string, void> {
+export function* jsonSnapshot({ epoch, rev, partitions }: ShownState): Generator<string, void> {
   let chunk = `{"epoch":${JSON.stringify(epoch)},"rev":${rev},"collections":{`;
-  for (const [index, { name, ids, records }] of sections.entries()) {
+  for (const [index, { name, ids, records }] of partitions.entries()) {
     chunk += `${index > 0 ? "," : ""}${JSON.stringify(name)}:{`;
     for (const [position, id] of ids.entries()) {
       chunk += `${position > 0 ? "," : ""}${JSON.stringify(id)}:${JSON.stringify(records[position])}`;

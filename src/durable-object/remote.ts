@@ -1,7 +1,7 @@
 import type { Caller, Outcome } from "../model/call.ts";
 import { isRoomId, roomIdRule } from "../model/ids.ts";
 import { copyJson } from "../model/json.ts";
-import { remoteActor } from "../room/engine/client-log.ts";
+import { remoteClientId } from "../room/engine/client-log.ts";
 import type { AnyRoomDefinition, MutatorNamesOf, PayloadOf, UserOf } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { RejectedError } from "../schema/rejected-error.ts";
@@ -19,7 +19,7 @@ export interface RemoteOptions<D extends AnyRoomDefinition> {
   /**
    * Names the call, 1 to 128 characters: made again under the same key it is answered the same and not executed;
    * another call, or another user's, under that key is rejected `id-conflict`. The room remembers as many keys as its limit
-   * `maxRemoteMarks` says.
+   * `maxRemoteClients` says.
    * Without a key each call is another.
    */
   readonly idempotencyKey?: string;
@@ -82,7 +82,7 @@ export function answerRemote(
   const { type, payload, key, user } = JSON.parse(request) as RemoteRequest;
   if (!isKey(key))
     return JSON.stringify({ kind: "rejected", code: "invalid", message: keyRule } satisfies Outcome);
-  return JSON.stringify(call({ actor: remoteActor(key), user, role: "writer" }, type, payload));
+  return JSON.stringify(call({ clientId: remoteClientId(key), user, role: "writer" }, type, payload));
 }
 
 const keyRule = "an idempotency key has 1 to 128 characters, each of them whole";

@@ -4,7 +4,7 @@ import type { Operation } from "../room/engine/batch.ts";
 import { limitsWith, type Limits } from "../room/limits.ts";
 import { ownerOf } from "../room/owners/owner.ts";
 import { RecordsReader } from "../model/reader.ts";
-import type { Source } from "../model/state.ts";
+import type { RecordSource } from "../model/state.ts";
 import type { Tx } from "../model/transaction.ts";
 import { codes } from "../protocol/codes.ts";
 import { decodeHello } from "../protocol/handshake/hello.ts";
@@ -26,7 +26,7 @@ import { journalSlots } from "../room/storage/journal.ts";
 import { kindOf, logLine } from "./log-line.ts";
 import { shownState } from "./json-snapshot.ts";
 import { answerRemote } from "./remote.ts";
-import { Room, type RoomPorts, type TurnedAway } from "../room/room.ts";
+import { RoomServer, type RoomPorts, type TurnedAway } from "../room/room.ts";
 import { clientOf, requireRoomOptions, type Client, type RoomObjectOptions } from "./room-options.ts";
 import { Session, type Socket } from "../room/sessions/session.ts";
 import { StateReads, type StateRead } from "./state-reads.ts";
@@ -40,7 +40,7 @@ import { SqliteStorage } from "./sqlite-storage.ts";
  */
 export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> extends DurableObject<Env> {
   readonly #definition: D;
-  readonly #room: Room;
+  readonly #room: RoomServer;
   readonly #reads: StateReads;
   readonly #readers: readonly (readonly [collection: string, reader: RecordsReader])[];
   readonly #sessions = new Map<WebSocket, Session>();
@@ -65,9 +65,9 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
       onCommit: (operation: Operation) => this.onCommit(operation),
     };
     const ports = platformPorts(ctx, limits, (error, event) => this.onError(error, event));
-    this.#room = new Room(definition, limits, rules, ports);
+    this.#room = new RoomServer(definition, limits, rules, ports);
     this.#reads = new StateReads(limits, ports);
-    const source = (): Source => this.#room.read().state;
+    const source = (): RecordSource => this.#room.read().records;
     this.#readers = Object.keys(definition.collections).map((name) => [
       name,
       new RecordsReader(source, name),
@@ -83,7 +83,7 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
 
   /**
    * An operation is on disk and on its way to all clients. It is called once for each operation, in the order of revisions, also
-   * for those that hooks make. So a hook that writes must leave out its own writes, such as by `operation.actor`, which is `room`
+   * for those that hooks make. So a hook that writes must leave out its own writes, such as by `operation.client id`, which is `room`
    * for them: a write beyond `maxHookWrites` throws.
    */
   onCommit(_operation: Operation): void | Promise<void> {}

@@ -7,7 +7,7 @@ import type { AnyRoomDefinition, CollectionNamesOf, ServerMutatorsOf, UserOf } f
 /** Somebody who is here, or was, as the room's hooks are told. */
 export interface Client<D extends AnyRoomDefinition = AnyRoomDefinition> {
   /** The public half of the client id: one page load. */
-  readonly actor: string;
+  readonly clientId: string;
   /** As `authenticate` said it, read by the definition's schema; null for nobody in particular. */
   readonly user: UserOf<D> | null;
   /** As `authenticate` said it; `writer` when it did not. */
@@ -15,8 +15,8 @@ export interface Client<D extends AnyRoomDefinition = AnyRoomDefinition> {
 }
 
 /** The client without what proves it: that is between the room and it. */
-export function clientOf<D extends AnyRoomDefinition>({ actor, user, role }: Caller): Client<D> {
-  return { actor, user: user as UserOf<D> | null, role }; // the definition's schema has read it
+export function clientOf<D extends AnyRoomDefinition>({ clientId, user, role }: Caller): Client<D> {
+  return { clientId, user: user as UserOf<D> | null, role }; // the definition's schema has read it
 }
 
 /** What only the server knows of a room. */

@@ -1,4 +1,4 @@
-import type { StoredMark } from "../room/engine/client-log.ts";
+import type { StoredClient } from "../room/engine/client-log.ts";
 import {
   type PageHead,
   type PageWrite,
@@ -13,19 +13,19 @@ import {
 import type { JournalRow } from "../room/engine/journal-row.ts";
 
 /** Of the tables below. A room with another one was written by another version of deltaroom. */
-const layout = 9;
+const layout = 10;
 
 // The app may keep tables of its own in the same database, so each name here begins with `deltaroom_`.
 // SQLite finds a column by going through all that stands before it in the row: what joins read stands first.
 const tables = `
   CREATE TABLE deltaroom_room (
-    id INTEGER PRIMARY KEY CHECK (id = 1), layout INTEGER NOT NULL, epoch TEXT NOT NULL, checkpoints INTEGER NOT NULL, n INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY CHECK (id = 1), layout INTEGER NOT NULL, epoch TEXT NOT NULL, checkpoints INTEGER NOT NULL, flushSeq INTEGER NOT NULL,
     rev INTEGER NOT NULL, nextHandle INTEGER NOT NULL, weight INTEGER NOT NULL, ringFrom INTEGER NOT NULL, horizons TEXT NOT NULL, tombstones TEXT NOT NULL,
     checksums TEXT NOT NULL, privates TEXT NOT NULL
   );
   CREATE TABLE deltaroom_journal (
-    slot INTEGER PRIMARY KEY, n INTEGER NOT NULL, epoch TEXT NOT NULL, "from" INTEGER NOT NULL,
-    "to" INTEGER NOT NULL, body BLOB NOT NULL, ids TEXT NOT NULL, marks TEXT NOT NULL, authors TEXT NOT NULL
+    slot INTEGER PRIMARY KEY, flushSeq INTEGER NOT NULL, epoch TEXT NOT NULL, "from" INTEGER NOT NULL,
+    "to" INTEGER NOT NULL, body BLOB NOT NULL, ids TEXT NOT NULL, clientLog TEXT NOT NULL, authors TEXT NOT NULL
   );
   CREATE TABLE deltaroom_page (
     number INTEGER PRIMARY KEY, collection TEXT NOT NULL, firstId TEXT NOT NULL, deflated BLOB,
@@ -34,15 +34,15 @@ const tables = `
   CREATE TABLE deltaroom_segment (
     "from" INTEGER PRIMARY KEY, "to" INTEGER NOT NULL, level INTEGER NOT NULL, body BLOB NOT NULL
   );
-  CREATE TABLE deltaroom_mark (
-    actor TEXT PRIMARY KEY, owner TEXT NOT NULL, mark INTEGER NOT NULL, confirmed INTEGER NOT NULL,
+  CREATE TABLE deltaroom_client (
+    clientId TEXT PRIMARY KEY, owner TEXT NOT NULL, lastCallId INTEGER NOT NULL, confirmed INTEGER NOT NULL,
     seenAt INTEGER NOT NULL, outcomes TEXT NOT NULL
   ) WITHOUT ROWID;
 `;
 
-const tableNames = ["room", "journal", "page", "segment", "mark"].map((name) => `deltaroom_${name}`);
+const tableNames = ["room", "journal", "page", "segment", "client"].map((name) => `deltaroom_${name}`);
 
-type MarkRow = Omit<StoredMark, "outcomes"> & { readonly outcomes: string };
+type ClientRow = Omit<StoredClient, "outcomes"> & { readonly outcomes: string };
 type Row = Record<string, SqlStorageValue>;
 
 /** A room in the SQLite storage of its Durable Object. One flush writes exactly one row. */
@@ -122,10 +122,10 @@ export class SqliteStorage implements RoomStorage {
     return row?.bytes ?? 0;
   }
 
-  *marks(): Generator<StoredMark> {
-    for (const row of this.#rows<MarkRow>("SELECT * FROM deltaroom_mark")) {
+  *clientLog(): Generator<StoredClient> {
+    for (const row of this.#rows<ClientRow>("SELECT * FROM deltaroom_client")) {
       // Of most clients every outcome is confirmed, and there may be thousands of them.
-      const outcomes = row.outcomes === "[]" ? [] : (JSON.parse(row.outcomes) as StoredMark["outcomes"]);
+      const outcomes = row.outcomes === "[]" ? [] : (JSON.parse(row.outcomes) as StoredClient["outcomes"]);
       yield Object.assign(row, { outcomes });
     }
   }
@@ -135,53 +135,64 @@ export class SqliteStorage implements RoomStorage {
   }
 
   journal(n: number): Iterable<JournalRow> {
-    return this.#journalRows("n > ?", n);
+    return this.#journalRows("flushSeq > ?", n);
   }
 
   ring(from: number, n: number): Iterable<JournalRow> {
-    return this.#journalRows('n <= ? AND "from" >= ? AND "to" > "from"', n, from);
+    return this.#journalRows('flushSeq <= ? AND "from" >= ? AND "to" > "from"', n, from);
   }
 
   append(row: JournalRow, checkpoints: number): void {
     const { rowsWritten } = this.#exec(
-      `INSERT INTO deltaroom_journal (slot, n, epoch, "from", "to", body, ids, marks, authors)
+      `INSERT INTO deltaroom_journal (slot, flushSeq, epoch, "from", "to", body, ids, clientLog, authors)
        SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? FROM deltaroom_room WHERE checkpoints = ?
-       ON CONFLICT (slot) DO UPDATE SET n = excluded.n, epoch = excluded.epoch, "from" = excluded."from",
-         "to" = excluded."to", body = excluded.body, ids = excluded.ids, marks = excluded.marks, authors = excluded.authors
-       WHERE excluded.n > deltaroom_journal.n`,
-      row.n % this.#slots,
-      row.n,
+       ON CONFLICT (slot) DO UPDATE SET flushSeq = excluded.flushSeq, epoch = excluded.epoch, "from" = excluded."from",
+         "to" = excluded."to", body = excluded.body, ids = excluded.ids, clientLog = excluded.clientLog, authors = excluded.authors
+       WHERE excluded.flushSeq > deltaroom_journal.flushSeq`,
+      row.flushSeq % this.#slots,
+      row.flushSeq,
       row.epoch,
       row.from,
       row.to,
       bufferOf(row.body),
       row.ids,
-      row.marks,
+      row.clientLog,
       row.authors,
       checkpoints,
     );
     if (rowsWritten === 1) return;
     this.#assertCheckpoint(checkpoints);
-    throw new SupersededError(`another instance has written flush ${row.n}`);
+    throw new SupersededError(`another instance has written flush ${row.flushSeq}`);
   }
 
   assertNewest(n: number, checkpoints: number): void {
     const slot = (n + 1) % this.#slots;
-    const next = this.#rows<{ n: number }>("SELECT n FROM deltaroom_journal WHERE slot = ?", slot)[0];
-    if (next !== undefined && next.n > n)
-      throw new SupersededError(`another instance has written flush ${next.n}`);
+    const next = this.#rows<{ flushSeq: number }>(
+      "SELECT flushSeq FROM deltaroom_journal WHERE slot = ?",
+      slot,
+    )[0];
+    if (next !== undefined && next.flushSeq > n)
+      throw new SupersededError(`another instance has written flush ${next.flushSeq}`);
     this.#assertCheckpoint(checkpoints);
   }
 
-  checkpoint({ room, pages, marks, forgottenMarks, writtenSegments, removedSegments }: Checkpoint): void {
+  checkpoint({
+    room,
+    pages,
+    clientLog,
+    forgottenClients,
+    writtenSegments,
+    removedSegments,
+  }: Checkpoint): void {
     this.#storage.transactionSync(() => {
       this.#assertCheckpoint(room.checkpoints - 1);
       for (const write of pages) this.#writePage(write);
-      for (const { actor, owner, mark, confirmed, seenAt, outcomes } of marks) {
-        const values = [actor, owner, mark, confirmed, seenAt, JSON.stringify(outcomes)];
-        this.#exec("REPLACE INTO deltaroom_mark VALUES (?, ?, ?, ?, ?, ?)", ...values);
+      for (const { clientId, owner, lastCallId, confirmed, seenAt, outcomes } of clientLog) {
+        const values = [clientId, owner, lastCallId, confirmed, seenAt, JSON.stringify(outcomes)];
+        this.#exec("REPLACE INTO deltaroom_client VALUES (?, ?, ?, ?, ?, ?)", ...values);
       }
-      for (const actor of forgottenMarks) this.#exec("DELETE FROM deltaroom_mark WHERE actor = ?", actor);
+      for (const clientId of forgottenClients)
+        this.#exec("DELETE FROM deltaroom_client WHERE clientId = ?", clientId);
       for (const from of removedSegments) this.#exec('DELETE FROM deltaroom_segment WHERE "from" = ?', from);
       for (const { from, to, level, body } of writtenSegments) {
         this.#exec("REPLACE INTO deltaroom_segment VALUES (?, ?, ?, ?)", from, to, level, bufferOf(body));
@@ -196,7 +207,7 @@ export class SqliteStorage implements RoomStorage {
       ...bindings,
     );
     // To have SQLite sort them would be to copy them all once more.
-    return [...rows].toSorted((a, b) => a.n - b.n);
+    return [...rows].toSorted((a, b) => a.flushSeq - b.flushSeq);
   }
 
   #page<T extends object>(columns: string, number: number, checkpoints: number): T {
@@ -247,7 +258,7 @@ export class SqliteStorage implements RoomStorage {
     const {
       epoch,
       checkpoints,
-      n,
+      flushSeq,
       rev,
       nextHandle,
       weight,
@@ -257,7 +268,7 @@ export class SqliteStorage implements RoomStorage {
       checksums,
       privates,
     } = room;
-    const numbers = [checkpoints, n, rev, nextHandle, weight, ringFrom];
+    const numbers = [checkpoints, flushSeq, rev, nextHandle, weight, ringFrom];
     const values = [layout, epoch, ...numbers, horizons, tombstones, checksums, privates];
     this.#exec("REPLACE INTO deltaroom_room VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", ...values);
   }

@@ -6,7 +6,7 @@ import type { WireChange, WireChanges } from "./changes.ts";
 import { hashJson, hashText } from "./checksum.ts";
 import type { CallLimits } from "./call-limits.ts";
 import type { Fields } from "./json.ts";
-import type { Source } from "./state.ts";
+import type { RecordSource } from "./state.ts";
 import {
   assertSize,
   parseWith,
@@ -53,7 +53,7 @@ export function hashCall(type: string, payload: Json): number {
 /** Who makes a call. */
 export interface Caller {
   /** The public id of the client; `rpc:…` for a backend. */
-  readonly actor: string;
+  readonly clientId: string;
   /** The person, as `authenticate` gave it; null when nobody was named. */
   readonly user: Json;
   /** `writer` or `reader`, as `authenticate` said. */
@@ -96,7 +96,7 @@ export type CallResult =
  * Runs one call over `source`, the same way as a prediction and as the truth. It changes nothing: what the call
  * would do is in the result.
  */
-export function runCall(source: Source, type: string, payload: Json, options: CallOptions): CallResult {
+export function runCall(source: RecordSource, type: string, payload: Json, options: CallOptions): CallResult {
   const direct = type === transactType;
   const transaction = new Transaction(source, options, direct ? options.definition.direct : undefined);
   const broadcasts: Broadcast[] = [];
@@ -155,7 +155,7 @@ export function assertSync(what: string, returned: unknown): void {
 function mutatorContext(options: CallOptions, broadcasts: Broadcast[]): object {
   const { caller, now, location, definition } = options;
   return {
-    actor: caller.actor,
+    clientId: caller.clientId,
     user: caller.user,
     role: caller.role,
     now,

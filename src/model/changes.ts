@@ -62,16 +62,16 @@ export function squashChange(earlier: Change | undefined, later: Change): Change
 /** Folds `later` into `into`, record by record. */
 export function absorb(into: Changes, later: Changes): void {
   for (const [collection, records] of later) {
-    const target = sectionOf(into, collection);
+    const target = partitionOf(into, collection);
     for (const [id, change] of records) target.set(id, squashChange(target.get(id), change));
   }
 }
 
 /** The changes of `collection` in `changes`, made when there were none. */
-export function sectionOf<K, T>(changes: Map<string, Map<K, T>>, collection: string): Map<K, T> {
-  let section = changes.get(collection);
-  if (section === undefined) changes.set(collection, (section = new Map()));
-  return section;
+export function partitionOf<K, T>(changes: Map<string, Map<K, T>>, collection: string): Map<K, T> {
+  let partition = changes.get(collection);
+  if (partition === undefined) changes.set(collection, (partition = new Map()));
+  return partition;
 }
 
 export function encodeChanges(changes: Changes): WireChanges {
@@ -86,9 +86,9 @@ export function encodeChanges(changes: Changes): WireChanges {
 export function areWireChanges(payload: Json): payload is WireChanges {
   if (!isObject(payload)) return false;
   for (const collection of Object.keys(payload)) {
-    const section = payload[collection];
-    if (!Array.isArray(section)) return false;
-    for (const item of section as readonly Json[]) if (!isWireChange(item)) return false;
+    const partition = payload[collection];
+    if (!Array.isArray(partition)) return false;
+    for (const item of partition as readonly Json[]) if (!isWireChange(item)) return false;
   }
   return true;
 }
@@ -96,9 +96,9 @@ export function areWireChanges(payload: Json): payload is WireChanges {
 /** The changes of a payload that this program has made. */
 export function decodeChanges(wire: WireChanges): Changes {
   const changes: Changes = new Map();
-  for (const [collection, section] of Object.entries(wire)) {
-    const records = sectionOf(changes, collection);
-    for (const item of section) records.set(item[1], decodeChange(item));
+  for (const [collection, partition] of Object.entries(wire)) {
+    const records = partitionOf(changes, collection);
+    for (const item of partition) records.set(item[1], decodeChange(item));
   }
   return changes;
 }

@@ -1,6 +1,6 @@
 import type { Fields } from "./json.ts";
 import { changesPlace, type OrderBy } from "./order.ts";
-import type { Source } from "./state.ts";
+import type { RecordSource } from "./state.ts";
 
 /** What became of one record; undefined where there was or is none. */
 interface Replaced {
@@ -19,14 +19,14 @@ export function changesIds(records: ReadonlyMap<string, Replaced>, by: OrderBy):
 export class RecordsReader {
   /** What somebody has had the ids sorted by; undefined: by themselves. */
   readonly orders = new Set<OrderBy>([undefined]);
-  readonly #source: () => Source;
+  readonly #source: () => RecordSource;
   readonly #name: string;
   readonly #ids: Sorted<string> = new Map();
   readonly #values: Sorted<Fields> = new Map();
   readonly #entries: Sorted<readonly [string, Fields]> = new Map();
 
   /** `source` is asked at every read, so that one reader can live as long as its room. */
-  constructor(source: () => Source, name: string) {
+  constructor(source: () => RecordSource, name: string) {
     this.#source = source;
     this.#name = name;
   }

@@ -1,10 +1,10 @@
-import { applyChange, sectionOf, type Change, type Changes } from "./changes.ts";
+import { applyChange, partitionOf, type Change, type Changes } from "./changes.ts";
 import { checksumDifference, checksumOf, type Checksums, type IdsAndRecords } from "./checksum.ts";
 import type { Fields } from "./json.ts";
 import { areMany, changesPlace, moveIds, sortIds, type OrderBy } from "./order.ts";
 
 /** Records by collection and id: what a transaction reads, on the server the state and on the client its view. */
-export interface Source {
+export interface RecordSource {
   get(collection: string, id: string): Fields | undefined;
   /** Sorted by id, or by the order field `by` and then by id; the same array until it would be another. */
   ids(collection: string, by?: string): readonly string[];
@@ -12,7 +12,7 @@ export interface Source {
 
 /** Ids of `base` with `written` on top, where undefined stands for a deleted record. Sorted. */
 export function mergeIds(
-  base: Source,
+  base: RecordSource,
   collection: string,
   written: ReadonlyMap<string, Fields | undefined>,
   by?: string,
@@ -37,7 +37,7 @@ interface Order {
 }
 
 /** The records of one room at one revision. */
-export class State implements Source {
+export class State implements RecordSource {
   readonly #collections = new Map<string, Map<string, Fields>>();
   readonly #checksums = new Map<string, number>();
   /** Of which the checksums do not have the hashes yet. A change to one of them adds its difference all the same. */
@@ -57,14 +57,14 @@ export class State implements Source {
     return this.orderIn(collection, collection, by, () => this.#collections.get(collection)?.keys() ?? []);
   }
 
-  /** The order of a section of `collection`; `ids` returns the section's ids when no order of it is kept. */
+  /** The order of a partition of `collection`; `ids` returns the partition's ids when no order of it is kept. */
   protected orderIn(
-    section: string,
+    partition: string,
     collection: string,
     by: OrderBy,
     ids: () => Iterable<string>,
   ): readonly string[] {
-    const orders = sectionOf(this.#orders, section);
+    const orders = partitionOf(this.#orders, partition);
     let order = orders.get(by);
     if (order === undefined) {
       const all = [...ids()];
@@ -102,9 +102,9 @@ export class State implements Source {
   /** Puts `record` in place, or takes the one there out when it is undefined. */
   set(collection: string, id: string, record: Fields | undefined): void {
     const before = this.get(collection, id);
-    this.addToChecksum(this.sectionOf(collection, id), checksumDifference(collection, id, before, record));
+    this.addToChecksum(this.partitionOf(collection, id), checksumDifference(collection, id, before, record));
     this.noteMove(collection, id, before, record);
-    const records = sectionOf(this.#collections, collection);
+    const records = partitionOf(this.#collections, collection);
     if (record === undefined) records.delete(id);
     else records.set(id, record);
   }
@@ -129,7 +129,7 @@ export class State implements Source {
 
   /** Puts records in place whose hashes are part of the checksums that `loadChecksums` is given. */
   loadRecords(collection: string, { ids, records }: IdsAndRecords): void {
-    const held = sectionOf(this.#collections, collection);
+    const held = partitionOf(this.#collections, collection);
     for (const [index, id] of ids.entries()) held.set(id, records[index] as Fields);
     this.forgetOrders(collection);
   }
@@ -150,22 +150,22 @@ export class State implements Source {
   }
 
   /** Of what the checksum is that a record adds to: of its collection, unless that has several. */
-  protected sectionOf(collection: string, _id: string): string {
+  protected partitionOf(collection: string, _id: string): string {
     return collection;
   }
 
-  protected forgetOrders(section: string): void {
-    this.#orders.delete(section);
+  protected forgetOrders(partition: string): void {
+    this.#orders.delete(partition);
   }
 
-  /** Keeps the orders of `section` up to date when a record of it becomes another. */
+  /** Keeps the orders of `partition` up to date when a record of it becomes another. */
   protected noteMove(
-    section: string,
+    partition: string,
     id: string,
     before: Fields | undefined,
     after: Fields | undefined,
   ): void {
-    const orders = this.#orders.get(section);
+    const orders = this.#orders.get(partition);
     for (const [by, { ids, moved }] of orders ?? []) {
       if (!changesPlace(before, after, by)) continue;
       if (!moved.has(id)) moved.set(id, before);
@@ -173,8 +173,8 @@ export class State implements Source {
     }
   }
 
-  protected addToChecksum(section: string, difference: number): void {
-    this.#checksums.set(section, ((this.#checksums.get(section) ?? 0) + difference) >>> 0);
+  protected addToChecksum(partition: string, difference: number): void {
+    this.#checksums.set(partition, ((this.#checksums.get(partition) ?? 0) + difference) >>> 0);
   }
 
   /** Reads the records that are in memory. */

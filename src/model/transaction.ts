@@ -5,7 +5,7 @@ import { Rejection } from "../schema/rejection.ts";
 import {
   applyChange,
   deletion,
-  sectionOf,
+  partitionOf,
   squashChange,
   type Change,
   type Changes,
@@ -15,7 +15,7 @@ import { recordIdProblem } from "./ids.ts";
 import { bytesOver, copyJson, equalJson, NotJsonError, type Fields } from "./json.ts";
 import type { PayloadLimits } from "./call-limits.ts";
 import { changedFields } from "./plain-schema.ts";
-import { mergeIds, type Source } from "./state.ts";
+import { mergeIds, type RecordSource } from "./state.ts";
 
 export interface TransactionOptions {
   readonly definition: AnyRoomDefinition;
@@ -47,8 +47,8 @@ export type Writes = Map<string, Map<string, Write>>;
 export function changesOf(writes: Writes): Changes {
   const changes: Changes = new Map();
   for (const [collection, records] of writes) {
-    const section = sectionOf(changes, collection);
-    for (const [id, { change }] of records) section.set(id, change);
+    const partition = partitionOf(changes, collection);
+    for (const [id, { change }] of records) partition.set(id, change);
   }
   return changes;
 }
@@ -62,16 +62,16 @@ export type Tx = { readonly [collection: string]: CollectionTransaction };
  * Reads that see the transaction's own writes, over a source that it never touches: what was written is in
  * `writes`, and an abandoned transaction has done nothing.
  */
-export class Transaction implements Source {
+export class Transaction implements RecordSource {
   readonly writes: Writes = new Map();
   readonly options: TransactionOptions;
   /** Collections that may be written; all of them when left out. */
   readonly writable: readonly string[] | undefined;
-  readonly #source: Source;
+  readonly #source: RecordSource;
   #tx: Tx | undefined;
   #open = true;
 
-  constructor(source: Source, options: TransactionOptions, writable?: readonly string[]) {
+  constructor(source: RecordSource, options: TransactionOptions, writable?: readonly string[]) {
     this.#source = source;
     this.options = options;
     this.writable = writable;
@@ -108,16 +108,16 @@ export class Transaction implements Source {
 
   ids(collection: string, by?: string): readonly string[] {
     this.#assertOpen();
-    const section = this.writes.get(collection);
-    if (section === undefined) return this.#source.ids(collection, by);
-    const written = new Map(Array.from(section, ([id, { record }]) => [id, record] as const));
+    const partition = this.writes.get(collection);
+    if (partition === undefined) return this.#source.ids(collection, by);
+    const written = new Map(Array.from(partition, ([id, { record }]) => [id, record] as const));
     return mergeIds(this.#source, collection, written, by);
   }
 
   write(collection: string, id: string, change: Change, record: Fields | undefined): void {
     this.#assertOpen();
-    const section = sectionOf(this.writes, collection);
-    section.set(id, { change: squashChange(section.get(id)?.change, change), record });
+    const partition = partitionOf(this.writes, collection);
+    partition.set(id, { change: squashChange(partition.get(id)?.change, change), record });
   }
 
   #assertOpen(): void {

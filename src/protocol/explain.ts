@@ -41,11 +41,11 @@ function plain(frame: DownFrame | UpFrame): object {
   }
 }
 
-function plainUpdate({ kind, tag, mark, outcomes, parts, delta, ...rest }: Update): object {
+function plainUpdate({ kind, tag, lastCallId, outcomes, parts, delta, ...rest }: Update): object {
   return {
     kind,
     tag,
-    mark,
+    lastCallId,
     outcomes: outcomes?.map(([id, outcome, ...hash]) => [id, plainOutcome(outcome), ...hash]),
     parts,
     delta: delta && { from: delta.from, to: delta.to, changes: plainChanges(delta.entries) },
@@ -66,7 +66,7 @@ function plainOutcome(outcome: Outcome): Json {
 }
 
 function plainChanges(entries: Entries): { readonly [collection: string]: Json } {
-  const sections = Array.from(entries, ([collection, records]) => {
+  const partitions = Array.from(entries, ([collection, records]) => {
     const changes = Array.from(records, ([handle, { change, id = "" }]): Json => {
       switch (change.kind) {
         case "put":
@@ -81,5 +81,5 @@ function plainChanges(entries: Entries): { readonly [collection: string]: Json }
     });
     return [collection, changes];
   });
-  return Object.fromEntries(sections) as { [collection: string]: Json };
+  return Object.fromEntries(partitions) as { [collection: string]: Json };
 }

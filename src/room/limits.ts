@@ -70,13 +70,13 @@ export interface Limits {
    * Presence and event messages of one session together, a second and at once: twice the display's rate. They share a bucket since
    * they cost the same: a place in everybody's next frame.
    */
-  readonly signalsPerSecond: number;
+  readonly ephemeralPerSecond: number;
   /** Such messages that a session may send at once before it is held to the sustained rate. */
-  readonly signalsBurst: number;
+  readonly ephemeralBurst: number;
   /** Such messages of all clients of one user, a second: five clients that send as many as they may. */
-  readonly userSignalsPerSecond: number;
+  readonly userEphemeralPerSecond: number;
   /** Such messages that all clients of one user may send at once before they are held to the sustained rate. */
-  readonly userSignalsBurst: number;
+  readonly userEphemeralBurst: number;
   /** Catch-ups that one session asks for: a client needs one when a frame did not fit, which should never happen. */
   readonly resyncsPerSecond: number;
   /** Catch-ups that a session may ask for at once before it is held to the sustained rate. */
@@ -179,14 +179,14 @@ export interface Limits {
   readonly maxUnacknowledgedFrames: number;
   /** Bytes sent to all sessions and not yet acknowledged: a quarter of an isolate. From two thirds of it on, the users who owe most are held back. */
   readonly maxAllUnacknowledgedBytes: number;
-  /** Clients whose marks are remembered. Beyond it the room forgets the longest unseen client of the owner with the most. */
-  readonly maxMarks: number;
+  /** Clients whose client logs are remembered. Beyond it the room forgets the longest unseen client of the owner with the most. */
+  readonly maxLoggedClients: number;
   /** Of them, those of one signed-in user, who must not push out others by opening pages. */
-  readonly maxMarksPerUser: number;
+  readonly maxLoggedClientsPerUser: number;
   /** Idempotency keys of backends that are remembered. Beyond it the room forgets the oldest key of the user with the most. */
-  readonly maxRemoteMarks: number;
+  readonly maxRemoteClients: number;
   /** Days for which an unseen client's mark is remembered. */
-  readonly maxMarkAgeDays: number;
+  readonly maxClientLogAgeDays: number;
   /** Outcomes kept for one client until it confirms them. */
   readonly maxUnconfirmedOutcomes: number;
   /** Bytes of those outcomes: one row of storage, which a client that never confirms must not outgrow. */
@@ -242,10 +242,10 @@ export const defaultLimits: Limits = Object.freeze({
   workPerSecond: 8 * MB,
   workBurst: 64 * MB,
   allWorkPerSecond: 16 * MB,
-  signalsPerSecond: 120,
-  signalsBurst: 240,
-  userSignalsPerSecond: 600,
-  userSignalsBurst: 1_200,
+  ephemeralPerSecond: 120,
+  ephemeralBurst: 240,
+  userEphemeralPerSecond: 600,
+  userEphemeralBurst: 1_200,
   resyncsPerSecond: 1,
   resyncsBurst: 30,
   catchUpBytesPerSecond: 1 * MB,
@@ -285,10 +285,10 @@ export const defaultLimits: Limits = Object.freeze({
   maxUnacknowledgedBytes: 1 * MB,
   maxUnacknowledgedFrames: 64,
   maxAllUnacknowledgedBytes: 32 * MB,
-  maxMarks: 10_000,
-  maxMarksPerUser: 1_000,
-  maxRemoteMarks: 10_000,
-  maxMarkAgeDays: 30,
+  maxLoggedClients: 10_000,
+  maxLoggedClientsPerUser: 1_000,
+  maxRemoteClients: 10_000,
+  maxClientLogAgeDays: 30,
   maxUnconfirmedOutcomes: 4_096,
   maxUnconfirmedBytes: 1 * MB,
   maxAllUnconfirmedBytes: 16 * MB,
@@ -307,21 +307,23 @@ export function limitsWith(given: Partial<Limits> = {}): Limits {
   requireLimits(given);
   const said = Object.entries(given).filter(([, limit]) => limit !== undefined);
   const limits: Limits = { ...defaultLimits, ...Object.fromEntries(said) };
-  const { callsPerSecond, callsBurst, signalsPerSecond, signalsBurst } = limits;
+  const { callsPerSecond, callsBurst, ephemeralPerSecond, ephemeralBurst } = limits;
   const workPerSecond = given.workPerSecond ?? Math.max(limits.workPerSecond, callsPerSecond * workOfCall);
   return {
     ...limits,
     framesPerSecond:
-      given.framesPerSecond ?? Math.max(limits.framesPerSecond, callsPerSecond + signalsPerSecond),
-    framesBurst: given.framesBurst ?? Math.max(limits.framesBurst, callsBurst + signalsBurst),
+      given.framesPerSecond ?? Math.max(limits.framesPerSecond, callsPerSecond + ephemeralPerSecond),
+    framesBurst: given.framesBurst ?? Math.max(limits.framesBurst, callsBurst + ephemeralBurst),
     frameBytesPerSecond:
       given.frameBytesPerSecond ?? Math.max(limits.frameBytesPerSecond, callsPerSecond * KB),
     userCallsPerSecond:
       given.userCallsPerSecond ?? Math.max(limits.userCallsPerSecond, usedClients * callsPerSecond),
     userCallsBurst: given.userCallsBurst ?? Math.max(limits.userCallsBurst, usedClients * callsBurst),
-    userSignalsPerSecond:
-      given.userSignalsPerSecond ?? Math.max(limits.userSignalsPerSecond, usedClients * signalsPerSecond),
-    userSignalsBurst: given.userSignalsBurst ?? Math.max(limits.userSignalsBurst, usedClients * signalsBurst),
+    userEphemeralPerSecond:
+      given.userEphemeralPerSecond ??
+      Math.max(limits.userEphemeralPerSecond, usedClients * ephemeralPerSecond),
+    userEphemeralBurst:
+      given.userEphemeralBurst ?? Math.max(limits.userEphemeralBurst, usedClients * ephemeralBurst),
     workPerSecond,
     allWorkPerSecond: given.allWorkPerSecond ?? Math.max(limits.allWorkPerSecond, busyUsers * workPerSecond),
     maxSessionsWithoutUser: given.maxSessionsWithoutUser ?? Math.ceil(strangersShare * limits.maxSessions),
@@ -336,14 +338,14 @@ function requireLimits(given: Partial<Limits>): void {
   for (const [name, limit] of Object.entries(given)) {
     if (limit === undefined) continue;
     // A rate, and a number of days, may be a part of one.
-    const isWhole = !/PerSecond$|Days$/.test(name);
+    const seesEverything = !/PerSecond$|Days$/.test(name);
     if (
       typeof limit !== "number" ||
       !(limit >= 0) ||
-      (isWhole && limit !== Infinity && !Number.isInteger(limit))
+      (seesEverything && limit !== Infinity && !Number.isInteger(limit))
     )
       throw new RangeError(
-        `limits: ${name} is ${String(limit)}; it must be ${isWhole ? "a whole number" : "a number"} from 0 on, or Infinity`,
+        `limits: ${name} is ${String(limit)}; it must be ${seesEverything ? "a whole number" : "a number"} from 0 on, or Infinity`,
       );
   }
   for (const name of notRaised) {

@@ -4,14 +4,14 @@ import { frameByteUnits, frameUnits } from "./engine/call-work.ts";
 import type { Authorize, Flushed } from "./engine/engine.ts";
 import type { Limits } from "./limits.ts";
 import { answerTo } from "./engine/client-log.ts";
-import type { Memory } from "./storage/room-state.ts";
+import type { RoomState } from "./storage/room-state.ts";
 import { equalJson } from "../model/json.ts";
 import { ownerOf } from "./owners/owner.ts";
 import { rejectedOutcome } from "./engine/rejected-outcome.ts";
 import { DeletedError, SupersededError, type RoomStorage } from "./storage/room-storage.ts";
 import type { Tx } from "../model/transaction.ts";
 import { Views, type View, type VisibleTo } from "./visibility/view.ts";
-import { actorOf } from "../protocol/handshake/client-secret.ts";
+import { clientIdOf } from "../protocol/handshake/client-secret.ts";
 import { decodeUp } from "../protocol/codec.ts";
 import { codes, type Code } from "../protocol/codes.ts";
 import type { UpFrame } from "../protocol/down/down-frames.ts";
@@ -22,7 +22,7 @@ import type { Json } from "../schema/json.ts";
 import { rejectionIn } from "../schema/rejection.ts";
 import { Alarm } from "./sessions/alarm.ts";
 import { refusalOf, sendWelcome, userAs } from "./sessions/admission.ts";
-import { Credit } from "./sessions/send-budget.ts";
+import { SendBudget } from "./sessions/send-budget.ts";
 import { Deflater } from "./broadcast/page-compression.ts";
 import { Expiry } from "./sessions/expiry.ts";
 import { FlushPace } from "./flush/flush-pace.ts";
@@ -34,14 +34,14 @@ import {
   refusePush,
   sendError,
   spendWork,
-  type InboxRoom,
+  type FrameHandlerRoom,
 } from "./inbound/frame-handler.ts";
 import { Journal } from "./storage/journal.ts";
 import { Liveness } from "./sessions/liveness.ts";
-import { Quotas } from "./sessions/user-limits.ts";
-import { Sender } from "./broadcast/broadcaster.ts";
+import { UserRateLimits } from "./sessions/user-limits.ts";
+import { Broadcaster } from "./broadcast/broadcaster.ts";
 import { Session, type Attachment, type SessionRoom, type Socket } from "./sessions/session.ts";
-import { Signals } from "./flush/ephemeral.ts";
+import { EphemeralUpdates } from "./flush/ephemeral.ts";
 import { Workload } from "./owners/workload.ts";
 
 /** The platform as a room needs it, all of it given, so that the same room runs in workerd and in a simulation. */
@@ -90,7 +90,7 @@ export interface TurnedAway {
 /** Of the frames that may be unacknowledged: how many a session may have with all the answers that it provoked. */
 const maxAnswersShare = 4;
 
-/** The actors whose calls were executed, and then lost. */
+/** The client ids whose calls were executed, and then lost. */
 type Lost = Pick<ReadonlySet<string>, "has">;
 
 const tooMuch = { code: "rate-limited", message: codes["rate-limited"].sentence } as const;
@@ -99,7 +99,7 @@ const tooMuch = { code: "rate-limited", message: codes["rate-limited"].sentence 
 const storageFailed = { code: "internal", message: codes.internal.sentence, retryAfterMs: 1_000 } as const;
 
 /** One room: messages and calls come in at any time, and only its `flush` lets anything out. */
-export class Room {
+export class RoomServer {
   readonly #definition: AnyRoomDefinition;
   readonly #limits: Limits;
   readonly #rules: RoomRules;
@@ -107,19 +107,19 @@ export class Room {
   readonly #names: NameTable;
   readonly #views: Views;
   readonly #journal: Journal;
-  /** By actor: a client has one session at a time. */
+  /** By client id: a client has one session at a time. */
   readonly #sessions = new Map<string, Session>();
-  readonly #signals = new Signals();
+  readonly #ephemeral = new EphemeralUpdates();
   readonly #pace: FlushPace;
   readonly #flushTimer: FlushTimer;
-  readonly #sender: Sender;
+  readonly #broadcaster: Broadcaster;
   readonly #deflater: Deflater;
   readonly #liveness: Liveness;
   readonly #expiry: Expiry;
   readonly #alarm: Alarm;
-  readonly #inbox: InboxRoom;
-  readonly #credit: Credit<Session>;
-  readonly #quotas: Quotas;
+  readonly #frameHandlerRoom: FrameHandlerRoom;
+  readonly #sendBudget: SendBudget<Session>;
+  readonly #userRateLimits: UserRateLimits;
   readonly #hooks: Hooks;
   readonly #sessionRoom: SessionRoom;
   /** Sessions to be caught up behind the next flush. */
@@ -147,19 +147,19 @@ export class Room {
     this.#deflater = new Deflater(ports.storage, limits.pageBytes, ports.deflate, (error) =>
       ports.log("deflate-failed", { error: nameOf(error) }),
     );
-    this.#sender = new Sender(ports.storage, this.#sessions, limits, {
+    this.#broadcaster = new Broadcaster(ports.storage, this.#sessions, limits, {
       checkpoint: () => {
         this.#checkpoint(ports.now());
-        return this.#journal.memory;
+        return this.#journal.roomState;
       },
       snapshotSent: () => this.#deflatePages(),
     });
     this.#liveness = new Liveness(this.#sessions, limits);
     this.#expiry = new Expiry(this.#sessions);
     this.#alarm = new Alarm(ports.setAlarm);
-    this.#credit = new Credit(limits);
+    this.#sendBudget = new SendBudget(limits);
     // A room that asks for no users has only clients without one.
-    this.#quotas = new Quotas(
+    this.#userRateLimits = new UserRateLimits(
       definition.user === undefined ? { ...limits, maxSessionsWithoutUser: Infinity } : limits,
     );
     this.#hooks = new Hooks(limits.maxHookWrites, ports, (error) =>
@@ -167,20 +167,20 @@ export class Room {
     );
     this.#sessionRoom = {
       limits,
-      credit: this.#credit,
+      sendBudget: this.#sendBudget,
       now: ports.now,
-      meterOf: (holder, state) => this.#quotas.meterOf(holder, state),
+      meterOf: (holder, state) => this.#userRateLimits.meterOf(holder, state),
       overdue: (session) => {
         this.#liveness.owes(session, ports.now());
         this.#setAlarm(ports.now());
       },
     };
-    this.#inbox = {
+    this.#frameHandlerRoom = {
       definition,
       limits,
       journal: this.#journal,
-      sender: this.#sender,
-      signals: this.#signals,
+      broadcaster: this.#broadcaster,
+      ephemeral: this.#ephemeral,
       workload: new Workload(limits),
       flush: () => this.#flush(),
       resume: (session) => {
@@ -189,8 +189,8 @@ export class Room {
       },
       shown: () => this.#setAlarm(ports.now()),
       noteDiverged: (collections) => this.#noteDiverged(collections),
-      dismiss: (session, code, retryAfterMs) => this.#dismiss(session, code, retryAfterMs),
-      relieve: () => this.#relieve(),
+      closeSession: (session, code, retryAfterMs) => this.#closeSession(session, code, retryAfterMs),
+      resumeThrottled: () => this.#resumeThrottled(),
     };
   }
 
@@ -203,28 +203,34 @@ export class Room {
 
   #join(openSocket: () => Socket, hello: Hello, identity: Identity): Session | TurnedAway {
     this.#assertNewest();
-    const { memory } = this.#journal;
+    const { roomState } = this.#journal;
     const { expiresAt } = identity;
     if (expiresAt !== undefined && expiresAt <= this.#ports.now()) return { code: "token-expired" };
     const user = this.#admit(identity.user);
     if (user === undefined) return { code: "unauthorized" };
-    const actor = actorOf(hello.secret);
-    const client: Caller = { actor, user, role: identity.role };
+    const clientId = clientIdOf(hello.secret);
+    const client: Caller = { clientId, user, role: identity.role };
     if (hello.schema !== this.#definition.version) return { code: "schema-mismatch" };
     // Its client knows a room that was deleted: to go on here would be to fill a new room with what is left of that one.
-    if (!memory.stored && (hello.epoch !== null || hello.birth !== null)) return { code: "gone" };
+    if (!roomState.stored && (hello.epoch !== null || hello.knownSince !== null)) return { code: "gone" };
     const now = this.#ports.now();
-    const former = this.#sessions.get(actor);
-    const isCrowded = former === undefined && this.#quotas.isCrowded(client);
+    const former = this.#sessions.get(clientId);
+    const isCrowded = former === undefined && this.#userRateLimits.isCrowded(client);
     const isFull = isCrowded || this.#sessions.size >= this.#limits.maxSessions;
-    for (const lost of this.#liveness.lost(now, isFull)) if (lost !== former) this.#dismiss(lost, "timeout");
-    const refusal = refusalOf(client, hello, memory, this.#sessions, this.#limits.maxSessions);
+    for (const lost of this.#liveness.lost(now, isFull))
+      if (lost !== former) this.#closeSession(lost, "timeout");
+    const refusal = refusalOf(client, hello, roomState, this.#sessions, this.#limits.maxSessions);
     if (refusal !== undefined) return { code: refusal };
-    if (isCrowded && this.#quotas.isCrowded(client)) return { code: "room-full" };
-    const meter = this.#quotas.admit(client, former, memory.marks.get(actor) !== undefined, now);
-    if (typeof meter === "number") return { code: "rate-limited", retryAfterMs: meter };
+    if (isCrowded && this.#userRateLimits.isCrowded(client)) return { code: "room-full" };
+    const rateLimits = this.#userRateLimits.admit(
+      client,
+      former,
+      roomState.clientLog.get(clientId) !== undefined,
+      now,
+    );
+    if (typeof rateLimits === "number") return { code: "rate-limited", retryAfterMs: rateLimits };
     this.#asNewest(() => this.#journal.create());
-    const { attempt = 0, epoch, rev, arrived } = hello;
+    const { attempt = 0, epoch, rev, resumeSnapshot } = hello;
     const names = hello.names === this.#names.hash ? this.#names.hash : null;
     const view = this.#views.of(client);
     const session = Session.open(
@@ -232,19 +238,19 @@ export class Room {
       {
         client,
         ...(expiresAt !== undefined && { expiresAt }),
-        epoch: view.epochOf(memory.epoch),
+        epoch: view.epochOf(roomState.epoch),
         attempt,
         names,
-        inflates: hello.inflates ?? false,
-        feed: { kind: "joining", position: { epoch, rev }, arrived },
-        meter: meter.state,
-        creditBytes: this.#credit.bytesFor(this.#sessions.size + 1),
+        acceptsDeflate: hello.acceptsDeflate ?? false,
+        feed: { kind: "joining", position: { epoch, rev }, resumeSnapshot },
+        rateLimits: rateLimits.state,
+        sendBudgetBytes: this.#sendBudget.bytesFor(this.#sessions.size + 1),
       },
       view,
       this.#sessionRoom,
     );
     if (former === undefined) {
-      this.#quotas.entered(session);
+      this.#userRateLimits.entered(session);
     } else {
       // The same person, still here: the others hear of it only if that person is shown to them in another way now.
       this.#waiting.delete(former);
@@ -252,31 +258,31 @@ export class Room {
       session.presence = former.presence;
       former.socket.close(codes.replaced.closeCode, "replaced");
       if (session.presence !== undefined && !equalJson(former.client.user, user))
-        this.#signals.join(actor, user, session.presence);
+        this.#ephemeral.join(clientId, user, session.presence);
     }
-    this.#sessions.set(actor, session);
+    this.#sessions.set(clientId, session);
     try {
       return this.#welcome(session, hello, former === undefined);
     } catch (error) {
-      this.#dismiss(session, "internal"); // it would be held, and shown to the others, for ever
+      this.#closeSession(session, "internal"); // it would be held, and shown to the others, for ever
       throw error;
     }
   }
 
   #welcome(session: Session, hello: Hello, isNew: boolean): Session | TurnedAway {
-    const { memory } = this.#journal;
+    const { roomState } = this.#journal;
     const { client } = session;
-    const { actor } = client;
+    const { clientId } = client;
     const { epoch } = hello;
     this.#expiry.note(session);
-    memory.marks.see(actor, this.#ports.now());
+    roomState.clientLog.see(clientId, this.#ports.now());
     // What was confirmed of another history may be the id of another call here.
-    if (epoch === null || epoch === session.epoch) memory.marks.confirm(actor, hello.confirmed);
-    sendWelcome(session, memory, this.#limits);
+    if (epoch === null || epoch === session.epoch) roomState.clientLog.confirm(clientId, hello.confirmed);
+    sendWelcome(session, roomState, this.#limits);
     if (!this.#catchUp(session)) return { code: "internal" };
     if (session.presence === undefined && this.#definition.presence === undefined) {
       session.presence = {};
-      this.#signals.join(actor, client.user, {});
+      this.#ephemeral.join(clientId, client.user, {});
     }
     session.save();
     this.#setAlarm(this.#ports.now());
@@ -287,23 +293,23 @@ export class Room {
 
   /** Takes back a session that has hibernated, unless its client has come with another socket since. */
   restore(socket: Socket, attachment: Attachment): Session {
-    const { memory } = this.#journal;
+    const { roomState } = this.#journal;
     const view = this.#views.of(attachment.client);
-    const session = Session.restore(socket, attachment, view, this.#sessionRoom, memory.rev);
-    const { actor } = session.client;
-    const isOfOtherNames = session.isCompact && session.names !== this.#names.hash;
-    const stale = memory.stored ? "epoch-changed" : "gone";
-    if (attachment.epoch !== view.epochOf(memory.epoch)) socket.close(codes[stale].closeCode, stale);
+    const session = Session.restore(socket, attachment, view, this.#sessionRoom, roomState.rev);
+    const { clientId } = session.client;
+    const isOfOtherNames = session.acceptsBinary && session.names !== this.#names.hash;
+    const stale = roomState.stored ? "epoch-changed" : "gone";
+    if (attachment.epoch !== view.epochOf(roomState.epoch)) socket.close(codes[stale].closeCode, stale);
     // Its pushes would be read as something else. It comes back, and is told which form it may use.
     else if (isOfOtherNames) socket.close(codes.internal.closeCode, "internal");
-    else if (!this.#sessions.has(actor)) this.#restored(session);
+    else if (!this.#sessions.has(clientId)) this.#restored(session);
     return session;
   }
 
   #restored(session: Session): void {
-    this.#sessions.set(session.client.actor, session);
+    this.#sessions.set(session.client.clientId, session);
     this.#expiry.note(session);
-    this.#quotas.entered(session);
+    this.#userRateLimits.entered(session);
     if (!session.isDue) return;
     this.#waiting.add(session);
     this.#flushTimer.scheduleSoon(); // others are still to be restored
@@ -320,33 +326,38 @@ export class Room {
   }
 
   #receive(session: Session, data: unknown): void {
-    if (this.#sessions.get(session.client.actor) !== session) return; // replaced: its socket is closing
+    if (this.#sessions.get(session.client.clientId) !== session) return; // replaced: its socket is closing
     const now = this.#ports.now();
-    if (session.expiresAt <= now) return this.#dismiss(session, "token-expired"); // and its calls are sent again
+    if (session.expiresAt <= now) return this.#closeSession(session, "token-expired"); // and its calls are sent again
     session.hear(now);
     const bytes = sizeOf(data);
-    const retryAfterMs = session.meter.takeFrame(now, bytes);
+    const retryAfterMs = session.rateLimits.takeFrame(now, bytes);
     if (retryAfterMs === 0) {
       const isRead = bytes <= this.#limits.maxFrameBytes;
-      spendWork(this.#inbox, session, isRead ? frameUnits + frameByteUnits * bytes : frameUnits, now);
+      spendWork(
+        this.#frameHandlerRoom,
+        session,
+        isRead ? frameUnits + frameByteUnits * bytes : frameUnits,
+        now,
+      );
     }
     if (retryAfterMs > 0) refuse(session, now, { ...tooMuch, retryAfterMs });
     else this.#read(session, data, now);
     // Errors are answered whatever is unacknowledged, so who provokes them and reads nothing would fill the memory.
     if (session.unacknowledgedFrames > maxAnswersShare * this.#limits.maxUnacknowledgedFrames) {
-      session.meter.punish(now);
-      session.isUnruly = true;
+      session.rateLimits.punish(now);
+      session.isAbusive = true;
     }
-    if (session.isUnruly)
-      return this.#dismiss(session, "rate-limited", session.meter.refusals.take(now, 1, 0));
+    if (session.isAbusive)
+      return this.#closeSession(session, "rate-limited", session.rateLimits.refusals.take(now, 1, 0));
     // An acknowledgement may have changed what the session is sent, and perhaps no flush follows to save that. One that was
     // sent away must not be saved: it would come back from hibernation.
-    if (this.#sessions.get(session.client.actor) === session) session.save();
+    if (this.#sessions.get(session.client.clientId) === session) session.save();
     this.#schedule();
   }
 
   #read(session: Session, data: unknown, now: number): void {
-    const names = session.isCompact ? this.#names : undefined;
+    const names = session.acceptsBinary ? this.#names : undefined;
     const decoded = decodeUp(data, this.#limits.maxFrameBytes, names, this.#limits);
     if (decoded.kind === "frame") this.#handle(session, decoded.frame, now);
     else refuse(session, now, { code: decoded.code, message: decoded.message });
@@ -354,7 +365,7 @@ export class Room {
 
   #handle(session: Session, frame: UpFrame, now: number): void {
     try {
-      handleFrame(this.#inbox, session, frame, now);
+      handleFrame(this.#frameHandlerRoom, session, frame, now);
     } catch (error) {
       this.#mend(error);
       this.#serve(session, () => this.#refuse(session, frame, error, now));
@@ -388,7 +399,7 @@ export class Room {
       this.#mend(error);
       if (error instanceof DeletedError) this.#beginAnew(error);
       else this.#ports.log("session-failed", { error: nameOf(error) });
-      this.#dismiss(session, "internal");
+      this.#closeSession(session, "internal");
       return false;
     }
   }
@@ -396,7 +407,7 @@ export class Room {
   /** It should never happen, so an operator is told each time, and how often since the room woke. */
   #noteDiverged(collections: readonly string[]): void {
     this.#divergences += 1;
-    const { rev } = this.#journal.memory;
+    const { rev } = this.#journal.roomState;
     this.#ports.log("client-diverged", { collections, rev, count: this.#divergences });
   }
 
@@ -404,8 +415,8 @@ export class Room {
    * Closes a session for good. Its socket may never answer, so it is gone from this moment on. Who asked for too much is told when
    * to come back.
    */
-  #dismiss(session: Session, code: Code, retryAfterMs?: number): void {
-    if (this.#sessions.get(session.client.actor) !== session) return;
+  #closeSession(session: Session, code: Code, retryAfterMs?: number): void {
+    if (this.#sessions.get(session.client.clientId) !== session) return;
     if (retryAfterMs !== undefined) sendError(session, { ...tooMuch, retryAfterMs });
     session.socket.close(codes[code].closeCode, code);
     this.#leave(session);
@@ -416,8 +427,8 @@ export class Room {
     this.#enter("alarm", () => {
       const now = this.#ports.now();
       this.#alarm.passed();
-      this.#dismissExpired(now);
-      for (const [session, code] of this.#liveness.look(now)) this.#dismiss(session, code);
+      this.#closeExpired(now);
+      for (const [session, code] of this.#liveness.look(now)) this.#closeSession(session, code);
       this.#setAlarm(now);
     });
   }
@@ -427,8 +438,8 @@ export class Room {
     this.#alarm.setFor(Math.min(this.#liveness.dueAt(now), this.#expiry.dueAt), now);
   }
 
-  #dismissExpired(now: number): void {
-    for (const session of this.#expiry.look(now)) this.#dismiss(session, "token-expired");
+  #closeExpired(now: number): void {
+    for (const session of this.#expiry.look(now)) this.#closeSession(session, "token-expired");
   }
 
   /** The session's socket is gone. */
@@ -437,16 +448,16 @@ export class Room {
   }
 
   #leave(session: Session): void {
-    const { actor } = session.client;
-    if (this.#sessions.get(actor) !== session) return;
-    this.#sessions.delete(actor);
+    const { clientId } = session.client;
+    if (this.#sessions.get(clientId) !== session) return;
+    this.#sessions.delete(clientId);
     this.#waiting.delete(session);
-    this.#quotas.left(session);
+    this.#userRateLimits.left(session);
     session.end();
-    this.#journal.memory.marks.see(actor, this.#ports.now());
-    if (session.presence !== undefined) this.#signals.leave(actor);
+    this.#journal.roomState.clientLog.see(clientId, this.#ports.now());
+    if (session.presence !== undefined) this.#ephemeral.leave(clientId);
     this.#hooks.add(() => this.#rules.onLeave(session.client));
-    this.#relieve(); // the last thing that can throw
+    this.#resumeThrottled(); // the last thing that can throw
     this.#schedule();
   }
 
@@ -459,12 +470,12 @@ export class Room {
 
   /** Returns 0 if the user may read the state as a whole now, and otherwise the milliseconds to wait. */
   takeRead(user: Json): number {
-    return this.#quotas.takeRead(user, this.#ports.now());
+    return this.#userRateLimits.takeRead(user, this.#ports.now());
   }
 
   /** Charges the user for bytes of a state that the room has written for it. */
   spendRead(user: Json, bytes: number): void {
-    this.#quotas.spendRead(user, bytes, this.#ports.now());
+    this.#userRateLimits.spendRead(user, bytes, this.#ports.now());
   }
 
   /**
@@ -479,8 +490,8 @@ export class Room {
   }
 
   /** All that the room has in memory, what is not flushed included. A crash can undo that: show it to nobody. */
-  get memory(): Memory {
-    return this.#journal.memory;
+  get roomState(): RoomState {
+    return this.#journal.roomState;
   }
 
   /** Commits an edit of the room's own as one operation, and answers its revision once it is on disk. */
@@ -490,7 +501,7 @@ export class Room {
       return this.#hooks.write(() => {
         if (!this.#asNewest(() => this.#journal.engine.transact(edit)))
           throw new Error("the edit does not fit an empty batch");
-        const { rev } = this.#journal.memory;
+        const { rev } = this.#journal.roomState;
         if (!this.#flush()) throw new Error("storage failed: the edit was not made");
         return rev;
       });
@@ -511,10 +522,10 @@ export class Room {
     const user = this.#admit(client.user);
     if (user === undefined)
       return { kind: "rejected", code: "invalid", message: "the user does not fit the room" };
-    const owner = this.#journal.memory.marks.get(client.actor)?.owner ?? ownerOf(user);
+    const owner = this.#journal.roomState.clientLog.get(client.clientId)?.owner ?? ownerOf(user);
     if (owner !== ownerOf(user))
       return { kind: "rejected", code: "id-conflict", message: "another user has made this call" };
-    const call = { clientReqId: 1, baseRev: this.#journal.memory.rev, type, payload };
+    const call = { clientReqId: 1, baseRev: this.#journal.roomState.rev, type, payload };
     const now = this.#ports.now();
     const submit = () => this.#asNewest(() => this.#journal.engine.submit({ ...client, user }, call, now));
     let submission = submit();
@@ -526,8 +537,8 @@ export class Room {
       submission = submit();
     }
     this.#settle();
-    const mark = this.#journal.memory.marks.get(client.actor);
-    const answer = mark && answerTo(mark, 1);
+    const logged = this.#journal.roomState.clientLog.get(client.clientId);
+    const answer = logged && answerTo(logged, 1);
     if (answer === undefined) throw new Error(`call ${type} came to nothing: ${submission.kind}`);
     return answer[1];
   }
@@ -535,7 +546,7 @@ export class Room {
   /** Sends an event of the room's own to everybody. Throws `Rejection` for a payload that does not fit. */
   broadcast(event: string, payload: unknown): void {
     this.#enter("broadcast", () => {
-      this.#signals.event([null, event, parseEvent(this.#definition, event, payload)]);
+      this.#ephemeral.event([null, event, parseEvent(this.#definition, event, payload)]);
       this.#schedule();
     });
   }
@@ -551,14 +562,14 @@ export class Room {
   #renewEpoch(): void {
     this.#flush();
     try {
-      this.#journal.renewEpoch(this.#ports.now(), (actor) => this.#sessions.has(actor));
+      this.#journal.renewEpoch(this.#ports.now(), (clientId) => this.#sessions.has(clientId));
     } catch (error) {
       this.#recover(error);
       throw error;
     }
-    this.#credit.waiting.clear();
+    this.#sendBudget.waiting.clear();
     for (const session of this.#sessions.values()) {
-      this.#dismiss(session, "epoch-changed");
+      this.#closeSession(session, "epoch-changed");
     }
   }
 
@@ -571,7 +582,7 @@ export class Room {
 
   #flush(): boolean {
     const now = this.#ports.now();
-    this.#dismissExpired(now); // the alarm may be late, and nothing more is for them
+    this.#closeExpired(now); // the alarm may be late, and nothing more is for them
     const dueAt = this.#flushTimer.clear();
     const flush = this.#cut(now);
     if (flush === "failed") return false;
@@ -580,11 +591,16 @@ export class Room {
       if (this.#journal.isFull) this.#checkpoint(now);
       return false;
     }
-    for (const { event, payload } of flush?.broadcasts ?? []) this.#signals.event([null, event, payload]);
+    for (const { event, payload } of flush?.broadcasts ?? []) this.#ephemeral.event([null, event, payload]);
     if (flush !== undefined) this.#rules.onFlush();
-    const { frames, stale } = this.#sender.fanOut(this.#journal.memory, flush, this.#signals.take(), now);
+    const { frames, stale } = this.#broadcaster.fanOut(
+      this.#journal.roomState,
+      flush,
+      this.#ephemeral.take(),
+      now,
+    );
     for (const session of stale)
-      this.#serve(session, () => this.#sender.update(this.#journal.memory, session));
+      this.#serve(session, () => this.#broadcaster.update(this.#journal.roomState, session));
     for (const operation of flush?.operations ?? []) this.#hooks.add(() => this.#rules.onCommit(operation));
     this.#serveWaiting();
     this.#pace.flushed(now, frames, flush?.delta, dueAt);
@@ -595,7 +611,7 @@ export class Room {
   /** The batch as a flush. When that fails, the batch is lost, and memory is what disk says. */
   #cut(now: number): Flush | undefined | "failed" {
     try {
-      return this.#journal.engine.cut(now);
+      return this.#journal.engine.takeBatch(now);
     } catch (error) {
       this.#mend(error);
       return "failed";
@@ -607,13 +623,13 @@ export class Room {
    * for each who comes would be a frame for everybody each time. False when it failed.
    */
   #catchUp(session: Session): boolean {
-    if (!this.#credit.bears(session.holder, 0)) {
+    if (!this.#sendBudget.bears(session.holder, 0)) {
       session.isDue = true;
-      this.#credit.waiting.add(session);
+      this.#sendBudget.waiting.add(session);
       return true;
     }
     if (this.#isSettled)
-      return this.#serve(session, () => this.#sender.resume(this.#journal.memory, session));
+      return this.#serve(session, () => this.#broadcaster.resume(this.#journal.roomState, session));
     session.isDue = true;
     this.#waiting.add(session);
     return true;
@@ -621,17 +637,17 @@ export class Room {
 
   /** Goes on with a session that was held back. */
   #resume(session: Session): void {
-    this.#credit.waiting.delete(session);
+    this.#sendBudget.waiting.delete(session);
     session.isDue = false;
     this.#catchUp(session);
   }
 
   /** Goes on with those who were held back because others owed too much, as far as that is so no more. */
-  #relieve(): void {
-    if (this.#credit.waiting.size === 0) return;
+  #resumeThrottled(): void {
+    if (this.#sendBudget.waiting.size === 0) return;
     this.#assertNewest();
-    for (const session of this.#credit.waiting) {
-      if (!this.#credit.relieves(session.holder)) continue;
+    for (const session of this.#sendBudget.waiting) {
+      if (!this.#sendBudget.canResume(session.holder)) continue;
       this.#resume(session);
       session.save();
     }
@@ -645,7 +661,7 @@ export class Room {
     for (const session of waiting) {
       session.isDue = false;
       this.#serve(session, () => {
-        this.#sender.resume(this.#journal.memory, session);
+        this.#broadcaster.resume(this.#journal.roomState, session);
         session.save();
       });
     }
@@ -677,15 +693,16 @@ export class Room {
     if (error instanceof DeletedError) return this.#beginAnew(error);
     this.#ports.log(event, { error: nameOf(error) });
     if (!this.#reload()) return;
-    const { memory } = this.#journal;
+    const { roomState } = this.#journal;
     for (const session of this.#sessions.values()) {
-      const { actor } = session.client;
-      const mark = memory.marks.get(actor)?.mark ?? 0;
-      session.dropReplies(mark);
-      if (lost.has(actor)) refusePush(session, undefined, { ...storageFailed, clientReqId: mark + 1 });
+      const { clientId } = session.client;
+      const lastCallId = roomState.clientLog.get(clientId)?.lastCallId ?? 0;
+      session.dropReplies(lastCallId);
+      if (lost.has(clientId))
+        refusePush(session, undefined, { ...storageFailed, clientReqId: lastCallId + 1 });
       // The row was written before something failed.
-      if (session.isLive && session.lastSentRev < memory.rev)
-        this.#serve(session, () => this.#sender.update(memory, session));
+      if (session.isLive && session.lastSentRev < roomState.rev)
+        this.#serve(session, () => this.#broadcaster.update(roomState, session));
     }
     this.#schedule(); // presence and events are still to be told
   }
@@ -715,15 +732,15 @@ export class Room {
   #beginAnew(error: DeletedError): void {
     this.#ports.log("storage-deleted", { error: error.message, sessions: this.#sessions.size });
     if (!this.#reload()) return;
-    this.#signals.take();
+    this.#ephemeral.take();
     this.#waiting.clear();
-    this.#credit.waiting.clear();
-    for (const session of this.#sessions.values()) this.#dismiss(session, "gone");
+    this.#sendBudget.waiting.clear();
+    for (const session of this.#sessions.values()) this.#closeSession(session, "gone");
   }
 
   #checkpoint(now: number): void {
     try {
-      this.#journal.checkpoint(now, (actor) => this.#sessions.has(actor));
+      this.#journal.checkpoint(now, (clientId) => this.#sessions.has(clientId));
     } catch (error) {
       this.#recover(error);
     }
@@ -752,18 +769,18 @@ export class Room {
 
   /** In between other things, for the next snapshots. */
   #deflatePages(): void {
-    this.#deflater.run(() => this.#journal.memory);
+    this.#deflater.run(() => this.#journal.roomState);
   }
 
   /** Flushes when it is time, or sees to it that it will be. */
   #schedule(): void {
-    if (this.#isSettled && !this.#sender.hasReplies && this.#waiting.size === 0) return;
+    if (this.#isSettled && !this.#broadcaster.hasReplies && this.#waiting.size === 0) return;
     this.#flushTimer.schedule();
   }
 
   /** Whether all that has happened is on disk and told. */
   get #isSettled(): boolean {
-    return !this.#journal.engine.hasBatch && this.#signals.isEmpty;
+    return !this.#journal.engine.hasBatch && this.#ephemeral.isEmpty;
   }
 
   /** Makes sure that all there is to tell is on disk, and that this instance is the one to tell it. */

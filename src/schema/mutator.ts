@@ -12,7 +12,7 @@ export interface EventSchemas {
 /** Who calls, when and where; and the two things a mutator may do besides changing records. */
 export interface MutatorContext<User, Events extends EventSchemas = EventSchemas> {
   /** The public id of the client that made the call. */
-  readonly actor: string;
+  readonly clientId: string;
   /** The person, as `authenticate` said; null when nobody was named. */
   readonly user: User | null;
   /** What the caller may do, as `authenticate` said: `writer` when it said nothing, or `reader`, whose calls are refused. */

@@ -11,7 +11,7 @@ export type UndoCall<Mutators extends MutatorSchemas> = {
 /** Who makes a call, as its undo rule is told. */
 export interface UndoCaller<User> {
   /** The public id of the client. */
-  readonly actor: string;
+  readonly clientId: string;
   /** The person, as `authenticate` said; null when nobody was named. */
   readonly user: User | null;
 }

@@ -277,14 +277,14 @@ export const attacks = [
     channel: "handshake",
     does: "comes back as a client from before the room forgot it",
     answers: ["closed too-old"],
-    limits: ["maxMarks", "maxMarksPerUser", "maxMarkAgeDays"],
+    limits: ["maxLoggedClients", "maxLoggedClientsPerUser", "maxClientLogAgeDays"],
   },
   {
     id: "forgotten-crowd",
     channel: "handshake",
     does: "opens more clients of one user than the room remembers, and comes back as the first of them",
     answers: ["closed too-old"],
-    limits: ["maxMarks", "maxMarksPerUser"],
+    limits: ["maxLoggedClients", "maxLoggedClientsPerUser"],
     note: "A client of another user that was away meanwhile, and had made no call yet, goes on as it is.",
   },
   {
@@ -595,7 +595,7 @@ export const attacks = [
     channel: "frame",
     does: "sends 1,000 presences at once",
     answers: ["nothing", "error rate-limited", "closed rate-limited"],
-    limits: ["signalsPerSecond", "signalsBurst"],
+    limits: ["ephemeralPerSecond", "ephemeralBurst"],
   },
   {
     id: "huge-signals",
@@ -610,7 +610,7 @@ export const attacks = [
     channel: "frame",
     does: "sends 1,000 events at once",
     answers: ["nothing", "error rate-limited", "closed rate-limited"],
-    limits: ["signalsPerSecond", "signalsBurst"],
+    limits: ["ephemeralPerSecond", "ephemeralBurst"],
   },
   {
     id: "resync-loop",

@@ -1,6 +1,6 @@
-import { appDeeds } from "./deeds/app.ts";
-import { callDeeds } from "./deeds/calls.ts";
-import { listDeeds } from "./deeds/lists.ts";
+import { appActions } from "./deeds/app.ts";
+import { callActions } from "./deeds/calls.ts";
+import { listActions } from "./deeds/lists.ts";
 import { playAll } from "./play.ts";
 
-playAll(["call", "app"], { ...callDeeds, ...appDeeds, ...listDeeds });
+playAll(["call", "app"], { ...callActions, ...appActions, ...listActions });

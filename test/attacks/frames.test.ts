@@ -1,5 +1,5 @@
-import { floodDeeds } from "./deeds/floods.ts";
-import { frameDeeds } from "./deeds/frames.ts";
+import { floodActions } from "./deeds/floods.ts";
+import { frameActions } from "./deeds/frames.ts";
 import { playAll } from "./play.ts";
 
-playAll(["frame"], { ...frameDeeds, ...floodDeeds });
+playAll(["frame"], { ...frameActions, ...floodActions });

@@ -1,5 +1,5 @@
-import { handshakeDeeds } from "./deeds/handshake.ts";
-import { httpDeeds } from "./deeds/http.ts";
+import { handshakeActions } from "./deeds/handshake.ts";
+import { httpActions } from "./deeds/http.ts";
 import { playAll } from "./play.ts";
 
-playAll(["HTTP", "handshake"], { ...httpDeeds, ...handshakeDeeds });
+playAll(["HTTP", "handshake"], { ...httpActions, ...handshakeActions });

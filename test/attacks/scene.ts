@@ -38,7 +38,7 @@ const patienceMs = 3_000;
 const own = ["things", "bystander"] as const;
 
 /** One attack: what it does, and in which room. */
-export interface Deed {
+export interface AttackAction {
   readonly room?: RoomKind;
   /** What has to be there before; the state is noted behind it. */
   readonly prepare?: (scene: Scene) => Promise<void>;
@@ -70,7 +70,7 @@ export class Scene {
   readonly told: string[] = [];
   readonly clients: WireClient[] = [];
   writer!: WireClient;
-  witness!: WireClient;
+  sessionJudge!: WireClient;
   worstMs = 0;
   rounds = 0;
   #barriers = 0;
@@ -82,8 +82,8 @@ export class Scene {
   }
 
   /** Plays one row: asserts all that the contract says, whatever the attack is. */
-  static async play(deed: Deed, listed: readonly Answer[]): Promise<Report> {
-    const scene = new Scene(deed.room ?? "open");
+  static async play(action: AttackAction, listed: readonly Answer[]): Promise<Report> {
+    const scene = new Scene(action.room ?? "open");
     const methods = ["log", "info", "debug", "warn", "error"] as const;
     const spies = methods.map((method) =>
       vi
@@ -91,21 +91,21 @@ export class Scene {
         .mockImplementation((...line: unknown[]) => void scene.logged.push(line.join(" "))),
     );
     try {
-      return await scene.#play(deed, listed);
+      return await scene.#play(action, listed);
     } finally {
       for (const spy of spies) spy.mockRestore();
       for (const client of scene.clients) client.cut();
     }
   }
 
-  async #play(deed: Deed, listed: readonly Answer[]): Promise<Report> {
+  async #play(action: AttackAction, listed: readonly Answer[]): Promise<Report> {
     this.writer = await this.join({ token: await this.token({ user: "writer" }) });
-    this.witness = await this.join({ token: await this.token({ user: "witness" }) });
+    this.sessionJudge = await this.join({ token: await this.token({ user: "witness" }) });
     await this.#round();
-    await deed.prepare?.(this);
+    await action.prepare?.(this);
     this.#expected = await this.state();
     const instance = await this.#instance();
-    const { epoch } = this.witness.copy;
+    const { epoch } = this.sessionJudge.copy;
     const assertPrototypes = watchPrototypes();
 
     const over = new AbortController();
@@ -113,7 +113,7 @@ export class Scene {
       do await this.#round();
       while (!over.signal.aborted);
     })();
-    const [done, seen] = await Promise.allSettled([deed.run(this).finally(() => over.abort()), rounds]);
+    const [done, seen] = await Promise.allSettled([action.run(this).finally(() => over.abort()), rounds]);
     if (done.status === "rejected") throw done.reason;
     if (seen.status === "rejected") throw seen.reason;
     const answers = done.value;
@@ -122,7 +122,7 @@ export class Scene {
     expect(new Set(answers)).toEqual(new Set(listed));
     assertPrototypes();
     expect(await this.#instance()).toBe(instance);
-    expect(this.witness.copy.epoch).toBe(epoch);
+    expect(this.sessionJudge.copy.epoch).toBe(epoch);
     expect(await this.state()).toEqual(this.#expected);
     this.#assertCopies();
     this.#assertLogs();
@@ -149,8 +149,8 @@ export class Scene {
 
   /** Number of the newest journal row: how many the room has ever written. */
   async rowsWritten(): Promise<number> {
-    const [row] = await this.room.sql("SELECT max(n) AS n FROM deltaroom_journal");
-    return Number(row?.["n"]);
+    const [row] = await this.room.sql("SELECT max(flushSeq) AS flushSeq FROM deltaroom_journal");
+    return Number(row?.["flushSeq"]);
   }
 
   /** A token for this room and for an hour, unless another is asked for. */
@@ -197,7 +197,7 @@ export class Scene {
     if (client.isOpen && client.closing === undefined) client.setPresence({ at });
     await client
       .until(() =>
-        client.frames.some((frame) => frame.kind === "update" && hasPresence(frame, client.actor, at)),
+        client.frames.some((frame) => frame.kind === "update" && hasPresence(frame, client.clientId, at)),
       )
       .catch((error: unknown) => {
         if (client.closing === undefined) throw error;
@@ -286,8 +286,8 @@ export class Scene {
     const startedAt = Date.now();
     const [outcome] = await this.writer.commit(put(...own, { n }));
     expect(outcome).toEqual(expect.any(Number));
-    await this.witness.until(({ rev }) => rev >= (outcome as number));
-    expect(this.witness.copy.get(...own)).toEqual({ n });
+    await this.sessionJudge.until(({ rev }) => rev >= (outcome as number));
+    expect(this.sessionJudge.copy.get(...own)).toEqual({ n });
     this.worstMs = Math.max(this.worstMs, Date.now() - startedAt);
     expect(this.worstMs).toBeLessThan(patienceMs);
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -306,7 +306,7 @@ export class Scene {
 
   /** The bystanders have every record that the room has, and have compared their checksums. */
   #assertCopies(): void {
-    const { [own[0]]: things = {}, ...others } = this.witness.copy.collections;
+    const { [own[0]]: things = {}, ...others } = this.sessionJudge.copy.collections;
     const { [own[1]]: _, ...rest } = things;
     const seen = { ...others, ...(Object.keys(rest).length > 0 && { things: rest }) };
     expect(seen).toEqual(this.#expected);
@@ -333,7 +333,8 @@ export class Scene {
 
   /** Another instance reads the same from disk, and the bystanders go on with it. */
   async #assertOnDisk(): Promise<void> {
-    for (const client of this.clients) if (client !== this.writer && client !== this.witness) client.cut();
+    for (const client of this.clients)
+      if (client !== this.writer && client !== this.sessionJudge) client.cut();
     await this.room.evict();
     expect(await this.state()).toEqual(this.#expected);
     await this.#round();
@@ -349,10 +350,10 @@ function closed(closeCode: number, reason: string): Answer {
 
 function hasPresence(
   { presence }: { readonly presence?: readonly (readonly unknown[])[] },
-  actor: string,
+  clientId: string,
   at: number,
 ): boolean {
   return (presence ?? []).some(
-    ([, who, ...told]) => who === actor && (told.at(-1) as { at?: unknown } | undefined)?.at === at,
+    ([, who, ...told]) => who === clientId && (told.at(-1) as { at?: unknown } | undefined)?.at === at,
   );
 }

@@ -36,8 +36,8 @@ describe("docs/guide/presence.md", () => {
     const seen: unknown[] = [];
     const stop = followOthers(
       room,
-      ({ actor, presence }: { actor: string; presence: unknown }) => seen.push([actor, presence]),
-      (actor: string) => seen.push([actor, "gone"]),
+      ({ clientId, presence }: { clientId: string; presence: unknown }) => seen.push([clientId, presence]),
+      (clientId: string) => seen.push([clientId, "gone"]),
     );
     expect(seen.splice(0)).toEqual([
       ["actor-ada", here],
@@ -64,7 +64,7 @@ describe("docs/guide/presence.md", () => {
   });
 
   test("cheers, and says when it could not", async () => {
-    const { room, socket } = await entered({ limits: { signalsPerSecond: 10, signalsBurst: 4 } });
+    const { room, socket } = await entered({ limits: { ephemeralPerSecond: 10, ephemeralBurst: 4 } });
     const shown: unknown[] = [];
     onCheer(room, (emoji: string, from: string) => shown.push([emoji, from]));
     await pass(5_000);

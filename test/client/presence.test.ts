@@ -1,4 +1,4 @@
-import { actorOf } from "../../src/protocol/handshake/client-secret.ts";
+import { clientIdOf } from "../../src/protocol/handshake/client-secret.ts";
 import { describe, expect, test, vi } from "vitest";
 import { connect } from "../../client/index.ts";
 import { clientBoard } from "../support/boards/client-board.ts";
@@ -11,11 +11,11 @@ describe("others", () => {
     const { room, socket } = await joined({}, { presence: { x: 1, y: 1 } });
     const told = vi.fn<() => void>();
     room.onOthers(told);
-    const { actor } = room.self;
-    socket.update({ presence: [["join", actor, null, { x: 1, y: 1 }]] });
-    socket.update({ presence: [["set", actor, { x: 2, y: 1 }]] });
-    socket.say({ kind: "roster", peers: [[actor, null, { x: 1, y: 1 }]] });
-    socket.update({ presence: [["leave", actor]] });
+    const { clientId } = room.self;
+    socket.update({ presence: [["join", clientId, null, { x: 1, y: 1 }]] });
+    socket.update({ presence: [["set", clientId, { x: 2, y: 1 }]] });
+    socket.say({ kind: "peers", peers: [[clientId, null, { x: 1, y: 1 }]] });
+    socket.update({ presence: [["leave", clientId]] });
     expect(told).not.toHaveBeenCalled();
     expect(room.others).toEqual([]);
   });
@@ -25,11 +25,11 @@ describe("others", () => {
     const told = vi.fn<() => void>();
     const a = ["actor-a", null, { x: 1, y: 1 }] as const;
     const b = ["actor-b", { id: "b", name: "B" }, { x: 2, y: 2 }] as const;
-    socket.say({ kind: "roster", peers: [[...a], [...b]] });
+    socket.say({ kind: "peers", peers: [[...a], [...b]] });
     const before = room.others;
-    expect(before.map(({ actor }) => actor)).toEqual(["actor-a", "actor-b"]);
+    expect(before.map(({ clientId }) => clientId)).toEqual(["actor-a", "actor-b"]);
     room.onOthers(told);
-    socket.say({ kind: "roster", peers: [[...a], [...b]] }); // as after every reconnect
+    socket.say({ kind: "peers", peers: [[...a], [...b]] }); // as after every reconnect
     socket.update({
       presence: [
         ["set", "actor-a", { y: 1, x: 1 }],
@@ -42,7 +42,7 @@ describe("others", () => {
     expect(told).not.toHaveBeenCalled();
     socket.update({ presence: [["set", "actor-a", { x: 9, y: 1 }]] });
     expect(room.others).not.toBe(before);
-    expect(room.others[0]).toEqual({ actor: "actor-a", user: null, presence: { x: 9, y: 1 } });
+    expect(room.others[0]).toEqual({ clientId: "actor-a", user: null, presence: { x: 9, y: 1 } });
     expect(room.others[1]).toBe(before[1]);
     expect(told).toHaveBeenCalledExactlyOnceWith(room.others);
   });
@@ -75,7 +75,7 @@ describe("what others show", () => {
     expect(isKept()).toEqual({ ...all, boxes: false });
     expect(seen().presence.boxes).toEqual(boxes);
     // Known anew, as after a reconnect, and as when a field was taken away.
-    socket.say({ kind: "roster", peers: [["actor-b", { ...user }, whole({ x: 3 }) as never]] });
+    socket.say({ kind: "peers", peers: [["actor-b", { ...user }, whole({ x: 3 }) as never]] });
     expect([seen().presence.x, isKept()]).toEqual([3, { ...all, boxes: false }]);
     socket.update({ presence: [["join", "actor-b", { ...user }, { x: 3, y: 1, ids: ["s1", "s2"] }]] });
     expect(seen().presence).toEqual({ x: 3, y: 1, ids: ["s1", "s2"] });
@@ -129,7 +129,7 @@ describe("presence", () => {
   });
 
   test("waits where a room takes little, and the newest comes through", async () => {
-    const limits = { signalsPerSecond: 10, signalsBurst: 5 };
+    const limits = { ephemeralPerSecond: 10, ephemeralBurst: 5 };
     const { room, socket } = await joined({ limits }, first);
     for (let x = 0; x < 100; x++) {
       room.presence.update({ x });
@@ -215,7 +215,7 @@ describe("self", () => {
     const user = { id: "u1", name: "Ada" };
     const { room, socket } = await joined({ user }, { presence: { x: 1, y: 1 } });
     const { self } = room;
-    expect(self).toEqual({ actor: actorOf(socket.hello.secret), user, presence: { x: 1, y: 1 } });
+    expect(self).toEqual({ clientId: clientIdOf(socket.hello.secret), user, presence: { x: 1, y: 1 } });
     socket.welcome({ user: { ...user } }); // as after every reconnect
     expect(room.self).toBe(self);
     room.presence.update({ x: 1 });
@@ -252,7 +252,7 @@ describe("events", () => {
   });
 
   test("leave in their order and together, and too many are refused to the app before the room has to", async () => {
-    const limits = { signalsPerSecond: 10, signalsBurst: 10 };
+    const limits = { ephemeralPerSecond: 10, ephemeralBurst: 10 };
     const { room, socket } = await joined({ limits });
     const wave = (n: number) => room.broadcast("wave", { text: `${n}` });
     for (let n = 0; n < 9; n++) wave(n);

@@ -3,7 +3,7 @@ import { newBoard, put } from "../support/rooms/test-rooms.ts";
 import type { WireClient } from "../support/clients/wire-client.ts";
 
 const claim = (more: object = {}) => ["claim", { id: "s1", name: "Ben", color: "rose", ...more }] as const;
-const holderSeenBy = ({ copy }: WireClient) => copy.get("claims", "s1")?.["actor"];
+const holderSeenBy = ({ copy }: WireClient) => copy.get("claims", "s1")?.["clientId"];
 
 /** A board with a shape that Ada has claimed, and Ben who sees it. */
 async function claimed() {
@@ -19,9 +19,9 @@ async function claimed() {
 describe("a claim on a shape of the demo", () => {
   it("stands while its holder is here, whatever another client says of the holder", async () => {
     const { ada, ben } = await claimed();
-    for (const more of [{}, { departed: ada.actor }, { actor: ada.actor }, { holder: ben.actor }])
+    for (const more of [{}, { departed: ada.clientId }, { clientId: ada.clientId }, { holder: ben.clientId }])
       expect(await ben.commit(claim(more))).toEqual([expect.objectContaining({ code: "conflict" })]);
-    expect([holderSeenBy(ada), holderSeenBy(ben)]).toEqual([ada.actor, ada.actor]);
+    expect([holderSeenBy(ada), holderSeenBy(ben)]).toEqual([ada.clientId, ada.clientId]);
   });
 
   it.each([
@@ -38,11 +38,11 @@ describe("a claim on a shape of the demo", () => {
 
   it("that a killed process has left ends when a client comes that is alone, and not before", async () => {
     const { room, ada, ben, join } = await claimed();
-    const stale = { actor: "an-actor-that-is-gone", name: "Cara", color: "sun" } as const;
+    const stale = { clientId: "an-actor-that-is-gone", name: "Cara", color: "sun" } as const;
     await room.inside((board) => void board.transact((tx) => tx.claims.put("s2", stale)));
     await ben.until(({ rev }) => rev === 3);
     const carl = await join("carl");
-    expect([carl.copy.get("claims", "s2"), holderSeenBy(carl)]).toEqual([stale, ada.actor]);
+    expect([carl.copy.get("claims", "s2"), holderSeenBy(carl)]).toEqual([stale, ada.clientId]);
     for (const client of [ada, ben, carl]) client.cut();
     await expect.poll(async () => await room.inside((_, ctx) => ctx.getWebSockets().length)).toBe(0);
     const dora = await join("dora");

@@ -4,20 +4,20 @@ import type { AnyRoomDefinition } from "../../src/index.ts";
 import { decodeHello, type Hello } from "../../src/protocol/handshake/hello.ts";
 import { subprotocol, pingText, pongText } from "../../src/protocol/version.ts";
 import { journalSlots } from "../../src/room/storage/journal.ts";
-import { Room } from "../../src/room/room.ts";
+import { RoomServer } from "../../src/room/room.ts";
 import type { Session } from "../../src/room/sessions/session.ts";
 import { MemoryStorage } from "../../testing/memory-storage.ts";
 
 /** A room in this process, for pages of the docs to connect to: the room itself, without a Durable Object around it. */
 export class LocalRoom {
-  readonly #room: Room;
+  readonly #room: RoomServer;
   /** What clients have sent waits while this is set, in order. */
   #held: (() => void)[] | undefined;
 
   constructor(definition: AnyRoomDefinition) {
     const nothing = () => {};
     const hooks = { onJoin: nothing, onLeave: nothing, onFlush: nothing, onCommit: nothing };
-    this.#room = new Room(
+    this.#room = new RoomServer(
       definition,
       defaultLimits,
       { serverMutators: {}, ...hooks },

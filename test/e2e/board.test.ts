@@ -291,12 +291,12 @@ describe("away", () => {
 describe("company", () => {
   test("names and pointers of the others appear, follow, and go when their owner does", async () => {
     const { ada, ben } = await meet();
-    const actor = await ben.actor();
+    const clientId = await ben.clientId();
 
     await ben.point({ x: 300, y: 205 });
-    await expect.poll(() => ada.cursor(actor).textContent(), soon).toBe("Ben");
+    await expect.poll(() => ada.cursor(clientId).textContent(), soon).toBe("Ben");
     const place = () =>
-      ada.cursor(actor).evaluate(({ style }: HTMLElement) => [style.left, style.top].map(parseFloat));
+      ada.cursor(clientId).evaluate(({ style }: HTMLElement) => [style.left, style.top].map(parseFloat));
     await expect.poll(place, soon).toEqual([expect.closeTo(25, 0), expect.closeTo(25, 0)]);
     await ben.point({ x: 900, y: 615 });
     await expect.poll(place, soon).toEqual([expect.closeTo(75, 0), expect.closeTo(75, 0)]);
@@ -304,15 +304,15 @@ describe("company", () => {
     await ben.part("name").fill("Benjamin");
     await expect.poll(() => ada.others(), soon).toEqual(["Benjamin"]);
     await ben.point({ x: 600, y: 410 });
-    await expect.poll(() => ada.cursor(actor).textContent(), soon).toBe("Benjamin");
+    await expect.poll(() => ada.cursor(clientId).textContent(), soon).toBe("Benjamin");
 
     await ben.part("revision").hover(); // off the board
-    await expect.poll(() => ada.cursor(actor).count(), soon).toBe(0);
+    await expect.poll(() => ada.cursor(clientId).count(), soon).toBe(0);
     await ben.point({ x: sheet.width / 2, y: sheet.height / 2 });
-    await expect.poll(() => ada.cursor(actor).count(), soon).toBe(1);
+    await expect.poll(() => ada.cursor(clientId).count(), soon).toBe(1);
     await ben.page.close();
     await expect.poll(() => ada.others(), soon).toEqual([]);
-    expect(await ada.cursor(actor).count()).toBe(0);
+    expect(await ada.cursor(clientId).count()).toBe(0);
   });
 
   test("a claim on what somebody else has claimed is refused as a conflict", async () => {
@@ -329,7 +329,7 @@ describe("company", () => {
     expect(await ben.part("toast").textContent()).toContain("Ada claimed this shape first.");
     const { collections } = await agreement(roomId, [ada, ben]);
     expect(collections.claims).toEqual({
-      [note]: { actor: await ada.actor(), name: "Ada", color: "vermilion" },
+      [note]: { clientId: await ada.clientId(), name: "Ada", color: "vermilion" },
     });
   });
 

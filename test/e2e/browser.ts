@@ -156,7 +156,7 @@ export class Person {
   }
 
   /** This person's public id. */
-  async actor(): Promise<string> {
+  async clientId(): Promise<string> {
     return (await this.part("people").locator(".person-self").getAttribute("data-person")) ?? "";
   }
 
@@ -188,8 +188,8 @@ export class Person {
   }
 
   /** The others' pointers. */
-  cursor(actor: string): Locator {
-    return this.page.locator(`.cursor[data-actor="${actor}"]`);
+  cursor(clientId: string): Locator {
+    return this.page.locator(`.cursor[data-actor="${clientId}"]`);
   }
 
   /** An element by its test id. */

@@ -41,13 +41,13 @@ export class Attacker {
   }
 
   /** A message: after the grammar, beside it, or none at all. */
-  message(known: Knowledge, isCompact: boolean): Message {
+  message(known: Knowledge, acceptsBinary: boolean): Message {
     const dice = this.#dice;
     const kind = dice.weighted<"frame" | "spoiled" | "bytes" | "garbled" | "noise">([
       [25, "frame"],
       [35, "spoiled"],
-      [isCompact ? 20 : 4, "bytes"],
-      [isCompact ? 20 : 4, "garbled"],
+      [acceptsBinary ? 20 : 4, "bytes"],
+      [acceptsBinary ? 20 : 4, "garbled"],
       [2, "noise"],
     ]);
     switch (kind) {
@@ -74,7 +74,11 @@ export class Attacker {
   hello(secret: string, known: Knowledge): string {
     const good = { ...(this.#inventor.fit(Hello) as object), secret, schema: this.#definition.version };
     const at = this.#dice.chance(0.5) ? { epoch: known.epoch, rev: known.rev } : {};
-    const hello = { ...good, ...at, ...(this.#dice.chance(0.6) && { names: this.#names.hash, birth: null }) };
+    const hello = {
+      ...good,
+      ...at,
+      ...(this.#dice.chance(0.6) && { names: this.#names.hash, knownSince: null }),
+    };
     return this.#inventor.write(this.#dice.chance(0.5) ? this.#inventor.spoil(hello) : hello);
   }
 

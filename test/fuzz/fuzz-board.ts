@@ -21,7 +21,7 @@ export const fuzzBoard = defineRoom({
   events: { wave: z.object({ text: z.string(), any: z.json().optional() }), ping: z.null() },
   mutators: (mutator) => ({
     book: mutator(z.object({ id: z.string(), sum: z.number() }), (tx, { id, sum }, ctx) => {
-      tx.ledger.put(id, { sum, by: ctx.actor });
+      tx.ledger.put(id, { sum, by: ctx.clientId });
     }),
     take: mutator(z.json(), () => {}),
     pair: mutator(z.tuple([z.string(), z.boolean()]), (tx, [id, isKept]) => {
@@ -30,7 +30,7 @@ export const fuzzBoard = defineRoom({
     }),
     count: mutator(z.object({ id: z.string() }), (tx, { id }, ctx) => {
       if (tx.ledger.changedByOthers(id)) throw ctx.reject("conflict");
-      tx.ledger.put(id, { sum: (tx.ledger.get(id)?.sum ?? 0) + 1, by: ctx.actor });
+      tx.ledger.put(id, { sum: (tx.ledger.get(id)?.sum ?? 0) + 1, by: ctx.clientId });
       ctx.broadcast("wave", { text: id });
     }),
     refuse: mutator(z.object({ code: z.string(), data: z.json() }), (tx, { code, data }, ctx) => {

@@ -1,4 +1,4 @@
-import { actorOf } from "../../src/protocol/handshake/client-secret.ts";
+import { clientIdOf } from "../../src/protocol/handshake/client-secret.ts";
 import { safeParse } from "zod/v4/core";
 import { wake } from "../../src/room/storage/room-state.ts";
 import type { Operation } from "../../src/room/engine/batch.ts";
@@ -11,14 +11,14 @@ import { encodeBase64Url } from "../../src/protocol/encoding/base64url.ts";
 import { decodeHello, type Hello } from "../../src/protocol/handshake/hello.ts";
 import { nameTable } from "../../src/protocol/names.ts";
 import { journalSlots } from "../../src/room/storage/journal.ts";
-import { Room } from "../../src/room/room.ts";
+import { RoomServer } from "../../src/room/room.ts";
 import type { Session, Socket } from "../../src/room/sessions/session.ts";
 import { MemoryStorage } from "../../testing/memory-storage.ts";
 import { watchPrototypes } from "../attacks/deeds/prototypes.ts";
 import { readFrame, type ReadFrame } from "../support/frames/decoded-frames.ts";
 import { ClientCopy } from "../support/clients/client-copy.ts";
 import { Dice } from "../simulation/dice.ts";
-import { squeezed } from "../simulation/platform/fake-compression.ts";
+import { fakeCompressed } from "../simulation/platform/fake-compression.ts";
 import { Attacker, type Message } from "./attacker.ts";
 import { fuzzBoard } from "./fuzz-board.ts";
 import { Inventor } from "./inventor.ts";
@@ -41,7 +41,7 @@ const limits: Limits = {
   maxRingFlushes: 32,
   pageBytes: 2_048,
   quietCheckpointMs: 200,
-  maxMarks: 50,
+  maxLoggedClients: 50,
   maxStateBytes: 60_000,
   maxRingBytes: 20_000,
   maxRecordBytes: 2_000,
@@ -60,7 +60,7 @@ const refusals = new Set([
 
 /** One end of a session in the same process. */
 class Peer {
-  readonly actor: string;
+  readonly clientId: string;
   readonly copy = new ClientCopy();
   readonly socket: Socket;
   session: Session | undefined;
@@ -71,8 +71,8 @@ class Peer {
   newest: Message = "";
   #fresh: ReadFrame[] = [];
 
-  constructor(actor: string) {
-    this.actor = actor;
+  constructor(clientId: string) {
+    this.clientId = clientId;
     this.socket = {
       send: (raw) => this.#hear(raw),
       close: (closeCode, reason) => {
@@ -97,7 +97,7 @@ class Peer {
     this.owedBytes += frameBytes(raw);
     this.owedFrames += 1;
     this.newest = raw;
-    const frame = readFrame(raw, squeezed);
+    const frame = readFrame(raw, fakeCompressed);
     this.copy.take(frame); // it throws for what breaks the protocol
     this.#fresh.push(frame);
   }
@@ -110,9 +110,9 @@ class FuzzWorld {
   readonly #attacker: Attacker;
   readonly #inventor: Inventor;
   readonly #storage = new MemoryStorage(journalSlots(limits));
-  readonly #room: Room;
+  readonly #room: RoomServer;
   readonly #writer: Peer;
-  readonly #witness: Peer;
+  readonly #sessionJudge: Peer;
   readonly #attackers: Peer[] = [];
   readonly #assertPrototypes = watchPrototypes();
   #operations: Operation[] = [];
@@ -123,7 +123,7 @@ class FuzzWorld {
   #rev = 0;
   #sums = "";
   /** Who has just sent something. */
-  #sender: Peer | undefined;
+  #broadcaster: Peer | undefined;
   /** What that was. */
   #describe: () => string = () => "the beginning";
 
@@ -140,7 +140,7 @@ class FuzzWorld {
       onCommit: (operation: Operation) => void this.#operations.push(operation),
     };
     let epochs = 0;
-    this.#room = new Room(fuzzBoard, limits, rules, {
+    this.#room = new RoomServer(fuzzBoard, limits, rules, {
       storage: this.#storage,
       now: () => this.#now,
       setTimer: (run, delayMs) => {
@@ -150,7 +150,7 @@ class FuzzWorld {
       },
       setAlarm() {},
       newEpoch: () => `epoch-${++epochs}`,
-      deflate: (bytes) => Promise.resolve(squeezed(bytes)),
+      deflate: (bytes) => Promise.resolve(fakeCompressed(bytes)),
       abort: (reason) => this.#fail(`the room has ended: ${reason}`),
       log: (event, { type }) => {
         // One mutator fails as it should; of any other that is told, something has slipped through the checks before it.
@@ -159,7 +159,7 @@ class FuzzWorld {
       },
     });
     this.#writer = this.#enter({});
-    this.#witness = this.#enter({});
+    this.#sessionJudge = this.#enter({});
     for (const kind of ["text", "compact", "compact", "reader"] as const)
       this.#attackers.push(this.#enter({}, kind));
     this.#round();
@@ -183,27 +183,27 @@ class FuzzWorld {
   #lookDeeper(): void {
     this.#round();
     this.#assertPrototypes();
-    const memory = this.#room.read();
+    const roomState = this.#room.read();
     const woken = wake(this.#storage.copy(), limits, () => "never");
-    if (woken.rev !== memory.rev) this.#fail(`disk has revision ${woken.rev}, memory ${memory.rev}`);
+    if (woken.rev !== roomState.rev) this.#fail(`disk has revision ${woken.rev}, memory ${roomState.rev}`);
     for (const [name, schema] of Object.entries(fuzzBoard.collections)) {
-      const ids = memory.state.ids(name);
-      if (ids.join("\n") !== woken.state.ids(name).join("\n")) this.#fail(`disk has other ids of ${name}`);
+      const ids = roomState.records.ids(name);
+      if (ids.join("\n") !== woken.records.ids(name).join("\n")) this.#fail(`disk has other ids of ${name}`);
       for (const id of ids) {
-        const record = memory.state.get(name, id) as Fields;
+        const record = roomState.records.get(name, id) as Fields;
         const text = canonicalJson(record);
         if (!/^.{1,128}$/su.test(id) || !id.isWellFormed() || forbidden.has(id))
           this.#fail(`a record is called ${id}`);
         if (/"(?:__proto__|constructor|prototype)":/.test(text) || !text.isWellFormed())
           this.#fail(`${name}/${id} holds ${text}`);
         if (!safeParse(schema, record).success) this.#fail(`${name}/${id} does not fit: ${text}`);
-        if (text !== canonicalJson(woken.state.get(name, id) as Fields))
+        if (text !== canonicalJson(woken.records.get(name, id) as Fields))
           this.#fail(`disk has another ${name}/${id}`);
-        if (text !== canonicalJson((this.#witness.copy.get(name, id) ?? null) as Fields))
+        if (text !== canonicalJson((this.#sessionJudge.copy.get(name, id) ?? null) as Fields))
           this.#fail(`the witness has another ${name}/${id}`);
       }
     }
-    if (memory.state.get("ledger", "never") !== undefined) this.#fail("a call was half done");
+    if (roomState.records.get("ledger", "never") !== undefined) this.#fail("a call was half done");
   }
 
   finish(): void {
@@ -216,19 +216,19 @@ class FuzzWorld {
     const peer = this.#attackers[index];
     const session = peer?.session;
     if (peer === undefined || session === undefined || peer.closed !== undefined) return this.#replace(index);
-    const { epoch, rev, mark } = peer.copy;
-    const message = this.#attacker.message({ epoch, rev, due: mark + 1 }, session.isCompact);
+    const { epoch, rev, lastCallId } = peer.copy;
+    const message = this.#attacker.message({ epoch, rev, due: lastCallId + 1 }, session.acceptsBinary);
     this.#describe = () => show(message);
-    this.#sender = peer;
+    this.#broadcaster = peer;
     this.#room.receive(session, message);
     if (peer.owedFrames > 10 && peer.closed === undefined) this.#acknowledge(peer);
   }
 
   #tryHello(): void {
-    const { epoch, rev } = this.#witness.copy;
+    const { epoch, rev } = this.#sessionJudge.copy;
     const secret = this.#dice.chance(0.8)
       ? `secret-of-a-fuzzer-${++this.#clients}`
-      : this.#writer.actor.padEnd(20, "x");
+      : this.#writer.clientId.padEnd(20, "x");
     const json = this.#attacker.hello(secret, { epoch, rev, due: 1 });
     this.#describe = () => `hello ${json}`;
     const escaped = json.replace(
@@ -276,7 +276,7 @@ class FuzzWorld {
 
   #enter(hello: Partial<Hello>, kind: "text" | "compact" | "reader" = "text"): Peer {
     const secret = `secret-of-a-person-${++this.#clients}`;
-    const position = { epoch: null, rev: 0, confirmed: 0, birth: null };
+    const position = { epoch: null, rev: 0, confirmed: 0, knownSince: null };
     const compact = kind === "compact" ? { names: nameTable(fuzzBoard).hash } : {};
     const joined = this.#join({ secret, schema: 3, ...position, ...compact, ...hello }, kind);
     if (typeof joined === "string") throw new Error(`a good hello was refused with ${joined}`);
@@ -284,8 +284,8 @@ class FuzzWorld {
   }
 
   #join(hello: Hello, kind: "text" | "compact" | "reader"): Peer | string {
-    const peer = new Peer(actorOf(hello.secret));
-    const lies = hello.epoch !== null || hello.arrived !== undefined;
+    const peer = new Peer(clientIdOf(hello.secret));
+    const lies = hello.epoch !== null || hello.resumeSnapshot !== undefined;
     if (lies) peer.copy.take = (frame) => frame as never; // nothing is promised to whoever lies about what it has
     const joined = this.#room.join(() => peer.socket, hello, {
       user: null,
@@ -309,7 +309,7 @@ class FuzzWorld {
   /** Everybody was told what is in the contract, and nothing has changed that nobody was told of. */
   #check(): void {
     for (const peer of this.#attackers) this.#judge(peer);
-    for (const peer of [this.#writer, this.#witness]) {
+    for (const peer of [this.#writer, this.#sessionJudge]) {
       if (peer.closed !== undefined) this.#fail(`a bystander was closed: ${peer.closed}`);
       for (const frame of peer.take())
         if (frame.kind === "error" || frame.kind === "gap")
@@ -317,13 +317,13 @@ class FuzzWorld {
       if (peer.owedFrames > 10) this.#acknowledge(peer);
     }
     this.#room.flush();
-    const { rev, state } = this.#room.memory;
-    const sums = JSON.stringify(state.checksums);
+    const { rev, records } = this.#room.roomState;
+    const sums = JSON.stringify(records.checksums);
     const { length } = this.#operations;
     if (rev - this.#rev !== length) this.#fail(`${rev - this.#rev} revisions and ${length} operations`);
     if (length === 0 && sums !== this.#sums) this.#fail("the state has changed by itself");
-    for (const { actor, rev: at } of this.#operations) this.#assertTold(actor, at);
-    this.#sender = undefined;
+    for (const { clientId, rev: at } of this.#operations) this.#assertTold(clientId, at);
+    this.#broadcaster = undefined;
     this.#note();
   }
 
@@ -347,7 +347,7 @@ class FuzzWorld {
       if (!closeReasons.has(peer.closed)) this.#fail(`closed with ${peer.closed}`);
       this.#count(`closed ${peer.closed}`);
       peer.session = undefined;
-    } else if (!isAnswered && peer === this.#sender) this.#count("nothing");
+    } else if (!isAnswered && peer === this.#broadcaster) this.#count("nothing");
   }
 
   #countOutcome(result: unknown): void {
@@ -358,9 +358,9 @@ class FuzzWorld {
   }
 
   /** A committed operation was acknowledged to who made it, unless that one is gone or owes acknowledgements. */
-  #assertTold(actor: string, rev: number): void {
-    const peer = [...this.#attackers, this.#writer].find((one) => one.actor === actor);
-    if (peer === undefined) return this.#fail(`${actor} has made an operation and is not here`);
+  #assertTold(clientId: string, rev: number): void {
+    const peer = [...this.#attackers, this.#writer].find((one) => one.clientId === clientId);
+    if (peer === undefined) return this.#fail(`${clientId} has made an operation and is not here`);
     const isTold = [...peer.copy.outcomes.values()].includes(rev);
     if (!isTold && peer.session?.isLive === true && peer.closed === undefined)
       this.#fail(`revision ${rev} was not acknowledged`);
@@ -368,9 +368,9 @@ class FuzzWorld {
 
   #note(): void {
     this.#room.flush();
-    const { rev, state } = this.#room.memory;
+    const { rev, records } = this.#room.roomState;
     this.#rev = rev;
-    this.#sums = JSON.stringify(state.checksums);
+    this.#sums = JSON.stringify(records.checksums);
     this.#operations = [];
   }
 
@@ -378,14 +378,14 @@ class FuzzWorld {
   #round(): void {
     const writer = this.#writer;
     const n = (this.#writes += 1);
-    const record = { sum: n, by: writer.actor };
+    const record = { sum: n, by: writer.clientId };
     const calls = [[writer.copy.rev, "book", { id: "bystander", sum: n }]];
     const push = { kind: "push", first: n, confirmed: n - 1, calls };
     this.#room.receive(writer.session as Session, JSON.stringify(push));
     this.#pass(300);
     if (typeof writer.copy.outcomes.get(n) !== "number")
       this.#fail(`the bystander's call came to ${JSON.stringify(writer.copy.outcomes.get(n))}`);
-    const seen = this.#witness.copy.get("ledger", "bystander");
+    const seen = this.#sessionJudge.copy.get("ledger", "bystander");
     if (canonicalJson(seen as Fields) !== canonicalJson(record))
       this.#fail(`the witness sees ${JSON.stringify(seen)}`);
     this.#describe = () => "a bystander's call";

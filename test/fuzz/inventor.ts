@@ -108,7 +108,7 @@ const oddJson = [
   "/* */1",
   "\xA01",
 ];
-const mark = "\u0002odd";
+const lastCallId = "\u0002odd";
 
 /** Makes up what a client could send: after the grammar, and then a little beside it. */
 export class Inventor {
@@ -213,7 +213,7 @@ export class Inventor {
   write(value: unknown): string {
     const { dice } = this;
     let text = JSON.stringify(value) ?? "undefined";
-    text = text.replaceAll(JSON.stringify(mark), () => dice.pick(oddJson));
+    text = text.replaceAll(JSON.stringify(lastCallId), () => dice.pick(oddJson));
     if (!dice.chance(0.05)) return text;
     return String.fromCharCode(
       ...this.garble(Array.from(text.slice(0, 5_000), (character) => character.charCodeAt(0))),
@@ -261,7 +261,7 @@ export class Inventor {
 
   #other(value: unknown): unknown {
     const { dice } = this;
-    if (dice.chance(0.2)) return mark;
+    if (dice.chance(0.2)) return lastCallId;
     if (typeof value === "number" && dice.chance(0.6)) return this.number();
     if (typeof value === "string" && dice.chance(0.6)) return dice.pick(oddTexts);
     return this.json();

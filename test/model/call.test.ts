@@ -8,16 +8,16 @@ import { changesOf as written } from "../../src/model/transaction.ts";
 import { defineRoom, Rejection } from "../../src/index.ts";
 import type { AnyRoomDefinition, Json } from "../../src/index.ts";
 import { contentOf } from "../support/random-edits.ts";
-import { sheet, sheetServerMutators, writer } from "../support/boards/rules-board.ts";
+import { rulesBoard, rulesServerMutators, writer } from "../support/boards/rules-board.ts";
 
 const options: CallOptions = {
-  definition: sheet,
+  definition: rulesBoard,
   limits: { maxRecordBytes: 1_000, maxPayloadBytes: 1_000, maxIdLength: 128 },
   location: "server",
   checkPayload: checkReceivedPayload,
   now: 1_700_000_000_000,
   caller: writer("ann"),
-  serverMutators: sheetServerMutators,
+  serverMutators: rulesServerMutators,
 };
 
 function stateWith(collection: string, id: string, record: { [field: string]: Json }): State {
@@ -130,7 +130,7 @@ describe("a mutator", () => {
       caller: writer("ben"),
     });
     expect(context).toMatchObject({
-      actor: "ben",
+      clientId: "ben",
       user: { name: "ben" },
       role: "writer",
       now: 1_700_000_000_000,
@@ -296,6 +296,6 @@ describe("an event that a mutator broadcasts", () => {
     ["ping", { at: "3" }],
     ["ping", undefined],
   ])("is refused when it is not declared or does not fit: %s %j", (event, payload) => {
-    expect(() => parseEvent(sheet, event, payload)).toThrow(Rejection);
+    expect(() => parseEvent(rulesBoard, event, payload)).toThrow(Rejection);
   });
 });

@@ -2,11 +2,11 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { checkPayload } from "../../src/model/call.ts";
 import { Overlay } from "../../client/replica/rebase.ts";
-import { State, type Source } from "../../src/model/state.ts";
+import { State, type RecordSource } from "../../src/model/state.ts";
 import { Transaction } from "../../src/model/transaction.ts";
 import { defaultLimits } from "../../src/room/limits.ts";
 import type { Fields } from "../../src/model/json.ts";
-import { sheet, writer } from "../support/boards/rules-board.ts";
+import { rulesBoard, writer } from "../support/boards/rules-board.ts";
 
 type Edit = readonly [id: string, tag: string | null | undefined];
 
@@ -25,7 +25,7 @@ function noteOf(tag: string | null | undefined): Fields | undefined {
 }
 
 /** What the order has to be, by the plainest of means. */
-function sorted(source: Source): string[] {
+function sorted(source: RecordSource): string[] {
   const keyed = source
     .ids("notes")
     .map((id) => ({ id, key: (source.get("notes", id)?.["tag"] as string) ?? "~" }));
@@ -64,7 +64,12 @@ describe("a list in order", () => {
             expect(state.ids("notes")).toEqual([...state.ids("notes")].toSorted());
             handedOut.push([ids, [...ids]]);
           }
-          const options = { definition: sheet, limits: defaultLimits, caller: writer("ann"), checkPayload };
+          const options = {
+            definition: rulesBoard,
+            limits: defaultLimits,
+            caller: writer("ann"),
+            checkPayload,
+          };
           const view = new Overlay(state, options);
           for (const [id, tag] of viewed) view.set("notes", id, noteOf(tag));
           expect(view.ids("notes", "tag")).toEqual(sorted(view));

@@ -12,7 +12,7 @@ import {
 } from "../../src/model/transaction.ts";
 import { Rejection } from "../../src/index.ts";
 import { contentOf } from "../support/random-edits.ts";
-import { sheet } from "../support/boards/rules-board.ts";
+import { rulesBoard } from "../support/boards/rules-board.ts";
 
 const plain: Fields = Object.freeze({ text: "one", rank: 1, tag: "t" });
 
@@ -28,7 +28,7 @@ function begin(state = twoNotes(), options: { writable?: string[]; maxRecordByte
   const { maxRecordBytes = 1_000, writable } = options;
   const transaction = new Transaction(
     state,
-    { definition: sheet, limits: { maxRecordBytes, maxIdLength: 128 } },
+    { definition: rulesBoard, limits: { maxRecordBytes, maxIdLength: 128 } },
     writable,
   );
   const { notes } = transaction.tx as { notes: CollectionTransaction };

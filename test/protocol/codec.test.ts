@@ -49,8 +49,8 @@ const upFrame: fc.Arbitrary<UpFrame> = fc.oneof(
 
 /** A welcome as text, with some of it replaced. */
 function welcomeWith(members: object): string {
-  const person = { actor: "ann-0001", user: null, role: "writer" };
-  const room = { epoch: "e", birth: 0, isCompact: true, limits: welcomeLimits };
+  const person = { clientId: "ann-0001", user: null, role: "writer" };
+  const room = { epoch: "e", knownSince: 0, acceptsBinary: true, limits: welcomeLimits };
   return JSON.stringify({ kind: "welcome", ...person, ...room, ...members });
 }
 
@@ -102,7 +102,7 @@ describe("a frame up", () => {
       [0, "transact", encodeChanges(changesOf(transaction.writes))],
       [0, "take", deep(maxJsonDepth)],
     ];
-    const caller = { actor: "ann", user: null, role: "writer" };
+    const caller = { clientId: "ann", user: null, role: "writer" };
     for (const names of [undefined, nameTable(definition)]) {
       const encoded = encodeUp({ kind: "push", first: 1, calls, confirmed: 0 }, names);
       expect(typeof encoded).toBe(names === undefined ? "string" : "object");
@@ -295,7 +295,7 @@ describe("a frame down", () => {
     const peer = fc.tuple(fc.string({ unit: "binary" }), json, json);
     fc.assert(
       fc.property(fc.array(peer, { maxLength: 4 }), (peers) => {
-        expect(decodeDown(encodeText({ kind: "roster", peers }))).toEqual({ kind: "roster", peers });
+        expect(decodeDown(encodeText({ kind: "peers", peers }))).toEqual({ kind: "peers", peers });
       }),
       { numRuns: 100 },
     );
@@ -305,8 +305,8 @@ describe("a frame down", () => {
     const events: [string, string, Json][] = [["ann", "say", { text: '"}],' }]];
     const presence: ["set", string, Json][] = [["set", "ann", '\u2028"\\']];
     const shared = encodeShared({ presence, events });
-    const bytes = encodeUpdate({ mark: 1 }, shared);
+    const bytes = encodeUpdate({ lastCallId: 1 }, shared);
     expect(bytes.slice(-shared.length)).toEqual(shared);
-    expect(decodeDown(bytes)).toEqual({ kind: "update", mark: 1, presence, events });
+    expect(decodeDown(bytes)).toEqual({ kind: "update", lastCallId: 1, presence, events });
   });
 });

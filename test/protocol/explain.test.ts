@@ -17,14 +17,14 @@ const names: NameTable = {
 
 describe("for people to read,", () => {
   test("an update is one line of JSON, its calls answered as the protocol's page says it, and records by their handles", () => {
-    const section = new Map<number, Entry>([
+    const partition = new Map<number, Entry>([
       [7, { change: { kind: "put", record: { x: 1 } }, id: "a" }],
       [8, { change: { kind: "patch", set: { x: 2 }, unset: [] }, id: undefined }],
       [9, { change: { kind: "patch", set: {}, unset: ["y"] }, id: undefined }],
       [10, { change: { kind: "delete" }, id: undefined }],
     ]);
     const shared = encodeShared({
-      delta: encodeDelta(3, 4, new Map([["shapes", section]])).body,
+      delta: encodeDelta(3, 4, new Map([["shapes", partition]])).body,
       checksums: { shapes: 5 },
       presence: [["leave", "ben"]],
       events: [[null, "wave", 1]],
@@ -32,7 +32,7 @@ describe("for people to read,", () => {
     const update = encodeUpdate(
       {
         tag: 0,
-        mark: 2,
+        lastCallId: 2,
         outcomes: [
           [1, { kind: "accepted", rev: 4 }, 99],
           [2, { kind: "rejected", code: "no", message: "never", data: [1] }],

@@ -23,15 +23,15 @@ const hello: { frame: Hello; json: string; subprotocol: string } = {
     epoch: "e1",
     rev: 7,
     confirmed: 2,
-    birth: 3,
+    knownSince: 3,
     names: 4_081_516_237,
-    inflates: true,
-    arrived: { epoch: "e2", rev: 9, parts: 4, collection: "shapes", until: null },
+    acceptsDeflate: true,
+    resumeSnapshot: { epoch: "e2", rev: 9, parts: 4, collection: "shapes", until: null },
     token: "tökén",
   },
   json:
-    '{"secret":"secret-0123456789abc","schema":1,"epoch":"e1","rev":7,"confirmed":2,"birth":3,"name' +
-    's":4081516237,"inflates":true,"arrived":{"epoch":"e2","rev":9,"parts":4,"collection":"shapes","until":null},"token":"t\\u00f6k\\u00e9n"}',
+    '{"secret":"secret-0123456789abc","schema":1,"epoch":"e1","rev":7,"confirmed":2,"knownSince":3,"name' +
+    's":4081516237,"acceptsDeflate":true,"arrived":{"epoch":"e2","rev":9,"parts":4,"collection":"shapes","until":null},"token":"t\\u00f6k\\u00e9n"}',
   subprotocol:
     "hello.eyJzZWNyZXQiOiJzZWNyZXQtMDEyMzQ1Njc4OWFiYyIsInNjaGVtYSI6MSwiZXBvY2giOiJlMSIsInJldiI6NywiY29uZmlybWVkIjoyLCJiaX" +
     "J0aCI6MywibmFtZXMiOjQwODE1MTYyMzcsImluZmxhdGVzIjp0cnVlLCJhcnJpdmVkIjp7ImVwb2NoIjoiZTIiLCJyZXYiOjksInBhcnRzIjo0LCJjb" +
@@ -164,25 +164,25 @@ const down: { [title: string]: { encoded: string | Uint8Array; wire: string; fra
     encoded: encodeText({
       kind: "welcome",
       epoch: "e1",
-      actor: "actor-01",
+      clientId: "actor-01",
       user: null,
       role: "writer",
-      birth: 3,
-      isCompact: true,
+      knownSince: 3,
+      acceptsBinary: true,
       limits: welcomeLimits,
     }),
     wire:
-      '{"kind":"welcome","epoch":"e1","actor":"actor-01","user":null,"role":"writer","birth":3,"isCompact":true,' +
+      '{"kind":"welcome","epoch":"e1","clientId":"actor-01","user":null,"role":"writer","knownSince":3,"acceptsBinary":true,' +
       '"limits":{"callsPerSecond":200,"callsBurst":1000,"maxCallsPerFrame":256,"maxFrameBytes":1048576,' +
-      '"maxUnacknowledgedBytes":1048576,"maxUnacknowledgedFrames":64,"signalsPerSecond":120,"signalsBurst":240}}',
+      '"maxUnacknowledgedBytes":1048576,"maxUnacknowledgedFrames":64,"ephemeralPerSecond":120,"ephemeralBurst":240}}',
     frame: {
       kind: "welcome",
       epoch: "e1",
-      actor: "actor-01",
+      clientId: "actor-01",
       user: null,
       role: "writer",
-      birth: 3,
-      isCompact: true,
+      knownSince: 3,
+      acceptsBinary: true,
       limits: welcomeLimits,
     },
   },
@@ -239,7 +239,7 @@ const down: { [title: string]: { encoded: string | Uint8Array; wire: string; fra
     encoded: encodeUpdate(
       {
         tag: 0,
-        mark: 6,
+        lastCallId: 6,
         outcomes: [
           [3, { kind: "accepted", rev: 8 }, 910_853_466],
           [4, { kind: "rejected", code: "conflict", message: "too late", data: { by: "ben" } }],
@@ -292,7 +292,7 @@ const down: { [title: string]: { encoded: string | Uint8Array; wire: string; fra
     frame: {
       kind: "update",
       tag: 0,
-      mark: 6,
+      lastCallId: 6,
       outcomes: [
         [3, { kind: "accepted", rev: 8 }, 910_853_466],
         [4, { kind: "rejected", code: "conflict", message: "too late", data: { by: "ben" } }],
@@ -323,10 +323,10 @@ const down: { [title: string]: { encoded: string | Uint8Array; wire: string; fra
     wire: "20 01 00 00 00",
     frame: { kind: "update", delta: { from: 0, to: 0, entries: new Map() } },
   },
-  roster: {
-    encoded: encodeText({ kind: "roster", peers: [["actor-02", { id: "u2" }, { cursor: null }]] }),
-    wire: '{"kind":"roster","peers":[["actor-02",{"id":"u2"},{"cursor":null}]]}',
-    frame: { kind: "roster", peers: [["actor-02", { id: "u2" }, { cursor: null }]] },
+  peers: {
+    encoded: encodeText({ kind: "peers", peers: [["actor-02", { id: "u2" }, { cursor: null }]] }),
+    wire: '{"kind":"peers","peers":[["actor-02",{"id":"u2"},{"cursor":null}]]}',
+    frame: { kind: "peers", peers: [["actor-02", { id: "u2" }, { cursor: null }]] },
   },
   gap: {
     encoded: encodeText({ kind: "gap", expected: 3 }),
@@ -398,7 +398,7 @@ describe("down", () => {
       welcome: true,
       snapshot: true,
       update: true,
-      roster: true,
+      peers: true,
       gap: true,
       error: true,
     };
@@ -439,7 +439,7 @@ function plain(frame: DownFrame): object {
       delta: {
         from: delta.from,
         to: delta.to,
-        sections: Array.from(delta.entries, ([collection, records]) => [
+        partitions: Array.from(delta.entries, ([collection, records]) => [
           collection,
           Array.from(records, ([handle, { change, id }]) => {
             if (change.kind === "put") return ["put", handle, id, change.record];

@@ -14,7 +14,7 @@ const todos = {
   t2: { text: "Buy milk", isDone: true, at: 1 },
 };
 /** The names of the scripted rooms are those of another definition, so calls go as text. */
-const greeting: Greeting = { records: { todos }, isCompact: false, user: { id: "u1", name: "Ada" } };
+const greeting: Greeting = { records: { todos }, acceptsBinary: false, user: { id: "u1", name: "Ada" } };
 
 let server: ScriptedRoom;
 
@@ -45,7 +45,7 @@ test("the guide's list shows its todos in their order, and what others do to the
   await after(() => server.newest.delta(0, { todos: [["patch", "t2", { at: 3 }]] }));
   expect(texts(page)).toEqual(["Water the plants", "Buy milk"]);
   await after(() => {
-    server.newest.say({ kind: "roster", peers: [["actor-b", { id: "b", name: "Ben" }, { editing: "t1" }]] });
+    server.newest.say({ kind: "peers", peers: [["actor-b", { id: "b", name: "Ben" }, { editing: "t1" }]] });
   });
   expect(page.find("li").textContent).toBe("Ben …");
 });
@@ -57,7 +57,11 @@ test("the guide's list shows its own edits as waiting, and sends them", async ()
   const sent = () => server.newest.calls.map(({ type, payload }) => [type, payload]);
   await expect.poll(sent).toEqual([["transact", { todos: [["patch", "t2", { isDone: false }]] }]]);
   await after(() => {
-    server.newest.delta(0, { todos: [["patch", "t2", { isDone: false }]] }, { mark: 1, outcomes: [[1, 1]] });
+    server.newest.delta(
+      0,
+      { todos: [["patch", "t2", { isDone: false }]] },
+      { lastCallId: 1, outcomes: [[1, 1]] },
+    );
   });
   expect(page.find("li").className).toBe("");
   const [add, clear] = [...page.container.querySelectorAll("button")];

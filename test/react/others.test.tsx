@@ -18,10 +18,13 @@ describe("useOthers", () => {
       return null;
     };
     const { socket } = await show(<Others />);
-    await after(() => socket.say({ kind: "roster", peers }));
-    await after(() => socket.say({ kind: "roster", peers })); // as after every reconnect
+    await after(() => socket.say({ kind: "peers", peers }));
+    await after(() => socket.say({ kind: "peers", peers })); // as after every reconnect
     await after(() => socket.delta(0, { counters: [["put", "c1", { value: 1 }]] }));
-    expect(seen.map((others) => others.map(({ actor }) => actor))).toEqual([[], ["actor-a", "actor-b"]]);
+    expect(seen.map((others) => others.map(({ clientId }) => clientId))).toEqual([
+      [],
+      ["actor-a", "actor-b"],
+    ]);
     await after(() => socket.update({ presence: [["set", "actor-a", { x: 9, y: 1 }]] }));
     expect(seen.length).toBe(3);
     expect(seen[2]?.[0]?.presence).toEqual({ x: 9, y: 1 });
@@ -31,24 +34,24 @@ describe("useOthers", () => {
   test("with a selector renders again only when that answers something else", async () => {
     const seen: unknown[] = [];
     const Names = () => {
-      seen.push(useOthers((others) => others.map(({ actor, user }) => user?.name ?? actor)));
+      seen.push(useOthers((others) => others.map(({ clientId, user }) => user?.name ?? clientId)));
       return null;
     };
     const { socket } = await show(<Names />);
-    await after(() => socket.say({ kind: "roster", peers }));
+    await after(() => socket.say({ kind: "peers", peers }));
     await after(() => socket.update({ presence: [["set", "actor-a", { x: 9, y: 1 }]] }));
     await after(() => socket.update({ presence: [["leave", "actor-b"]] }));
     expect(seen).toEqual([[], ["Ada", "actor-b"], ["Ada"]]);
   });
 
   test("selects by what the props say now", async () => {
-    const Cursor = ({ actor }: { readonly actor: string }) => {
-      return useOthers((others) => others.find((other) => other.actor === actor)?.presence.x);
+    const Cursor = ({ clientId }: { readonly clientId: string }) => {
+      return useOthers((others) => others.find((other) => other.clientId === clientId)?.presence.x);
     };
-    const { page, socket, rerender } = await show(<Cursor actor="actor-a" />);
-    await after(() => socket.say({ kind: "roster", peers }));
+    const { page, socket, rerender } = await show(<Cursor clientId="actor-a" />);
+    await after(() => socket.say({ kind: "peers", peers }));
     expect(page.text).toBe("1");
-    rerender(<Cursor actor="actor-b" />);
+    rerender(<Cursor clientId="actor-b" />);
     expect(page.text).toBe("2");
     await after(() => socket.update({ presence: [["set", "actor-b", { x: 5, y: 1 }]] }));
     expect(page.text).toBe("5");
@@ -118,7 +121,7 @@ describe("useEvent", () => {
   test("calls the listener of the last render, and none when the component is gone", async () => {
     const heard: string[] = [];
     const Ear = ({ name }: { readonly name: string }) => {
-      useEvent("wave", ({ text }, from) => heard.push(`${name}: ${text} from ${from?.actor}`));
+      useEvent("wave", ({ text }, from) => heard.push(`${name}: ${text} from ${from?.clientId}`));
       return null;
     };
     const { socket, rerender } = await show(<Ear name="first" />, { isStrict: true });

@@ -27,7 +27,7 @@ describe("usePending", () => {
     });
     expect(page.text).toBe("2");
     await after(() =>
-      socket.delta(0, { counters: [["put", "c1", { value: 1 }]] }, { mark: 1, outcomes: [[1, 1]] }),
+      socket.delta(0, { counters: [["put", "c1", { value: 1 }]] }, { lastCallId: 1, outcomes: [[1, 1]] }),
     );
     expect(page.text).toBe("1");
   });
@@ -46,7 +46,7 @@ describe("usePending", () => {
     const changes = { shapes: [["patch", "s1", { x: 5 }] as ["patch", string, object]] };
     await after(() =>
       socket.delta(0, changes as never, {
-        mark: 2,
+        lastCallId: 2,
         outcomes: [
           [1, 1],
           [2, 1],
@@ -71,7 +71,7 @@ describe("usePending", () => {
       (y) => room.transact((tx) => tx.shapes.patch("s2", { y: y ?? 0 })),
     );
     const changes = { shapes: [["patch", "s1", { x: 5, y: 9 }] as ["patch", string, object]] };
-    await after(() => socket.delta(0, changes as never, { mark: 1, outcomes: [[1, 1]] }));
+    await after(() => socket.delta(0, changes as never, { lastCallId: 1, outcomes: [[1, 1]] }));
     expect(room.pending).toBe(1);
     expect(page.text).toBe("s1 false s2 true ");
   });

@@ -150,14 +150,14 @@ describe("a provider", () => {
 
   test("keeps to itself what a listener or another provider of the same URL does", async () => {
     const [ada, ben] = [new ScriptedRoom(), new ScriptedRoom()];
-    const actors = new Set<string>();
-    const Actor = () => {
-      actors.add(useRoom().self.actor);
+    const clientIds = new Set<string>();
+    const ClientIdSchema = () => {
+      clientIds.add(useRoom().self.clientId);
       return <Shape />;
     };
     const of = ({ transport }: ScriptedRoom) => (
       <RoomProvider url="/rooms/lobby" transport={transport}>
-        <Actor />
+        <ClientIdSchema />
       </RoomProvider>
     );
     const page = new Page(
@@ -169,7 +169,7 @@ describe("a provider", () => {
     await after(async () => (await ada.attempt(1)).greet({ records: s1 }));
     await after(async () => (await ben.attempt(1)).greet({ records: { shapes: { s1: { x: 2, y: 2 } } } }));
     expect(page.text).toBe("x = 1x = 2");
-    expect(actors.size).toBe(2);
+    expect(clientIds.size).toBe(2);
   });
 
   test("serves the rooms of its own definition: another inside of it is another", async () => {
@@ -227,7 +227,7 @@ describe("a provider that goes while calls have no answer", () => {
     expect(socket.calls.map(({ type }) => type)).toEqual(["addUp"]);
     expect(socket.closedWith).toBeUndefined();
     await after(() =>
-      socket.delta(0, { counters: [["put", "c1", { value: 1 }]] }, { mark: 1, outcomes: [[1, 1]] }),
+      socket.delta(0, { counters: [["put", "c1", { value: 1 }]] }, { lastCallId: 1, outcomes: [[1, 1]] }),
     );
     expect(socket.closedWith).toBe(1000);
   });

@@ -60,16 +60,16 @@ async function attack(url: string, dice: Dice): Promise<void> {
   const attacker = new Attacker(dice, board);
   const inventor = new Inventor(dice);
   while (cases < wanted && failures.length === 0) {
-    const isCompact = dice.chance(0.5);
-    const raw = await enter(url, isCompact);
-    const session = { mark: 0, rev: 0, tag: 1_000_000, sentSinceTold: 0 };
+    const acceptsBinary = dice.chance(0.5);
+    const raw = await enter(url, acceptsBinary);
+    const session = { lastCallId: 0, rev: 0, tag: 1_000_000, sentSinceTold: 0 };
     let isOpen = true;
     while (isOpen && cases < wanted && failures.length === 0) {
       let isWild = false;
       for (let index = 0; index < batchSize && !isWild; index++) {
         cases += 1;
-        const known = { epoch: null, rev: session.rev, due: session.mark + 1 };
-        const message = attacker.message(known, isCompact);
+        const known = { epoch: null, rev: session.rev, due: session.lastCallId + 1 };
+        const message = attacker.message(known, acceptsBinary);
         const [payload, opcode] = typeof message === "string" ? [Buffer.from(message), 1] : [message, 2];
         const garbled = dice.chance(0.6) ? new Uint8Array(inventor.garble([...payload])) : payload;
         const frame = encodeFrame({ opcode: dice.chance(0.05) ? 3 - opcode : opcode, payload: garbled });
@@ -84,7 +84,7 @@ async function attack(url: string, dice: Dice): Promise<void> {
         const tag = (session.tag += 1);
         // Whoever owes too much is not sent a snapshot whole: this pays for all that has come meanwhile.
         raw.send(text({ kind: "ack", bytes: 1_000_000_000 }));
-        raw.send(text({ kind: "resync", tag, epoch: null, rev: 0, confirmed: session.mark }));
+        raw.send(text({ kind: "resync", tag, epoch: null, rev: 0, confirmed: session.lastCallId }));
         const heard = await raw
           .until((message) => isReply(message, tag), patienceMs)
           .catch((error: unknown) => {
@@ -102,11 +102,11 @@ async function attack(url: string, dice: Dice): Promise<void> {
   }
 }
 
-async function enter(url: string, isCompact: boolean): Promise<RawSocket> {
+async function enter(url: string, acceptsBinary: boolean): Promise<RawSocket> {
   const secret = `fuzzer-${String(++sessions).padStart(6, "0")}-${"s".repeat(16)}`;
-  const hello = { secret, schema: board.version, epoch: null, rev: 0, confirmed: 0, birth: null };
-  const raw = await RawSocket.upgrade(url, { ...hello, ...(isCompact && { names: names.hash }) });
-  await raw.until((heard) => heard.kind === "text" && heard.text.includes('"kind":"roster"'));
+  const hello = { secret, schema: board.version, epoch: null, rev: 0, confirmed: 0, knownSince: null };
+  const raw = await RawSocket.upgrade(url, { ...hello, ...(acceptsBinary && { names: names.hash }) });
+  await raw.until((heard) => heard.kind === "text" && heard.text.includes('"kind":"peers"'));
   return raw;
 }
 
@@ -121,7 +121,7 @@ function isReply(message: Heard, tag: number): boolean {
 /** Takes note of what somebody was told. False when that was the end. */
 function judge(
   heard: readonly Heard[],
-  session: { mark: number; rev: number },
+  session: { lastCallId: number; rev: number },
   tag: number | undefined,
 ): boolean {
   for (const message of heard) {
@@ -148,12 +148,12 @@ function judgeText(said: string): void {
 
 function judgeBytes(
   bytes: Uint8Array,
-  session: { mark: number; rev: number },
+  session: { lastCallId: number; rev: number },
   tag: number | undefined,
 ): void {
   const frame = readFrame(bytes);
   if (frame.kind !== "update") return;
-  session.mark = Math.max(session.mark, frame.mark ?? 0);
+  session.lastCallId = Math.max(session.lastCallId, frame.lastCallId ?? 0);
   session.rev = Math.max(session.rev, frame.delta?.to ?? 0);
   if (frame.tag !== undefined && frame.tag !== tag) count("state");
   for (const [, result] of frame.outcomes ?? []) {

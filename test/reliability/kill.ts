@@ -13,8 +13,8 @@ import { Chance } from "./support/seeded-random.ts";
 import { interruptedWrite } from "./disk/interrupted-write.ts";
 import type { LedgerJson } from "./rooms/ledger.ts";
 import { ProductWriter } from "./clients/product-writer.ts";
-import { Striker } from "./process/killer.ts";
-import { Testimony, type Violation } from "./support/client-observations.ts";
+import { Killer } from "./process/killer.ts";
+import { ClientObservations, type Violation } from "./support/client-observations.ts";
 import { WireWriter } from "./clients/wire-writer.ts";
 import { bundle, Workerd } from "./process/workerd.ts";
 
@@ -53,14 +53,14 @@ const { values: options } = parseArgs({
 const rounds = Number(options.rounds);
 const chance = new Chance(Number(options.seed));
 
-const striker = new Striker();
+const killer = new Killer();
 
 const figures = {
   rooms: 0,
   committed: 0,
   refused: 0,
   resent: 0,
-  retold: 0,
+  remembered: 0,
   kills: { start: 0, wake: 0, writing: 0, wal: 0, database: 0 },
   transactionsCut: 0,
   longestCutPages: 0,
@@ -70,7 +70,7 @@ const figures = {
 
 /** One room with its writers, over many lives of the server. The server is down before and after each round. */
 class Run {
-  readonly testimony = new Testimony();
+  readonly observations = new ClientObservations();
   readonly #server: Workerd;
   readonly #roomUrl: string;
   readonly #wires: readonly WireWriter[];
@@ -81,7 +81,7 @@ class Run {
     this.#server = server;
     this.#roomUrl = `${server.url}/rooms/ledger-${number}`;
     const writer = <W>(make: new (...given: ConstructorParameters<typeof WireWriter>) => W, name: string) =>
-      new make(this.#roomUrl, name, chance.fork(), this.testimony);
+      new make(this.#roomUrl, name, chance.fork(), this.observations);
     this.#wires = Array.from({ length: wireWriters }, (_, index) => writer(WireWriter, `wire${index}`));
     this.#products = Array.from({ length: productWriters }, (_, index) =>
       writer(ProductWriter, `product${index}`),
@@ -103,7 +103,7 @@ class Run {
       return;
     }
     await starting;
-    const told = this.testimony.copy();
+    const told = this.observations.copy();
     for (const writer of this.#writers) writer.connect();
     if (moment === "wake") await sleep(chance.between(0, maxWakeMs));
     else {
@@ -127,27 +127,27 @@ class Run {
     while (this.#writers.some(({ rev }) => rev < truth.rev) && Date.now() < deadline) await sleep(20);
     for (const writer of this.#writers) {
       if (isDeepStrictEqual(writer.collections, truth.collections)) continue;
-      this.testimony.accuse(
+      this.observations.accuse(
         "altered",
         `${writer.name} at ${writer.rev} has not what the room has at ${truth.rev}`,
       );
     }
     const calls = this.#writers.flatMap(({ names }) => names);
-    this.#accuse(this.testimony.settle(truth, calls));
+    this.#accuse(this.observations.settle(truth, calls));
     for (const writer of this.#writers) writer.close();
     await this.#server.kill();
-    for (const outcome of this.testimony.outcomes.values()) {
+    for (const outcome of this.observations.outcomes.values()) {
       if (typeof outcome === "number") figures.committed += 1;
       else figures.refused += 1;
     }
-    for (const { resent, retold } of this.#wires) {
+    for (const { resent, remembered } of this.#wires) {
       figures.resent += resent;
-      figures.retold += retold;
+      figures.remembered += remembered;
     }
   }
 
   #accuse(violations: readonly Violation[]): void {
-    this.testimony.violations.push(...violations);
+    this.observations.violations.push(...violations);
   }
 
   async #read(): Promise<LedgerJson> {
@@ -161,7 +161,7 @@ class Run {
     const folder = this.#server.dataPath;
     const write = chance.between(1, maxWrite);
     if (pattern === undefined) await this.#server.kill();
-    else await this.#server.kill((pid) => striker.strike({ pid, folder, pattern, write, patienceMs }));
+    else await this.#server.kill((pid) => killer.strike({ pid, folder, pattern, write, patienceMs }));
     figures.kills[moment] += 1;
     for (const name of await readdir(folder)) {
       if (!databaseName.test(name)) continue;
@@ -176,12 +176,12 @@ class Run {
 /** Runs one room for `count` rounds. Throws when it has broken its word. */
 async function runRoom(server: Workerd, number: number, count: number): Promise<void> {
   const run = new Run(server, number);
-  for (let round = 0; round < count && run.testimony.violations.length === 0; round++) {
+  for (let round = 0; round < count && run.observations.violations.length === 0; round++) {
     await run.round(chance.pick(moments));
   }
-  if (run.testimony.violations.length === 0) await run.finish();
+  if (run.observations.violations.length === 0) await run.finish();
   figures.rooms += 1;
-  const { violations } = run.testimony;
+  const { violations } = run.observations;
   for (const { kind } of violations) figures.found[kind] += 1;
   if (violations.length === 0) return;
   const lines = violations.slice(0, 20).map(({ kind, text }) => `  ${kind}: ${text}`);
@@ -190,7 +190,7 @@ async function runRoom(server: Workerd, number: number, count: number): Promise<
 
 function report(): void {
   const { rooms, kills, transactionsCut, longestCutPages, movesCut } = figures;
-  const { committed, refused, resent, retold, found } = figures;
+  const { committed, refused, resent, remembered, found } = figures;
   const by = Object.entries(kills).map(([moment, count]) => `${moment} ${count}`);
   const count = Object.values(kills).reduce((sum, number) => sum + number, 0);
   console.log(`${count} kills (${by.join(", ")}) in ${rooms} rooms`);
@@ -200,7 +200,7 @@ function report(): void {
   );
   console.log(
     `${committed} calls committed and ${refused} refused, each answered; ${resent} were sent again, ` +
-      `${retold} outcomes were told again`,
+      `${remembered} outcomes were told again`,
   );
   console.log(`lost ${found.lost}, doubled ${found.doubled}, altered ${found.altered}`);
 }

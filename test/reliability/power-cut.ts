@@ -63,7 +63,7 @@ async function cutAtEach(recording: Recording, script: string): Promise<DiskRepl
   let [next, moment] = [0, 0];
   for (const telling of recording.tellings) {
     for (; (steps[next]?.at ?? Infinity) < telling.at; next++) steps[next]?.run(disk);
-    told.hear(telling.actor, telling.frame);
+    told.hear(telling.clientId, telling.frame);
     if (!chosen.has(telling)) continue;
     moment += 1;
     for (const kind of ["durable", moment % 2 === 0 ? "torn" : "without-last-sync"] as const) {
@@ -77,12 +77,12 @@ async function cutAtEach(recording: Recording, script: string): Promise<DiskRepl
     );
   }
   for (const { run } of steps.slice(next)) run(disk);
-  accuseAll(told.testimony.violations);
+  accuseAll(told.observations.violations);
   for (const [path, content] of recording.files) {
     if (!disk.written(path)?.equals(content))
       accuseAll([{ kind: "altered", text: `the trace does not make ${path} what it is` }]);
   }
-  if (!isDeepStrictEqual(told.testimony.outcomes, recording.heard.outcomes))
+  if (!isDeepStrictEqual(told.observations.outcomes, recording.heard.outcomes))
     accuseAll([{ kind: "altered", text: "the trace does not show the outcomes that the clients heard" }]);
   return disk;
 }
@@ -127,7 +127,7 @@ function auditFiles(files: ReadonlyMap<string, Buffer>, kind: PowerCut, told: To
     return openDatabase(join(folder, name), (database) => {
       if (kind === "torn") assertIntact(database);
       const read = readTables(database);
-      const woken = wakeRoom(database, read.marks.keys());
+      const woken = wakeRoom(database, read.clientLog.keys());
       checkpoints.add(read.checkpointRev);
       const found = [...told.audit(woken), ...told.audit(read)];
       if (!isDeepStrictEqual(woken, read))
@@ -155,9 +155,9 @@ async function serve(
     const url = `${server.url}/rooms/${roomId}`;
     const response = await fetch(url);
     if (!response.ok) return [{ kind: "lost", text: `GET: ${response.status} ${await response.text()}` }];
-    const found = told.testimony.audit((await response.json()) as LedgerJson);
-    for (const { actor, secret } of writers)
-      found.push(...told.auditMark(actor, await hearAgain(url, secret)));
+    const found = told.observations.audit((await response.json()) as LedgerJson);
+    for (const { clientId, secret } of writers)
+      found.push(...told.auditMark(clientId, await hearAgain(url, secret)));
     return found;
   } finally {
     await server.stop();
@@ -168,13 +168,13 @@ function writeAll(files: ReadonlyMap<string, Buffer>, folder: string): void {
   for (const [name, content] of files) writeFileSync(join(folder, name), content);
 }
 
-function note(result: Result, { at, actor, frame }: Telling, violations: readonly Violation[]): void {
+function note(result: Result, { at, clientId, frame }: Telling, violations: readonly Violation[]): void {
   result.moments += 1;
   const [worst] = violations;
   if (worst === undefined) return;
   result.failed += 1;
   const sent = JSON.stringify(frame).slice(0, 160);
-  result.first ??= `at line ${at}, as ${actor} was sent ${sent}: ${violations.length} violations, ${worst.kind}: ${worst.text}`;
+  result.first ??= `at line ${at}, as ${clientId} was sent ${sent}: ${violations.length} violations, ${worst.kind}: ${worst.text}`;
 }
 
 function accuseAll(violations: readonly Violation[]): void {

@@ -12,8 +12,8 @@ test("the default limits fit into each other", () => {
   expect(limits.maxRowBytes).toBeLessThan(limits.maxRingBytes);
   expect(limits.maxPresenceBytes).toBeLessThan(12 * 1024);
   // A client that keeps to the limits of calls and of signals meets no other.
-  expect(limits.framesPerSecond).toBeGreaterThan(limits.callsPerSecond + limits.signalsPerSecond);
-  expect(limits.framesBurst).toBeGreaterThan(limits.callsBurst + limits.signalsBurst);
+  expect(limits.framesPerSecond).toBeGreaterThan(limits.callsPerSecond + limits.ephemeralPerSecond);
+  expect(limits.framesBurst).toBeGreaterThan(limits.callsBurst + limits.ephemeralBurst);
   expect(limits.frameBytesBurst).toBeGreaterThanOrEqual(2 * clientLimits.maxPendingBytes);
   expect(limits.catchUpBytesBurst).toBeGreaterThanOrEqual(2 * limits.maxStateBytes);
   expect(limits.maxSessionsPerUser).toBeLessThan(limits.rejoinsBurst);

@@ -20,7 +20,7 @@ export const board = defineRoom({
       const task = tx.tasks.get(id);
       if (!task) throw ctx.reject("not-found");
       if (tx.tasks.changedByOthers(id)) throw ctx.reject("conflict", "somebody changed this task first");
-      tx.tasks.patch(id, { assignee: ctx.user?.id ?? ctx.actor });
+      tx.tasks.patch(id, { assignee: ctx.user?.id ?? ctx.clientId });
     }),
     assignRandomly: mutator(z.object({ id: z.string() })), // no function here: the server alone decides
   }),

@@ -141,7 +141,7 @@ export function serverMutatorsInferFromTheRoom() {
     mutators: {
       assignRandomly(tx, { id }, ctx) {
         ctx.broadcast("confetti", { x: 0, y: 0 });
-        tx.tasks.patch(id, { assignee: ctx.actor });
+        tx.tasks.patch(id, { assignee: ctx.clientId });
       },
     },
   });
@@ -482,8 +482,8 @@ defineRoom({
   }),
   undo: {
     add: ({ id, title }) => (title === "" ? undefined : ["remove", { id }]),
-    remove: ({ id }, state, { actor, user }) => {
-      expectTypeOf(actor).toEqualTypeOf<string>();
+    remove: ({ id }, state, { clientId, user }) => {
+      expectTypeOf(clientId).toEqualTypeOf<string>();
       expectTypeOf(user).toEqualTypeOf<null>();
       const task = state.tasks.get(id);
       expectTypeOf(task).toEqualTypeOf<{ readonly title: string } | undefined>();

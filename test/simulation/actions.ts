@@ -11,7 +11,7 @@ const shapeIds = ["a", "b", "c", "d", "e", "f", "g", "h"];
 /** What people and backends do with a room. */
 export function doSomething(world: World): void {
   const { dice } = world.stage;
-  const deed = dice.weighted<(world: World) => void>([
+  const action = dice.weighted<(world: World) => void>([
     [88, useAPage],
     [3, callFromBackend],
     [2, ({ server: { instance } }) => instance?.guard("transact", () => transactOrFail(world, instance))],
@@ -19,7 +19,7 @@ export function doSomething(world: World): void {
     [3, readState],
     [3, lookAgain],
   ]);
-  deed(world);
+  action(world);
 }
 
 function useAPage(world: World): void {
@@ -43,7 +43,7 @@ function useAPage(world: World): void {
   use(world, page);
 }
 
-function makeCall(world: World, page: Page, type: MutatorName, key: string = page.actor): void {
+function makeCall(world: World, page: Page, type: MutatorName, key: string = page.clientId): void {
   const { dice } = world.stage;
   const id = dice.pick(shapeIds);
   // What throws in its first run is only logged, and never sent.
@@ -112,7 +112,7 @@ function callFromBackend(world: World): void {
   const token = known.length > 0 && stage.dice.chance(0.5) ? stage.dice.pick(known) : world.newToken();
   const { instance } = server;
   if (instance === undefined) return;
-  const client = { actor: `rpc:${token}`, user: null, role: "writer" };
+  const client = { clientId: `rpc:${token}`, user: null, role: "writer" };
   const outcome = instance.guard("call", () => {
     try {
       return instance.room.call(client, "tally", { token, key: "rpc" });
@@ -156,19 +156,19 @@ export function readState({ stage, server }: World): void {
   if (instance === undefined || flushed === undefined || instance.isEnded) return;
   // To compare its records is to have it read them all, and then none would ever be missing when a call comes.
   const withRecords = stage.dice.chance(0.3);
-  if (withRecords && instance.room.memory.stored) {
+  if (withRecords && instance.room.roomState.stored) {
     const onDisk = server.readDisk();
     const problem = onDisk && instance.guard("compare", () => readProblem(flushed, onDisk));
     stage.figures.count("states read");
     if (problem !== undefined) stage.fail(`a read is not what is on disk: ${problem}`);
   }
   instance.guard("flush", () => instance.room.flush());
-  const { memory } = instance.room;
-  if (!memory.stored || instance.isEnded) return;
+  const { roomState } = instance.room;
+  if (!roomState.stored || instance.isEnded) return;
   stage.figures.count("memories compared");
   const reloaded = server.readDisk();
   if (reloaded === undefined) return;
-  const problems = instance.guard("compare", () => reloadProblems(memory, reloaded, withRecords));
+  const problems = instance.guard("compare", () => reloadProblems(roomState, reloaded, withRecords));
   for (const problem of problems ?? []) stage.fail(`memory is not disk: ${problem}`);
 }
 

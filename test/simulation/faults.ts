@@ -123,7 +123,7 @@ const faults: { readonly [name in FaultName]: (world: World, page: Page) => void
   // As if the lock between tabs had failed.
   "copy-tab": (world, page) => {
     const { dice } = world.stage;
-    const held = world.cabinet.heldBy(page).filter(({ calls }) => calls.size > 0);
+    const held = world.browserStorage.heldBy(page).filter(({ calls }) => calls.size > 0);
     const others = tabsOf(world, page.identity).filter((other) => other !== page);
     if (held.length === 0 || others.length === 0) {
       if (world.pages.length < 6) world.openNextPage(page.identity); // for the next time

@@ -55,7 +55,7 @@ export interface Plan {
 
 /** Small limits, so that everything wraps, folds, splits, lags and is forgotten within a hundred calls. */
 export function drawPlan(dice: Dice, without: readonly FaultName[]): Plan {
-  const fewMarks = dice.chance(0.2);
+  const fewClients = dice.chance(0.2);
   const limits: Limits = {
     ...defaultLimits,
     maxRingFlushes: dice.between(3, 8),
@@ -70,14 +70,14 @@ export function drawPlan(dice: Dice, without: readonly FaultName[]): Plan {
     callsBurst: dice.pick([20, 1_000]),
     maxTombstones: dice.pick([1, 8, 1_024]),
     maxRowBytes: dice.pick([8_000, defaultLimits.maxRowBytes]),
-    ...(fewMarks && { maxMarks: dice.between(2, 4), maxMarkAgeDays: dice.between(1, 3) }),
+    ...(fewClients && { maxLoggedClients: dice.between(2, 4), maxClientLogAgeDays: dice.between(1, 3) }),
   };
   const low = dice.between(0, 20);
   const drawn = faultNames.filter((fault) => dice.chance(0.5) && !without.includes(fault));
   return {
     limits,
     // Where the room has forgotten a client, each copy of its queue gives ids of its own anew.
-    faults: fewMarks || drawn.includes("restore") ? drawn.filter((fault) => fault !== "copy-tab") : drawn,
+    faults: fewClients || drawn.includes("restore") ? drawn.filter((fault) => fault !== "copy-tab") : drawn,
     faultShare: dice.pick([0.05, 0.15, 0.3]),
     steps: dice.between(30, 90),
     pages: dice.between(2, 4),

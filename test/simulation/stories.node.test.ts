@@ -44,7 +44,7 @@ async function enter(life: Life, opening?: Opening): Promise<Page> {
 function call({ world }: Life, page: Page, type: MutatorName = "tally", id = "a"): string {
   const token = world.newToken();
   world.noteCall(page, token, false);
-  page.call(type, { token, key: page.actor, id });
+  page.call(type, { token, key: page.clientId, id });
   return token;
 }
 
@@ -85,8 +85,8 @@ async function enterNext(life: Life, { identity: person }: Page): Promise<Page> 
 }
 
 /** The tokens of the page's calls that were executed, each as often as it was. */
-function talliedBy({ world }: Life, { actor }: Page): unknown {
-  return world.server.disk.ledger.state.get(`tallies/${actor}`)?.["tokens"];
+function talliedBy({ world }: Life, { clientId }: Page): unknown {
+  return world.server.disk.ledger.state.get(`tallies/${clientId}`)?.["tokens"];
 }
 
 /** Lets time pass until the call is executed. */
@@ -167,7 +167,7 @@ test("calls that two pages have, since one takes the other for gone, are execute
   page.client.disconnect();
   const tokens = [call(life, page), call(life, page), call(life, page)];
   await life.pass(20);
-  const [held] = life.world.cabinet.heldBy(page);
+  const [held] = life.world.browserStorage.heldBy(page);
   if (held !== undefined) life.world.share(held, other);
   await life.pass(200);
   expect(other.client.pending).toBe(0);
@@ -249,13 +249,13 @@ test("a page that finds calls while it connects under its own id takes no answer
 });
 
 test("a call whose page had not kept since when it was known is not made twice by a room that forgets", async () => {
-  const life = newLife({ maxMarks: 2 }, { keepMs: [60, 60], baseShare: 1 });
+  const life = newLife({ maxLoggedClients: 2 }, { keepMs: [60, 60], baseShare: 1 });
   const { disk } = life.world.server;
   const early = await enter(life);
   call(life, early);
   await life.pass(100);
   const person = life.world.newPerson("writer");
-  life.world.cabinet.keepBase(person, { epoch: disk.ledger.epoch, rev: 0, pages: [] });
+  life.world.browserStorage.keepBase(person, { epoch: disk.ledger.epoch, rev: 0, pages: [] });
   const page = life.world.openPage({ person, isKept: true });
   page.isUnreachable = true;
   await life.pass(100);
@@ -268,13 +268,13 @@ test("a call whose page had not kept since when it was known is not made twice b
     call(life, await enter(life));
     await life.pass(300);
   }
-  expect(disk.ledger.marks.has(page.actor)).toBe(false);
+  expect(disk.ledger.clientLog.has(page.clientId)).toBe(false);
   await enterNext(life, page);
   await expectRest(life);
 });
 
 test("a call is not made twice by a room that was restored to before its page came, and forgets it then", async () => {
-  const life = newLife({ maxMarks: 2 });
+  const life = newLife({ maxLoggedClients: 2 });
   const { server } = life.world;
   const early = await enter(life);
   const backup = server.disk.backUp();
@@ -293,13 +293,13 @@ test("a call is not made twice by a room that was restored to before its page ca
     call(life, await enter(life));
     await life.pass(300);
   }
-  expect(server.disk.ledger.marks.has(page.actor)).toBe(false);
+  expect(server.disk.ledger.clientLog.has(page.clientId)).toBe(false);
   await enterNext(life, page);
   await expectRest(life);
   expect(talliedBy(life, page)).toBe(token);
 });
 
-test("a call that is still kept is kept with the birth of before it was made, when its page comes back", async () => {
+test("a call that is still kept is kept with the knownSince of before it was made, when its page comes back", async () => {
   const life = newLife({}, { forgetMs: [60_000, 60_000] });
   const page = await enter(life, { isKept: true });
   const token = call(life, page);
@@ -437,8 +437,8 @@ test("a page that finds a base after its hello has left does not go back to what
   await life.pass(20);
   const tokens = `${token} ${call(life, writer)}`;
   await life.pass(40);
-  const records = { ids: [writer.actor], handles: [0], records: [{ tokens }] };
-  life.world.cabinet.keepBase(person, { epoch: ledger.epoch, rev: 2, pages: [["tallies", records]] });
+  const records = { ids: [writer.clientId], handles: [0], records: [{ tokens }] };
+  life.world.browserStorage.keepBase(person, { epoch: ledger.epoch, rev: 2, pages: [["tallies", records]] });
   await life.pass(60);
   expect(page.client.rev).toBe(2);
   await expectRest(life);

@@ -1,5 +1,5 @@
 import type { KeptCall } from "../../client/mutations/pending-queue.ts";
-import { Cabinet, tokenOf, type KeptClient, type Person } from "./client/browser-storage.ts";
+import { BrowserStorage, tokenOf, type KeptClient, type Person } from "./client/browser-storage.ts";
 import type { Backup } from "./platform/disk.ts";
 import { Keeping } from "./client/stored-page.ts";
 import { Page } from "./client/page.ts";
@@ -31,7 +31,7 @@ const refusals = new Set(["no-way", "not-found", "conflict", "internal", "forbid
 export class World {
   readonly stage: Stage;
   readonly server: Server;
-  readonly cabinet = new Cabinet();
+  readonly browserStorage = new BrowserStorage();
   pages: Page[] = [];
   /** By token. */
   readonly openCalls = new Map<string, OpenCall>();
@@ -86,13 +86,13 @@ export class World {
 
   /** Opens a page, which takes over what its person has left. */
   openPage({ person = this.newPerson("writer"), isKept = false, openingMs = 0 }: Opening = {}): Page {
-    const { stage, cabinet } = this;
+    const { stage, browserStorage } = this;
     const pageNumber = ++this.#pagesEver;
     const number = String(pageNumber).padStart(3, "0");
     const secret = `secret-of-client-${number}`;
-    const left = isKept ? cabinet.leftOf(person) : [];
+    const left = isKept ? browserStorage.leftOf(person) : [];
     stage.note(`page-${pageNumber}`, "opens", person.user.name, person.role, isKept ? "kept" : "");
-    for (const client of left) stage.note(`page-${pageNumber}`, "finds calls of", client.actor);
+    for (const client of left) stage.note(`page-${pageNumber}`, "finds calls of", client.clientId);
     const page: Page = new Page({
       stage,
       disk: this.server.disk,
@@ -109,12 +109,12 @@ export class World {
   }
 
   #keep(page: Page, left: readonly KeptClient[], openingMs: number): Keeping {
-    const { stage, cabinet } = this;
-    const own = cabinet.open(page.secret, page.identity);
+    const { stage, browserStorage } = this;
+    const own = browserStorage.open(page.secret, page.identity);
     own.holder = page;
     return new Keeping({
       stage,
-      cabinet,
+      browserStorage,
       person: page.identity,
       own,
       left,
@@ -138,7 +138,7 @@ export class World {
   /** What the page has kept waits for another; what became of the rest is nobody's business. */
   #leave(page: Page): void {
     this.pages = this.pages.filter((one) => one !== page);
-    const held = this.cabinet.heldBy(page);
+    const held = this.browserStorage.heldBy(page);
     for (const [token, { secret }] of this.openCalls) {
       const client = held.find((one) => one.secret === secret);
       if (client?.idOf(token) !== undefined) continue;
@@ -146,54 +146,54 @@ export class World {
       if (isOwn || (client !== undefined && this.stage.isDoubted(secret))) this.openCalls.delete(token);
     }
     for (const client of held) {
-      this.#judgeBirth(client);
+      this.#judgeKnownSince(client);
       client.holder = undefined;
-      if (client.calls.size === 0) this.cabinet.remove(client);
+      if (client.calls.size === 0) this.browserStorage.remove(client);
     }
   }
 
-  /** Should the room forget the client, only the birth tells of calls that are kept and were executed. */
-  #judgeBirth({ secret, actor, calls, introduction }: KeptClient): void {
-    const outcomes = this.server.disk.ledger.marks.get(actor)?.outcomes;
+  /** Should the room forget the client, only the `knownSince` tells of calls that are kept and were executed. */
+  #judgeKnownSince({ secret, clientId, calls, introduction }: KeptClient): void {
+    const outcomes = this.server.disk.ledger.clientLog.get(clientId)?.outcomes;
     if (this.stage.isDoubted(secret)) return;
     for (const clientReqId of calls.keys()) {
       const n = outcomes?.get(clientReqId)?.n ?? Infinity;
-      if (n !== Infinity && (introduction?.birth ?? Infinity) >= n)
+      if (n !== Infinity && (introduction?.knownSince ?? Infinity) >= n)
         this.stage.fail(
-          `call ${clientReqId} of ${actor} is executed in flush ${n}, its birth is kept as ${introduction?.birth}`,
+          `call ${clientReqId} of ${clientId} is executed in flush ${n}, its knownSince is kept as ${introduction?.knownSince}`,
         );
     }
   }
 
   /** A live page takes over what its person has left. */
   takeOver(page: Page): void {
-    for (const client of this.cabinet.leftOf(page.identity)) {
+    for (const client of this.browserStorage.leftOf(page.identity)) {
       client.holder = page;
-      this.stage.note(page.name, "takes over from", client.actor);
+      this.stage.note(page.name, "takes over from", client.clientId);
       page.keeping?.adopt(client);
     }
   }
 
   /** What a person has left is lost. */
   loseKept(person: Person): void {
-    for (const client of this.cabinet.leftOf(person)) {
+    for (const client of this.browserStorage.leftOf(person)) {
       for (const [token, call] of this.openCalls)
         if (call.secret === client.secret) this.openCalls.delete(token);
-      this.cabinet.remove(client);
+      this.browserStorage.remove(client);
     }
   }
 
   /** Another page takes a live one for gone. */
   share(client: KeptClient, other: Page): void {
     this.stage.sharedIds.add(client.secret);
-    this.stage.note(other.name, "takes over from", client.actor, "who lives");
+    this.stage.note(other.name, "takes over from", client.clientId, "who lives");
     other.keeping?.adopt(client);
   }
 
   /** Nothing more can be kept by this page. */
   fillDisk(page: Page): void {
     if (page.keeping?.isOpen !== true) return;
-    for (const { secret } of [page, ...this.cabinet.heldBy(page)]) this.stage.unkeptIds.add(secret);
+    for (const { secret } of [page, ...this.browserStorage.heldBy(page)]) this.stage.unkeptIds.add(secret);
     page.keeping.fill();
   }
 
@@ -228,7 +228,7 @@ export class World {
   #answered(page: Page, client: KeptClient, call: KeptCall, rev: number | undefined): void {
     if (rev === undefined) return; // whoever listens is told of its code
     const token = tokenOf(call.payload);
-    this.#judgeDurable(page, client.actor, token, rev);
+    this.#judgeDurable(page, client.clientId, token, rev);
     if (client.secret !== page.secret && token !== undefined) this.openCalls.delete(token);
   }
 
@@ -238,20 +238,20 @@ export class World {
     if (token === undefined || call === undefined) return;
     this.openCalls.delete(token);
     this.stage.figures.count("acknowledged");
-    this.#judgeDurable(page, page.actor, call.isEdit ? undefined : token, rev);
+    this.#judgeDurable(page, page.clientId, call.isEdit ? undefined : token, rev);
   }
 
   /** `token` undefined for an edit. */
-  #judgeDurable(page: Page, actor: string, token: string | undefined, rev: number): void {
+  #judgeDurable(page: Page, clientId: string, token: string | undefined, rev: number): void {
     const { ledger } = page;
     const written = ledger?.tokens.get(token ?? "");
     const isDurable =
       token === undefined
-        ? ledger?.actors.get(rev) === actor
+        ? ledger?.clientIds.get(rev) === clientId
         : written !== undefined && rev > written.from && rev <= written.to;
     if (!isDurable)
       this.stage.fail(
-        `${token ?? "an edit"} of ${actor} was acknowledged at ${rev} and is not on disk there`,
+        `${token ?? "an edit"} of ${clientId} was acknowledged at ${rev} and is not on disk there`,
       );
   }
 
@@ -267,12 +267,12 @@ export class World {
     const isDoubted = call === undefined ? this.#isDoubtedOf(page) : stage.isDoubted(call.secret);
     if (code === "too-old") {
       // What became of it is not known; only a mark that was forgotten, or another page's confirmation, explains that.
-      if (!counts.has("marks forgotten") && !isDoubted)
+      if (!counts.has("clientLog forgotten") && !isDoubted)
         stage.fail(`${token ?? "an edit"} is too old, and no mark was forgotten`);
       return;
     }
     // Another call has used the id; or the client was forgotten, counted anew, and then disk was put back to before that.
-    const isConflict = isDoubted || (counts.has("marks forgotten") && counts.has("restores"));
+    const isConflict = isDoubted || (counts.has("clientLog forgotten") && counts.has("restores"));
     const isExpected = refusals.has(code) || (code === "id-conflict" && isConflict);
     if (!isExpected) stage.fail(`${token ?? "an edit"} was rejected: ${code}`);
     if (token !== undefined && page.ledger?.tokens.has(token))

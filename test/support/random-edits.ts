@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
-import { deletion, sectionOf, type Change, type Changes } from "../../src/model/changes.ts";
+import { deletion, partitionOf, type Change, type Changes } from "../../src/model/changes.ts";
 import { equalJson, type Fields } from "../../src/model/json.ts";
-import { State, type Source } from "../../src/model/state.ts";
+import { State, type RecordSource } from "../../src/model/state.ts";
 
 /** A change that somebody may want to make. Whether it is possible depends on what is there. */
 export interface Edit {
@@ -47,15 +47,15 @@ export function operationOf(state: State, edits: readonly Edit[]): Changes {
   const changes: Changes = new Map();
   for (const { collection, id, change } of edits) {
     if (change.kind === "patch" && state.get(collection, id) === undefined) continue;
-    const section = sectionOf(changes, collection);
-    if (!section.has(id)) section.set(id, change);
+    const partition = partitionOf(changes, collection);
+    if (!partition.has(id)) partition.set(id, change);
   }
   state.apply(changes);
   return changes;
 }
 
 /** All that a source holds, for comparing. Collections without records are left out. */
-export function contentOf(source: Source): { [collection: string]: { [id: string]: Fields } } {
+export function contentOf(source: RecordSource): { [collection: string]: { [id: string]: Fields } } {
   const content: { [collection: string]: { [id: string]: Fields } } = {};
   for (const collection of [...editedCollections, "counters", "doors"]) {
     const ids = source.ids(collection);
@@ -66,12 +66,12 @@ export function contentOf(source: Source): { [collection: string]: { [id: string
 }
 
 /** Whether two sources hold the same, whatever the order of fields. */
-export function haveSameContent(a: Source, b: Source): boolean {
+export function haveSameContent(a: RecordSource, b: RecordSource): boolean {
   return equalJson(contentOf(a), contentOf(b));
 }
 
 /** A state with the same records, which may be changed on its own. */
-export function copyOfState(source: Source): State {
+export function copyOfState(source: RecordSource): State {
   const copy = new State();
   for (const [collection, records] of Object.entries(contentOf(source))) {
     for (const [id, record] of Object.entries(records)) copy.set(collection, id, record);

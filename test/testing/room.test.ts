@@ -14,10 +14,10 @@ describe("a client", () => {
     expectTypeOf(one.room).toEqualTypeOf<Room<TeamBoard>>();
     expect([one.room.status, one.room.rev, one.room.self.user]).toEqual(["online", 1, ada]);
     expect(one.room.state.tasks.get("t1")).toEqual(records.tasks.t1);
-    expect(other.room.others).toEqual([{ actor: one.room.self.actor, user: ada, presence: { x: 1 } }]);
+    expect(other.room.others).toEqual([{ clientId: one.room.self.clientId, user: ada, presence: { x: 1 } }]);
     other.room.presence.update({ x: 2 });
     await server.settle();
-    expect(one.room.others).toEqual([{ actor: other.room.self.actor, user: bob, presence: { x: 2 } }]);
+    expect(one.room.others).toEqual([{ clientId: other.room.self.clientId, user: bob, presence: { x: 2 } }]);
   });
 
   test("sees what others do, and the room has it", async () => {
@@ -76,7 +76,7 @@ describe("a client", () => {
     await server.settle();
     expect(heard).toHaveBeenCalledExactlyOnceWith(
       { text: "hello" },
-      { actor: one.room.self.actor, user: null },
+      { clientId: one.room.self.clientId, user: null },
     );
   });
 });
@@ -103,7 +103,7 @@ describe("the room", () => {
     await expect(server.mutate.claim({ id: "none" })).rejects.toBeInstanceOf(RejectedError);
     await server.settle();
     expect(one.room.state.shapes.get("s")).toEqual({ x: 2, y: 0 });
-    expect(server.calls.map(({ actor }) => actor)).toEqual(["rpc:nightly", "rpc:call-1", "rpc:call-2"]);
+    expect(server.calls.map(({ clientId }) => clientId)).toEqual(["rpc:nightly", "rpc:call-1", "rpc:call-2"]);
   });
 
   test("transacts and broadcasts as the app's class does", async () => {
@@ -136,14 +136,14 @@ describe("the room", () => {
     const server = newTeamRoom({
       records,
       authorize: ({ changes }) => changes.every(({ id }) => id !== "locked"),
-      onJoin({ actor }, room) {
-        heard.push(`join ${actor}`);
+      onJoin({ clientId }, room) {
+        heard.push(`join ${clientId}`);
         room.broadcast("wave", { text: "welcome" });
       },
-      onLeave: ({ actor }) => heard.push(`leave ${actor}`),
-      onCommit({ type, actor }, room) {
-        heard.push(`${type} by ${actor}`);
-        if (type === "claim") room.transact((tx) => tx.shapes.put("mark", { x: 1, y: 1 }));
+      onLeave: ({ clientId }) => heard.push(`leave ${clientId}`),
+      onCommit({ type, clientId }, room) {
+        heard.push(`${type} by ${clientId}`);
+        if (type === "claim") room.transact((tx) => tx.shapes.put("lastCallId", { x: 1, y: 1 }));
       },
     });
     const { room } = await server.connect({ user: ada });
@@ -153,12 +153,12 @@ describe("the room", () => {
     room.close();
     await server.settle();
     expect(heard).toEqual([
-      `join ${room.self.actor}`,
-      `claim by ${room.self.actor}`,
+      `join ${room.self.clientId}`,
+      `claim by ${room.self.clientId}`,
       "transact by room",
-      `leave ${room.self.actor}`,
+      `leave ${room.self.clientId}`,
     ]);
-    expect(server.records("shapes")).toEqual({ mark: { x: 1, y: 1 } });
+    expect(server.records("shapes")).toEqual({ lastCallId: { x: 1, y: 1 } });
   });
 
   test("wakes from what it has stored, with its clients and what they show", async () => {
@@ -224,9 +224,9 @@ function textOf(error: unknown): string | undefined {
 }
 
 describe("the log of calls", () => {
-  const told = ({ type, actor, arrivals, outcome }: TestCall<TeamBoard>) => [
+  const told = ({ type, clientId, arrivals, outcome }: TestCall<TeamBoard>) => [
     type,
-    actor,
+    clientId,
     arrivals,
     outcome?.kind === "accepted" ? outcome.rev : outcome?.code,
   ];
@@ -246,10 +246,10 @@ describe("the log of calls", () => {
     one.network.release();
     await server.settle();
     expect(server.calls.map(told)).toEqual([
-      ["claim", other.room.self.actor, 1, "conflict"],
-      ["transact", other.room.self.actor, 1, 3],
+      ["claim", other.room.self.clientId, 1, "conflict"],
+      ["transact", other.room.self.clientId, 1, 3],
       ["addTask", "rpc:k", 1, 4],
-      ["claim", one.room.self.actor, 1, "conflict"],
+      ["claim", one.room.self.clientId, 1, "conflict"],
     ]);
     expect(server.calls[0]).toMatchObject({ user: bob, payload: { id: "t1" } });
     expect(server.calls[1]?.payload).toEqual({ shapes: [["put", "s", { x: 1, y: 1 }]] });

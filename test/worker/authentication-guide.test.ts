@@ -71,7 +71,7 @@ describe("docs/guide/authentication.md", () => {
   it("judges operations by role and by person", () => {
     const gone = { collection: "shapes", id: "s", before: { x: 1 }, after: undefined };
     const bens = { collection: "tasks", id: "t", before: { assignee: "ben" }, after: { assignee: "ada" } };
-    const writer = { actor: "a", user: ada, role: "writer" };
+    const writer = { clientId: "a", user: ada, role: "writer" };
     const judge = (type: string, change: object, caller: object) =>
       authorize({ type, payload: {}, changes: [change] }, caller) as boolean;
     expect(judge("transact", gone, writer)).toBe(false);

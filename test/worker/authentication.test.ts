@@ -78,7 +78,7 @@ describe("authenticate", () => {
     const [alice, bob] = [await room.join({ token: "user:alice" }), await room.join({ token: "reader:bob" })];
     alice.setPresence({ at: 1 });
     await bob.until(({ peers }) => peers.size === 1);
-    expect(bob.copy.peers.get(alice.actor)?.user).toEqual({ id: "alice", name: "ALICE" });
+    expect(bob.copy.peers.get(alice.clientId)?.user).toEqual({ id: "alice", name: "ALICE" });
     await room.evict();
     await alice.commit(["addTask", { id: "t", title: "" }], ["claim", { id: "t" }]);
     expect(alice.copy.get("tasks", "t")).toMatchObject({ assignee: "alice" });

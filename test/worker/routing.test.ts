@@ -13,7 +13,7 @@ const hello: Hello = {
   epoch: null,
   rev: 0,
   confirmed: 0,
-  birth: null,
+  knownSince: null,
 };
 
 const upgrade = (protocols: string) => ({

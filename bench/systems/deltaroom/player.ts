@@ -84,14 +84,14 @@ export class DeltaroomPlayer implements Player {
 
   #hear(raw: RawData, isText: boolean): void {
     const data = bytesOf(raw);
-    const { welcome, isReply, mark, refusal } = readHead(data, isText);
+    const { welcome, isReply, lastCallId, refusal } = readHead(data, isText);
     if (welcome !== undefined) {
       this.#maxOwedBytes = welcome.limits.maxUnacknowledgedBytes / 4;
       this.#maxCallsPerFrame = welcome.limits.maxCallsPerFrame;
       this.#maxOwedFrames = welcome.limits.maxUnacknowledgedFrames / 4;
     }
     if (refusal !== undefined) this.closed ??= refusal;
-    if (mark !== undefined) this.acknowledged = mark;
+    if (lastCallId !== undefined) this.acknowledged = lastCallId;
     if (isReply) this.#isCaughtUp.resolve();
     else if (!isText && (this.#onMove !== undefined || this === timekeeper))
       for (const [record, x] of readMoves(data)) this.#onMove?.(record, x);

@@ -20,12 +20,12 @@ const kindBits = 0xf0;
 export type Moves = readonly (readonly [record: number, x: number])[];
 
 /** What a thin session has to know of a frame. */
-export interface Arrived {
+export interface ResumeSnapshot {
   readonly welcome?: Welcome;
   /** It is caught up. */
   readonly isReply?: boolean;
   /** Its newest executed call. */
-  readonly mark?: number;
+  readonly lastCallId?: number;
   readonly refusal?: string;
 }
 
@@ -46,15 +46,15 @@ export function readPlace(etag: string): Place {
 /** The subprotocols to offer, as the product's own client has them. */
 export function greet({ epoch, rev }: Place = nowhere): string[] {
   const client = `${randomBytes(9).toString("base64url")}.${randomBytes(18).toString("base64url")}`;
-  const abilities = { names: names.hash, inflates: true };
+  const abilities = { names: names.hash, acceptsDeflate: true };
   return [
     subprotocol,
-    encodeHello({ client, schema: 1, epoch, rev, confirmed: 0, birth: null, ...abilities }),
+    encodeHello({ client, schema: 1, epoch, rev, confirmed: 0, knownSince: null, ...abilities }),
   ];
 }
 
 /** Reads the head of a frame. The rest of an update is the same bytes for all sessions. */
-export function readHead(data: Buffer, isText: boolean): Arrived {
+export function readHead(data: Buffer, isText: boolean): ResumeSnapshot {
   if (!isText) return ((data[0] ?? 0) & kindBits) === frameKinds.update ? readOwnParts(data) : {};
   const frame = decodeDown(data.toString());
   switch (frame.kind) {
@@ -69,11 +69,11 @@ export function readHead(data: Buffer, isText: boolean): Arrived {
   }
 }
 
-function readOwnParts(data: Buffer): Arrived {
+function readOwnParts(data: Buffer): ResumeSnapshot {
   const reader = new ByteReader(data);
   const flags = reader.byte();
   const isReply = (flags & ownTag) !== 0 && reader.count() === 0;
-  return { isReply, ...((flags & ownMark) !== 0 && { mark: reader.count() }) };
+  return { isReply, ...((flags & ownMark) !== 0 && { lastCallId: reader.count() }) };
 }
 
 /** Where the room is, as far as this process was told: what the calls that it makes are based upon. */

@@ -3,13 +3,13 @@ import { useOthers, useRoom, useSelf, useStatus } from "./room";
 /** Who is here, and the switch between this window and the room. */
 export function People() {
   const self = useSelf((self) => self.presence);
-  const others = useOthers((others) => others.map(({ actor }) => actor));
+  const others = useOthers((others) => others.map(({ clientId }) => clientId));
   return (
     <header>
       <ul className="people" aria-label="people here">
         <li data-color={self.color}>{self.name} (you)</li>
-        {others.map((actor) => (
-          <Other key={actor} actor={actor} />
+        {others.map((clientId) => (
+          <Other key={clientId} clientId={clientId} />
         ))}
       </ul>
       <Line />
@@ -17,8 +17,8 @@ export function People() {
   );
 }
 
-function Other({ actor }: { readonly actor: string }) {
-  const presence = useOthers((others) => others.find((other) => other.actor === actor)?.presence);
+function Other({ clientId }: { readonly clientId: string }) {
+  const presence = useOthers((others) => others.find((other) => other.clientId === clientId)?.presence);
   return presence && <li data-color={presence.color}>{presence.name}</li>;
 }
 

@@ -16,24 +16,24 @@ export type WireOutcome = readonly [clientReqId: number, outcome: Outcome, callH
 
 /** Somebody is here with this presence, whatever was known of them; has changed these fields of it; is gone. */
 export type PeerChange =
-  | readonly ["join", actor: string, user: Json, presence: Json]
-  | readonly ["set", actor: string, fields: Json]
-  | readonly ["leave", actor: string];
+  | readonly ["join", clientId: string, user: Json, presence: Json]
+  | readonly ["set", clientId: string, fields: Json]
+  | readonly ["leave", clientId: string];
 
-/** A message; the actor is null for one of the room itself. */
-export type WireEvent = readonly [actor: string | null, event: string, payload: Json];
+/** A message; the client id is null for one of the room itself. */
+export type WireEvent = readonly [clientId: string | null, event: string, payload: Json];
 
 /** First frame on every connection. Text. */
 export interface Welcome {
   readonly kind: "welcome";
   readonly epoch: string;
-  readonly actor: string;
+  readonly clientId: string;
   readonly user: Json;
   readonly role: string;
   /** To be said in later hellos, as long as calls sent on this connection are unanswered. */
-  readonly birth: number;
+  readonly knownSince: number;
   /** Whether the room's names are those of the client's, so that pushes may be bytes. */
-  readonly isCompact: boolean;
+  readonly acceptsBinary: boolean;
   /** How much the room takes, so that the client can pace itself. */
   readonly limits: {
     readonly callsPerSecond: number;
@@ -42,8 +42,8 @@ export interface Welcome {
     readonly maxFrameBytes: number;
     readonly maxUnacknowledgedBytes: number;
     readonly maxUnacknowledgedFrames: number;
-    readonly signalsPerSecond: number;
-    readonly signalsBurst: number;
+    readonly ephemeralPerSecond: number;
+    readonly ephemeralBurst: number;
   };
 }
 
@@ -72,7 +72,7 @@ export interface Update {
   /** The reply to the hello (0) or to the resync of that tag. */
   readonly tag?: number;
   /** The client's newest executed call as of `delta.to`. */
-  readonly mark?: number;
+  readonly lastCallId?: number;
   readonly outcomes?: readonly WireOutcome[];
   /** The delta belongs on top of the `parts` snapshot parts before it, not on what the client had. */
   readonly parts?: number;
@@ -85,9 +85,9 @@ export interface Update {
 }
 
 /** Everybody who is here, in place of all that was known. Text. */
-export interface Roster {
-  readonly kind: "roster";
-  readonly peers: readonly (readonly [actor: string, user: Json, presence: Json])[];
+export interface PeersFrame {
+  readonly kind: "peers";
+  readonly peers: readonly (readonly [clientId: string, user: Json, presence: Json])[];
 }
 
 /** The room has executed nothing above `expected - 1` of this client: send again from `expected`. Text. */
@@ -106,7 +106,7 @@ export interface ErrorFrame {
 }
 
 /** A frame of the room that is text. */
-export type TextFrame = Welcome | Roster | Gap | ErrorFrame;
+export type TextFrame = Welcome | PeersFrame | Gap | ErrorFrame;
 
 /** A frame of the room. */
 export type DownFrame = TextFrame | Update | SnapshotPart;

@@ -9,7 +9,7 @@ import type { PeerChange, Update, WireEvent, WireOutcome } from "./down-frames.t
 /** What of an update is one session's own. */
 export interface OwnParts {
   readonly tag?: number | undefined;
-  readonly mark?: number | undefined;
+  readonly lastCallId?: number | undefined;
   /** With the hash of the call where it goes along. */
   readonly outcomes?: readonly WireOutcome[] | undefined;
   /** An outcome is sent without the hash of its call: nothing about it can be in doubt. */
@@ -26,7 +26,7 @@ export interface SharedParts {
   readonly events?: readonly WireEvent[] | undefined;
 }
 
-const ownFlag = { tag: 1, mark: 2, outcomes: 4, parts: 8 } as const;
+const ownFlag = { tag: 1, lastCallId: 2, outcomes: 4, parts: 8 } as const;
 const sharedFlag = { delta: 1, checksums: 2, presence: 4, events: 8 } as const;
 const allFlags = 15;
 
@@ -51,17 +51,17 @@ export function encodeShared({ delta, checksums, presence, events }: SharedParts
 
 /** An update: a short head of one session's own before the bytes that all of them share. */
 export function encodeUpdate(own: OwnParts, sharedPart: Uint8Array): Uint8Array {
-  const { tag, mark, outcomes, omitsHashes = false, parts } = own;
+  const { tag, lastCallId, outcomes, omitsHashes = false, parts } = own;
   writer.reset();
   writer.byte(
     frameKinds.update |
       (tag === undefined ? 0 : ownFlag.tag) |
-      (mark === undefined ? 0 : ownFlag.mark) |
+      (lastCallId === undefined ? 0 : ownFlag.lastCallId) |
       (outcomes ? ownFlag.outcomes : 0) |
       (parts === undefined ? 0 : ownFlag.parts),
   );
   if (tag !== undefined) writer.count(tag);
-  if (mark !== undefined) writer.count(mark);
+  if (lastCallId !== undefined) writer.count(lastCallId);
   if (outcomes) writeOutcomes(outcomes, omitsHashes);
   if (parts !== undefined) writer.count(parts);
   writer.bytes(sharedPart);
@@ -75,7 +75,7 @@ export function decodeUpdate(bytes: Uint8Array): Update {
   if (ownFlags < 0 || ownFlags > allFlags) throw new FormatError("it is no update");
   const head = {
     ...(ownFlags & ownFlag.tag && { tag: reader.count() }),
-    ...(ownFlags & ownFlag.mark && { mark: reader.count() }),
+    ...(ownFlags & ownFlag.lastCallId && { lastCallId: reader.count() }),
     ...(ownFlags & ownFlag.outcomes && { outcomes: readOutcomes(reader) }),
     ...(ownFlags & ownFlag.parts && { parts: reader.count() }),
   };

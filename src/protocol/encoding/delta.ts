@@ -1,6 +1,6 @@
 import type { Json } from "../../schema/json.ts";
 import { ByteReader, ByteWriter, FormatError, setMember } from "./bytes.ts";
-import { deletion, sectionOf, squashChange, type Change } from "../../model/changes.ts";
+import { deletion, partitionOf, squashChange, type Change } from "../../model/changes.ts";
 import { utf8Bytes, type Fields } from "../../model/json.ts";
 
 /** Something that takes a history from one revision to a later one. */
@@ -103,13 +103,13 @@ export function decodeDelta(body: Uint8Array): Delta {
   const to = from + reader.count();
   const entries: Entries = new Map();
   const shapes = new ReadShapes(reader);
-  for (let sections = reader.size(); sections > 0; sections--) {
-    const section = sectionOf(entries, reader.text());
+  for (let partitions = reader.size(); partitions > 0; partitions--) {
+    const partition = partitionOf(entries, reader.text());
     for (let left = reader.size(); left > 0; left--) {
       const head = reader.count();
       const kind = head % kindRange;
       const id = kind === putKind ? reader.text() : undefined;
-      section.set(Math.floor(head / kindRange), { change: readChange(shapes, kind), id });
+      partition.set(Math.floor(head / kindRange), { change: readChange(shapes, kind), id });
     }
   }
   reader.assertEnd();
@@ -121,7 +121,7 @@ export function squashDeltas(spans: readonly EncodedDelta[]): EncodedDelta {
   const entries: Entries = new Map();
   for (const { body } of spans) {
     for (const [collection, records] of decodeDelta(body).entries) {
-      const target = sectionOf(entries, collection);
+      const target = partitionOf(entries, collection);
       for (const [handle, later] of records) target.set(handle, squashEntry(target.get(handle), later));
     }
   }

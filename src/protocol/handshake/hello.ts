@@ -7,7 +7,7 @@ import { helloPrefix } from "../version.ts";
 const Counter: z.ZodMiniType<number> = z.int().check(z.nonnegative());
 
 /** How much of a snapshot a client has. */
-const Arrived = z.object({
+const ResumeSnapshot = z.object({
   epoch: z.string().check(z.maxLength(64)),
   /** Of the oldest part. */
   rev: Counter,
@@ -16,7 +16,7 @@ const Arrived = z.object({
   collection: z.string().check(z.maxLength(128)),
   until: z.nullable(z.string().check(z.maxLength(128))),
 });
-export type Arrived = z.infer<typeof Arrived>;
+export type ResumeSnapshot = z.infer<typeof ResumeSnapshot>;
 
 /** Of a token, in characters, whichever way it comes. */
 export const maxTokenLength = 8_192;
@@ -36,7 +36,7 @@ export const Hello = z.object({
    * Null while nothing that this client has sent is unanswered; else from the welcome behind the last hello that said
    * null. A room that has forgotten a client since then cannot tell what became of its calls.
    */
-  birth: z.nullable(Counter),
+  knownSince: z.nullable(Counter),
   /** Grows with each attempt of this client id to connect, so that one that arrives late does not replace a newer. */
   attempt: z.optional(Counter),
   /**
@@ -45,9 +45,9 @@ export const Hello = z.object({
    */
   names: z.optional(Counter),
   /** Whether the client takes snapshot parts that are compressed with raw deflate. */
-  inflates: z.optional(z.boolean()),
+  acceptsDeflate: z.optional(z.boolean()),
   /** Where a snapshot was cut: what came of it, and the room need not send again. */
-  arrived: z.optional(Arrived),
+  resumeSnapshot: z.optional(ResumeSnapshot),
   /** For `authenticate`; left out when there is none. */
   token: z.optional(z.string().check(z.maxLength(maxTokenLength))),
 });

@@ -90,15 +90,15 @@ function readCall(reader: ByteReader, baseRev: number, names: NameTable): WireCa
 }
 
 function writeEdits(changes: WireChanges, names: NameTable): boolean {
-  const sections = Object.entries(changes);
-  const size = sections.reduce((sum, [, section]) => sum + section.length, 0);
+  const partitions = Object.entries(changes);
+  const size = partitions.reduce((sum, [, partition]) => sum + partition.length, 0);
   writer.count(size === 1 ? types.edit : types.edits);
   if (size !== 1) writer.count(size);
-  for (const [collection, section] of sections) {
+  for (const [collection, partition] of partitions) {
     const number = names.collections.indexOf(collection);
     // Bytes do not say that nothing of a collection was edited, and a call has to be read as it was made.
-    if (number === -1 || section.length === 0) return false;
-    for (const change of section) {
+    if (number === -1 || partition.length === 0) return false;
+    for (const change of partition) {
       if (!writeEdit(number, change, names.fields[number] as readonly string[])) return false;
     }
   }

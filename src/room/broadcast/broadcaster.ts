@@ -4,16 +4,16 @@ import type { Outcome } from "../../model/call.ts";
 import type { Flush } from "../engine/batch.ts";
 import { encodeDelta, type EncodedDelta } from "../../protocol/encoding/delta.ts";
 import type { Limits } from "../limits.ts";
-import type { Memory } from "../storage/room-state.ts";
+import type { RoomState } from "../storage/room-state.ts";
 import type { RoomStorage } from "../storage/room-storage.ts";
 import type { View } from "../visibility/view.ts";
 import { encodeText } from "../../protocol/codec.ts";
 import type { WireOutcome } from "../../protocol/down/down-frames.ts";
-import type { Arrived } from "../../protocol/handshake/hello.ts";
+import type { ResumeSnapshot } from "../../protocol/handshake/hello.ts";
 import { encodeShared, encodeUpdate, type SharedParts } from "../../protocol/down/update.ts";
 import type { Json } from "../../schema/json.ts";
-import { News } from "./flush-frames.ts";
-import { beginSnapshot, resumeSnapshot, sendParts } from "./snapshot-sender.ts";
+import { FlushFrames } from "./flush-frames.ts";
+import { beginSnapshot, resumedProgress, sendParts } from "./snapshot-sender.ts";
 
 const noOutcomes: readonly never[] = [];
 
@@ -22,7 +22,7 @@ type SenderLimits = Pick<Limits, "checksumIntervalMs" | "pageBytes">;
 /** What sending gives the room to do. */
 export interface SenderRoom {
   /** Brings the pages up to date, and answers the memory that there is then. */
-  readonly checkpoint: () => Memory;
+  readonly checkpoint: () => RoomState;
   /** Told of each snapshot that is through. */
   readonly snapshotSent: () => void;
 }
@@ -31,7 +31,7 @@ export interface SenderRoom {
  * Everything that goes down: each session from its own revision, with its own client's mark and outcomes.
  * It is called when nothing is unflushed, so all that it reads may be seen.
  */
-export class Sender {
+export class Broadcaster {
   readonly #storage: RoomStorage;
   readonly #sessions: ReadonlyMap<string, Session>;
   readonly #limits: SenderLimits;
@@ -69,69 +69,69 @@ export class Sender {
    * revision before it, to which the flush is of no use.
    */
   fanOut(
-    memory: Memory,
+    roomState: RoomState,
     flush: Flush | undefined,
-    signals: Pick<SharedParts, "presence" | "events">,
+    ephemeral: Pick<SharedParts, "presence" | "events">,
     now: number,
   ): { readonly frames: number; readonly stale: readonly Session[] } {
     const delta = flush?.delta;
     const hasChecksums = delta !== undefined && this.#areChecksumsDue(now);
-    const news = new News(delta, hasChecksums ? memory.state : undefined, signals);
+    const flushFrames = new FlushFrames(delta, hasChecksums ? roomState.records : undefined, ephemeral);
     let frames = 0;
     const stale: Session[] = [];
     this.#hasReplies = false;
     for (const session of this.#sessions.values()) {
       if (!session.isLive) continue;
-      if (session.lastSentRev !== (delta?.from ?? memory.rev)) {
+      if (session.lastSentRev !== (delta?.from ?? roomState.rev)) {
         stale.push(session);
         continue;
       }
       const outcomes = this.#takeOutcomes(session, flush);
-      if (outcomes.length === 0 && news.isEmpty) continue;
-      const told = news.of(session.view);
+      if (outcomes.length === 0 && flushFrames.isEmpty) continue;
+      const told = flushFrames.of(session.view);
       if (session.owesMoreThan(1) || !session.bears(told.frame.byteLength)) {
         session.holdBack(); // the catch-up that follows then brings the outcomes as well
         continue;
       }
-      session.lastSentRev = memory.rev;
+      session.lastSentRev = roomState.rev;
       frames += 1;
       if (outcomes.length > 0) {
-        const { mark } = memory.marks.get(session.client.actor) ?? {};
-        session.send(encodeUpdate({ mark, outcomes, omitsHashes: true }, told.shared));
+        const { lastCallId } = roomState.clientLog.get(session.client.clientId) ?? {};
+        session.send(encodeUpdate({ lastCallId, outcomes, omitsHashes: true }, told.shared));
       } else session.send(told.frame);
     }
     return { frames: frames + stale.length, stale };
   }
 
   /** Brings a session up to date that was sent less than it should have been. */
-  update(memory: Memory, session: Session): void {
-    this.catchUp(memory, session, { epoch: session.epoch, rev: session.lastSentRev }, undefined);
+  update(roomState: RoomState, session: Session): void {
+    this.catchUp(roomState, session, { epoch: session.epoch, rev: session.lastSentRev }, undefined);
     session.save();
   }
 
   /** Brings a session from `position` up to date. The reply carries `tag`, and all that the client has not confirmed. */
   catchUp(
-    memory: Memory,
+    roomState: RoomState,
     session: Session,
     position: Position,
     tag: number | undefined,
-    arrived?: Arrived,
+    resumeSnapshot?: ResumeSnapshot,
   ): void {
     const { view } = session;
     const choice = chooseCatchUp(position, {
-      epoch: view.epochOf(memory.epoch),
-      rev: memory.rev,
-      deltaSince: (rev) => shownSince(memory, rev, view),
-      snapshotBytes: () => this.#snapshotBytes(memory, session),
+      epoch: view.epochOf(roomState.epoch),
+      rev: roomState.rev,
+      deltaSince: (rev) => shownSince(roomState, rev, view),
+      snapshotBytes: () => this.#snapshotBytes(roomState, session),
     });
     switch (choice.kind) {
       case "current":
-        return this.#finish(memory, session, { tag });
+        return this.#finish(roomState, session, { tag });
       case "delta":
-        return this.#finish(memory, session, { tag, delta: choice.delta.body });
+        return this.#finish(roomState, session, { tag, delta: choice.delta.body });
       case "snapshot": {
-        const newest = this.#isTailLong(memory) ? this.#room.checkpoint() : memory;
-        const progress = resumeSnapshot(newest, view.epochOf(newest.epoch), tag, arrived);
+        const newest = this.#isTailLong(roomState) ? this.#room.checkpoint() : roomState;
+        const progress = resumedProgress(newest, view.epochOf(newest.epoch), tag, resumeSnapshot);
         return this.#sendSnapshot(newest, session, progress);
       }
       default:
@@ -140,15 +140,15 @@ export class Sender {
   }
 
   /** Goes on with a session that was waiting. */
-  resume(memory: Memory, session: Session): void {
+  resume(roomState: RoomState, session: Session): void {
     const { feed } = session;
     switch (feed.kind) {
       case "joining":
-        return this.catchUp(memory, session, feed.position, feed.tag ?? 0, feed.arrived);
+        return this.catchUp(roomState, session, feed.position, feed.tag ?? 0, feed.resumeSnapshot);
       case "behind":
-        return this.catchUp(memory, session, { epoch: session.epoch, rev: feed.rev }, undefined);
+        return this.catchUp(roomState, session, { epoch: session.epoch, rev: feed.rev }, undefined);
       case "snapshot":
-        return this.#sendSnapshot(memory, session, feed.progress);
+        return this.#sendSnapshot(roomState, session, feed.progress);
       case "live":
         return;
       default:
@@ -156,61 +156,63 @@ export class Sender {
     }
   }
 
-  #sendSnapshot(memory: Memory, session: Session, progress: SnapshotProgress): void {
+  #sendSnapshot(roomState: RoomState, session: Session, progress: SnapshotProgress): void {
     session.feed = { kind: "snapshot", progress };
-    if (!sendParts(session, progress, memory, this.#storage)) return;
+    if (!sendParts(session, progress, roomState, this.#storage)) return;
     const { parts, tag, baseRev } = progress;
     const tail =
-      memory.rev === baseRev
+      roomState.rev === baseRev
         ? encodeDelta(baseRev, baseRev, new Map())
-        : shownSince(memory, baseRev, session.view);
+        : shownSince(roomState, baseRev, session.view);
     if (tail === undefined) {
       // It took so long that history no longer reaches the oldest part.
-      return this.#sendSnapshot(memory, session, beginSnapshot(memory, tag));
+      return this.#sendSnapshot(roomState, session, beginSnapshot(roomState, tag));
     }
-    this.#finish(memory, session, { tag, parts, delta: tail.body });
+    this.#finish(roomState, session, { tag, parts, delta: tail.body });
     this.#room.snapshotSent();
   }
 
   /** The update that ends a catch-up, and who is here; from then on the session is live. */
   #finish(
-    memory: Memory,
+    roomState: RoomState,
     session: Session,
     { tag, parts, delta }: { tag: number | undefined; parts?: number; delta?: Uint8Array },
   ): void {
-    const mark = memory.marks.get(session.client.actor);
-    const outcomes = mark === undefined || mark.answers.length === 0 ? undefined : mark.answers;
-    const own = { tag, mark: mark?.mark ?? 0, outcomes, parts };
+    const logged = roomState.clientLog.get(session.client.clientId);
+    const outcomes = logged === undefined || logged.answers.length === 0 ? undefined : logged.answers;
+    const own = { tag, lastCallId: logged?.lastCallId ?? 0, outcomes, parts };
     session.replies.clear();
-    session.send(encodeUpdate(own, encodeShared({ delta, checksums: session.view.checksums(memory.state) })));
-    const roster = encodeText({ kind: "roster", peers: this.#peersOf(session) });
-    session.send(roster);
+    session.send(
+      encodeUpdate(own, encodeShared({ delta, checksums: session.view.checksums(roomState.records) })),
+    );
+    const peers = encodeText({ kind: "peers", peers: this.#peersOf(session) });
+    session.send(peers);
     session.feed = live;
-    session.lastSentRev = memory.rev;
+    session.lastSentRev = roomState.rev;
   }
 
   /** Bytes of a snapshot sent now: the stored pages, as far as they are shown, and the delta that closes it. */
-  #snapshotBytes(memory: Memory, { inflates, view }: Session): number {
-    const pagesBytes = memory.stored ? this.#storage.pagesBytes(inflates) : 0;
-    return tailBytes(memory) + pagesBytes * view.shareOf(memory.pages);
+  #snapshotBytes(roomState: RoomState, { acceptsDeflate, view }: Session): number {
+    const pagesBytes = roomState.stored ? this.#storage.pagesBytes(acceptsDeflate) : 0;
+    return tailBytes(roomState) + pagesBytes * view.shareOf(roomState.pages);
   }
 
   /** Whether a snapshot would be a delta first of all, which is made for each, is not compressed, and is one frame. */
-  #isTailLong(memory: Memory): boolean {
-    return tailBytes(memory) > Math.max(this.#limits.pageBytes, memory.pages.bytes);
+  #isTailLong(roomState: RoomState): boolean {
+    return tailBytes(roomState) > Math.max(this.#limits.pageBytes, roomState.pages.bytes);
   }
 
-  #peersOf(session: Session): [actor: string, user: Json, presence: Json][] {
+  #peersOf(session: Session): [clientId: string, user: Json, presence: Json][] {
     const peers: [string, Json, Json][] = [];
     for (const peer of this.#sessions.values()) {
       if (peer === session || peer.presence === undefined) continue;
-      peers.push([peer.client.actor, peer.client.user, peer.presence]);
+      peers.push([peer.client.clientId, peer.client.user, peer.presence]);
     }
     return peers;
   }
 
   #takeOutcomes(session: Session, flush: Flush | undefined): readonly WireOutcome[] {
-    const executed = flush?.answers.get(session.client.actor)?.answers ?? noOutcomes;
+    const executed = flush?.answers.get(session.client.clientId)?.answers ?? noOutcomes;
     if (session.replies.size === 0) return executed;
     const outcomes = [...session.replies.values(), ...executed].toSorted(([a], [b]) => a - b);
     session.replies.clear();
@@ -227,12 +229,12 @@ export class Sender {
 }
 
 /** What a view shows of a delta from `rev` or somewhat below it; undefined when history does not reach back that far. */
-function shownSince({ history }: Memory, rev: number, view: View): EncodedDelta | undefined {
+function shownSince({ history }: RoomState, rev: number, view: View): EncodedDelta | undefined {
   const delta = history.since(rev);
   return delta && view.delta(delta);
 }
 
 /** Bytes of the delta that brings the stored pages up to date. */
-function tailBytes({ rev, checkpointRev, history }: Memory): number {
+function tailBytes({ rev, checkpointRev, history }: RoomState): number {
   return rev === checkpointRev ? 0 : (history.since(checkpointRev)?.body.length ?? 0);
 }

@@ -5,7 +5,7 @@ import { collected, type View } from "../visibility/view.ts";
 import { encodeShared, encodeUpdate, type SharedParts } from "../../protocol/down/update.ts";
 
 /** What a flush tells all who are shown the same. */
-export interface Told {
+export interface SharedUpdate {
   /** To be put behind a head of a session's own. */
   readonly shared: Uint8Array;
   /** The same as a frame, for those of whom there is nothing more to say. */
@@ -13,54 +13,54 @@ export interface Told {
 }
 
 /** What a flush tells: one text for all, and in a room that does not show everybody everything, one for each thing to be seen. */
-export class News {
+export class FlushFrames {
   readonly #delta: EncodedDelta | undefined;
   /** Given when checksums are to go along. */
   readonly #state: PagedState | undefined;
-  readonly #signals: Pick<SharedParts, "presence" | "events">;
-  #whole: Told | undefined;
+  readonly #ephemeral: Pick<SharedParts, "presence" | "events">;
+  #whole: SharedUpdate | undefined;
   #entries: Entries | undefined;
-  /** By the sections of the delta that it holds. Checksums are each view's own, so with them nothing is shared. */
-  readonly #parts = new Map<string, Told>();
+  /** By the partitions of the delta that it holds. Checksums are each view's own, so with them nothing is shared. */
+  readonly #parts = new Map<string, SharedUpdate>();
 
   constructor(
     delta: EncodedDelta | undefined,
     state: PagedState | undefined,
-    signals: Pick<SharedParts, "presence" | "events">,
+    ephemeral: Pick<SharedParts, "presence" | "events">,
   ) {
     this.#delta = delta;
     this.#state = state;
-    this.#signals = signals;
+    this.#ephemeral = ephemeral;
   }
 
   get isEmpty(): boolean {
-    const { presence, events } = this.#signals;
+    const { presence, events } = this.#ephemeral;
     return this.#delta === undefined && presence === undefined && events === undefined;
   }
 
-  of(view: View): Told {
-    if (view.isWhole) return (this.#whole ??= this.#tell(this.#delta?.body, view));
+  of(view: View): SharedUpdate {
+    if (view.seesEverything) return (this.#whole ??= this.#tell(this.#delta?.body, view));
     if (this.#delta === undefined) return this.#part("", undefined, view);
     const { from, to, body } = this.#delta;
     const entries = (this.#entries ??= decodeDelta(body).entries);
-    const sections = view.sections(entries.keys());
+    const partitions = view.partitions(entries.keys());
     return this.#part(
-      JSON.stringify(sections),
-      () => encodeDelta(from, to, collected(entries, sections)).body,
+      JSON.stringify(partitions),
+      () => encodeDelta(from, to, collected(entries, partitions)).body,
       view,
     );
   }
 
-  #part(key: string, delta: (() => Uint8Array) | undefined, view: View): Told {
+  #part(key: string, delta: (() => Uint8Array) | undefined, view: View): SharedUpdate {
     if (this.#state !== undefined) return this.#tell(delta?.(), view);
     let told = this.#parts.get(key);
     if (told === undefined) this.#parts.set(key, (told = this.#tell(delta?.(), view)));
     return told;
   }
 
-  #tell(delta: Uint8Array | undefined, view: View): Told {
+  #tell(delta: Uint8Array | undefined, view: View): SharedUpdate {
     const checksums = this.#state && readableChecksums(view, this.#state);
-    const shared = encodeShared({ delta, checksums, ...this.#signals });
+    const shared = encodeShared({ delta, checksums, ...this.#ephemeral });
     return { shared, frame: encodeUpdate({}, shared) };
   }
 }

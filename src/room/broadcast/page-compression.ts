@@ -1,4 +1,4 @@
-import type { Memory } from "../storage/room-state.ts";
+import type { RoomState } from "../storage/room-state.ts";
 import type { RoomStorage } from "../storage/room-storage.ts";
 import { utf8Encoder } from "../../model/utf8.ts";
 
@@ -31,28 +31,28 @@ export class Deflater {
   }
 
   /** Sees to the pages that have changed. `memory` says what the newest checkpoint is. */
-  run(memory: () => Memory): void {
-    if (!memory().stored) return;
+  run(roomState: () => RoomState): void {
+    if (!roomState().stored) return;
     this.#isAsked = true;
     if (this.#isRunning) return;
     this.#isRunning = true;
-    this.#work(memory)
+    this.#work(roomState)
       .catch(this.#failed)
       .finally(() => (this.#isRunning = false));
   }
 
-  async #work(memory: () => Memory): Promise<void> {
+  async #work(roomState: () => RoomState): Promise<void> {
     while (this.#isAsked) {
       this.#isAsked = false;
-      await this.#deflatePages(memory);
+      await this.#deflatePages(roomState);
     }
   }
 
-  async #deflatePages(memory: () => Memory): Promise<void> {
-    const { checkpoints } = memory();
+  async #deflatePages(roomState: () => RoomState): Promise<void> {
+    const { checkpoints } = roomState();
     for (const number of this.#storage.undeflatedPages(this.#minBytes)) {
       // The pages are others now, and of those the next who asks will see to.
-      if (memory().checkpoints !== checkpoints) return;
+      if (roomState().checkpoints !== checkpoints) return;
       const records = this.#storage.pageRecords(number, checkpoints);
       const deflated = await this.#deflate(utf8Encoder().encode(records));
       this.#storage.saveDeflated(number, deflated, checkpoints);

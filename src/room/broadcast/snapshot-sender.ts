@@ -1,10 +1,10 @@
-import type { Memory } from "../storage/room-state.ts";
+import type { RoomState } from "../storage/room-state.ts";
 import { readPageRecords, writePageRecords } from "../../protocol/encoding/page-records.ts";
 import type { RoomStorage } from "../storage/room-storage.ts";
 import { utf8Encoder } from "../../model/utf8.ts";
 import type { ShownRange } from "../visibility/view.ts";
 import { encodeSnapshotPart } from "../../protocol/down/snapshot-part.ts";
-import type { Arrived } from "../../protocol/handshake/hello.ts";
+import type { ResumeSnapshot } from "../../protocol/handshake/hello.ts";
 import type { Session, SnapshotProgress } from "../sessions/session.ts";
 
 /** Below the limit by a frame's worth: parts stop before the session has to be held back altogether. */
@@ -14,29 +14,34 @@ const partsShare = 0.75;
 const readAtOnce = 16;
 
 /** Begins a snapshot, or begins it anew: its first part tells the client to drop what it had of another. */
-export function beginSnapshot(memory: Memory, tag: number | undefined): SnapshotProgress {
-  return { tag, parts: 0, cursor: undefined, baseRev: memory.checkpointRev };
+export function beginSnapshot(roomState: RoomState, tag: number | undefined): SnapshotProgress {
+  return { tag, parts: 0, cursor: undefined, baseRev: roomState.checkpointRev };
 }
 
 /**
  * Goes on where a snapshot was cut, if history reaches back to its oldest part; else begins it anew. `epoch` is the room's as
  * the session's view names it.
  */
-export function resumeSnapshot(
-  memory: Memory,
+export function resumedProgress(
+  roomState: RoomState,
   epoch: string,
   tag: number | undefined,
-  arrived: Arrived | undefined,
+  resumeSnapshot: ResumeSnapshot | undefined,
 ): SnapshotProgress {
   const isKnown =
-    arrived !== undefined &&
-    arrived.parts > 0 &&
-    arrived.epoch === epoch &&
-    (arrived.rev === memory.rev ||
-      (arrived.rev < memory.rev && memory.history.since(arrived.rev) !== undefined));
-  if (!isKnown) return beginSnapshot(memory, tag);
-  const { parts, rev, collection, until } = arrived;
-  return { tag, parts, cursor: { collection, untilId: until }, baseRev: Math.min(rev, memory.checkpointRev) };
+    resumeSnapshot !== undefined &&
+    resumeSnapshot.parts > 0 &&
+    resumeSnapshot.epoch === epoch &&
+    (resumeSnapshot.rev === roomState.rev ||
+      (resumeSnapshot.rev < roomState.rev && roomState.history.since(resumeSnapshot.rev) !== undefined));
+  if (!isKnown) return beginSnapshot(roomState, tag);
+  const { parts, rev, collection, until } = resumeSnapshot;
+  return {
+    tag,
+    parts,
+    cursor: { collection, untilId: until },
+    baseRev: Math.min(rev, roomState.checkpointRev),
+  };
 }
 
 /**
@@ -47,15 +52,15 @@ export function resumeSnapshot(
 export function sendParts(
   session: Session,
   progress: SnapshotProgress,
-  memory: Memory,
+  roomState: RoomState,
   storage: RoomStorage,
 ): boolean {
-  const { checkpoints } = memory;
-  const ranges = [...rangesFrom(session.view.ranges(memory.pages.ranges()), progress.cursor)];
+  const { checkpoints } = roomState;
+  const ranges = [...rangesFrom(session.view.ranges(roomState.pages.ranges()), progress.cursor)];
   let read: ReadonlyMap<number, Uint8Array> = new Map();
   for (const [index, range] of ranges.entries()) {
     if (session.owesMoreThan(partsShare)) return false;
-    if (session.inflates && index % readAtOnce === 0)
+    if (session.acceptsDeflate && index % readAtOnce === 0)
       read = storage.deflatedRecords(wholePages(ranges.slice(index, index + readAtOnce)), checkpoints);
     const { number, collection, firstId, untilId, isCut } = range;
     const deflated = isCut ? undefined : read.get(number);
@@ -63,7 +68,7 @@ export function sendParts(
     const frame = encodeSnapshotPart({
       part: progress.parts,
       left: ranges.length - index - 1,
-      rev: memory.checkpointRev,
+      rev: roomState.checkpointRev,
       collection,
       from: firstId,
       until: untilId,

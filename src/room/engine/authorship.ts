@@ -1,15 +1,15 @@
-import { sectionOf, type Changes } from "../../model/changes.ts";
+import { partitionOf, type Changes } from "../../model/changes.ts";
 import type { Unread } from "./unread.ts";
 import { collectionOf } from "../visibility/partitions.ts";
 
 /** Who changed a record last, at which revision, and when anybody else last did (0: never). */
 export interface Authorship {
   readonly rev: number;
-  readonly actor: string;
+  readonly clientId: string;
   readonly othersRev: number;
 }
 
-const unknownAuthor: Authorship = { rev: 0, actor: "", othersRev: 0 };
+const unknownAuthor: Authorship = { rev: 0, clientId: "", othersRev: 0 };
 
 /**
  * The revision and author of every record, deleted ones included for a while: what `changedByOthers` answers from.
@@ -39,28 +39,28 @@ export class AuthorshipIndex {
     return this.#records.get(collection)?.get(id);
   }
 
-  /** Notes that `actor` changed, or deleted, a record at `rev`. */
-  note(collection: string, id: string, rev: number, actor: string): void {
+  /** Notes that `client id` changed, or deleted, a record at `rev`. */
+  note(collection: string, id: string, rev: number, clientId: string): void {
     const before = this.get(collection, id);
-    const othersRev = before === undefined ? 0 : before.actor === actor ? before.othersRev : before.rev;
-    this.set(collection, id, this.#shared(rev, actor, othersRev));
+    const othersRev = before === undefined ? 0 : before.clientId === clientId ? before.othersRev : before.rev;
+    this.set(collection, id, this.#shared(rev, clientId, othersRev));
   }
 
   /** One for all neighbours that are the same: an operation may make thousands. */
-  #shared(rev: number, actor: string, othersRev: number): Authorship {
+  #shared(rev: number, clientId: string, othersRev: number): Authorship {
     const last = this.#last;
-    if (last.rev === rev && last.actor === actor && last.othersRev === othersRev) return last;
-    return (this.#last = { rev, actor, othersRev });
+    if (last.rev === rev && last.clientId === clientId && last.othersRev === othersRev) return last;
+    return (this.#last = { rev, clientId, othersRev });
   }
 
   set(collection: string, id: string, authorship: Authorship): void {
-    sectionOf(this.#records, collection).set(id, authorship);
+    partitionOf(this.#records, collection).set(id, authorship);
   }
 
   /** Counts the deletions among the changes of one flush, which come in the order of its row, and forgets the oldest. */
   settle(changes: Changes): void {
-    for (const [section, records] of changes) {
-      const collection = collectionOf(section);
+    for (const [partition, records] of changes) {
+      const collection = collectionOf(partition);
       for (const [id, { kind }] of records) {
         if (kind === "delete") this.#bury(collection, id);
         else if (this.#tombstones.size > 0) this.#tombstones.delete(keyOf(collection, id));
@@ -78,15 +78,15 @@ export class AuthorshipIndex {
 
   /** Takes in the authors of records that storage has, hence of none that was deleted. */
   load(collection: string, ids: readonly string[], authors: readonly Authorship[]): void {
-    const records = sectionOf(this.#records, collection);
+    const records = partitionOf(this.#records, collection);
     for (const [index, id] of ids.entries()) records.set(id, authors[index] ?? unknownAuthor);
   }
 
-  /** Whether somebody other than `actor` changed the record after `baseRev`. */
-  changedByOthers(collection: string, id: string, actor: string, baseRev: number): boolean {
+  /** Whether somebody other than `client id` changed the record after `baseRev`. */
+  changedByOthers(collection: string, id: string, clientId: string, baseRev: number): boolean {
     const last = this.get(collection, id);
     if (last === undefined) return false;
-    return (last.actor === actor ? last.othersRev : last.rev) > baseRev;
+    return (last.clientId === clientId ? last.othersRev : last.rev) > baseRev;
   }
 
   /** Deleted records that are still remembered, oldest first. */
@@ -115,25 +115,25 @@ function keyOf(collection: string, id: string): string {
   return `${collection}/${id}`;
 }
 
-/** `{"actors":[…],"records":[rev, index of actor, othersRev, …]}`: many records have few authors. */
+/** `{"client ids":[…],"records":[rev, index of client id, othersRev, …]}`: many records have few authors. */
 export function encodeAuthors(authors: readonly (Authorship | undefined)[]): string {
-  const actors = new Map<string, number>();
+  const clientIds = new Map<string, number>();
   const records: number[] = [];
   for (const author of authors) {
-    const { rev, actor, othersRev } = author ?? unknownAuthor;
-    let index = actors.get(actor);
-    if (index === undefined) actors.set(actor, (index = actors.size));
+    const { rev, clientId, othersRev } = author ?? unknownAuthor;
+    let index = clientIds.get(clientId);
+    if (index === undefined) clientIds.set(clientId, (index = clientIds.size));
     records.push(rev, index, othersRev);
   }
-  return JSON.stringify({ actors: [...actors.keys()], records });
+  return JSON.stringify({ clientIds: [...clientIds.keys()], records });
 }
 
 export function decodeAuthors(text: string): Authorship[] {
-  const { actors, records } = JSON.parse(text) as { actors: string[]; records: number[] };
+  const { clientIds, records } = JSON.parse(text) as { clientIds: string[]; records: number[] };
   const authors: Authorship[] = [];
   for (let index = 0; index < records.length; index += 3) {
-    const actor = actors[records[index + 1] as number] as string;
-    const author = { rev: records[index] as number, actor, othersRev: records[index + 2] as number };
+    const clientId = clientIds[records[index + 1] as number] as string;
+    const author = { rev: records[index] as number, clientId, othersRev: records[index + 2] as number };
     const before = authors.at(-1);
     // Neighbours were often made together, and then share one.
     authors.push(before !== undefined && isSame(before, author) ? before : author);
@@ -142,5 +142,5 @@ export function decodeAuthors(text: string): Authorship[] {
 }
 
 function isSame(a: Authorship, b: Authorship): boolean {
-  return a.rev === b.rev && a.actor === b.actor && a.othersRev === b.othersRev;
+  return a.rev === b.rev && a.clientId === b.clientId && a.othersRev === b.othersRev;
 }

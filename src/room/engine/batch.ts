@@ -1,12 +1,12 @@
 import { encodeAuthors, type Authorship } from "./authorship.ts";
 import type { Answer, Broadcast } from "../../model/call.ts";
-import { sectionOf, squashChange, type Changes } from "../../model/changes.ts";
+import { partitionOf, squashChange, type Changes } from "../../model/changes.ts";
 import { encodeDelta, mostEntryBytes, type EncodedDelta } from "../../protocol/encoding/delta.ts";
 import { jsonBytes, type Fields } from "../../model/json.ts";
-import { encodeMarks, type ClientAnswers, type ClientMark } from "./client-log.ts";
+import { encodeClientLog, type ClientAnswers, type LoggedClient } from "./client-log.ts";
 import type { EngineState } from "./engine-state.ts";
 import { maxRejectionBytes } from "./rejected-outcome.ts";
-import { collectionOf, type Sections } from "../visibility/partitions.ts";
+import { collectionOf, type Partitions } from "../visibility/partitions.ts";
 import type { JournalRow } from "./journal-row.ts";
 import type { Writes } from "../../model/transaction.ts";
 import type { Json } from "../../schema/json.ts";
@@ -20,7 +20,7 @@ export interface Operation {
   /** What the mutator was called with; of a direct edit its changes, by collection and id. */
   readonly payload: Json;
   /** The public id of the client that made the call; `room` for the room itself, `rpc:…` for a backend. */
-  readonly actor: string;
+  readonly clientId: string;
   /** The person, as `authenticate` said; null when nobody was named. */
   readonly user: Json;
 }
@@ -30,7 +30,7 @@ export interface Flush {
   readonly row: JournalRow;
   /** Undefined when every call was rejected. */
   readonly delta: EncodedDelta | undefined;
-  /** What each actor's calls came to, in order of `clientReqId`. */
+  /** What each client id's calls came to, in order of `clientReqId`. */
   readonly answers: ReadonlyMap<string, ClientAnswers>;
   readonly operations: readonly Operation[];
   readonly broadcasts: readonly Broadcast[];
@@ -48,7 +48,7 @@ export class Batch {
   /** The records that the batch has changed, as the last flush left them: collection, then id. Undefined where there was none. */
   readonly before = new Map<string, Map<string, Fields | undefined>>();
   readonly #changes: Changes = new Map();
-  readonly #answers = new Map<string, { client: ClientMark; answers: Answer[] }>();
+  readonly #answers = new Map<string, { client: LoggedClient; answers: Answer[] }>();
   readonly #operations: Operation[] = [];
   readonly #broadcasts: Broadcast[] = [];
   #bytes = 0;
@@ -58,7 +58,7 @@ export class Batch {
   }
 
   /** Whose calls are in it. */
-  get actors(): ReadonlySet<string> {
+  get clientIds(): ReadonlySet<string> {
     return new Set(this.#answers.keys());
   }
 
@@ -75,24 +75,24 @@ export class Batch {
 
   /** Notes what a record was before an operation of the batch changed it. The first note is the last flush's. */
   noteBefore(collection: string, id: string, record: Fields | undefined): void {
-    const section = sectionOf(this.before, collection);
-    if (!section.has(id)) section.set(id, record);
+    const partition = partitionOf(this.before, collection);
+    if (!partition.has(id)) partition.set(id, record);
   }
 
   addOperation(operation: Operation, writes: Writes, bytes: number, broadcasts: readonly Broadcast[]): void {
     for (const [collection, records] of writes) {
-      const section = sectionOf(this.#changes, collection);
-      for (const [id, { change }] of records) section.set(id, squashChange(section.get(id), change));
+      const partition = partitionOf(this.#changes, collection);
+      for (const [id, { change }] of records) partition.set(id, squashChange(partition.get(id), change));
     }
     this.#bytes += bytes;
     this.#operations.push(operation);
     for (const broadcast of broadcasts) this.#broadcasts.push(broadcast);
   }
 
-  addAnswer(client: ClientMark, answer: Answer): void {
-    let known = this.#answers.get(client.actor);
+  addAnswer(client: LoggedClient, answer: Answer): void {
+    let known = this.#answers.get(client.clientId);
     if (known === undefined) {
-      this.#answers.set(client.actor, (known = { client, answers: [] }));
+      this.#answers.set(client.clientId, (known = { client, answers: [] }));
       this.#bytes += clientBytes;
     }
     known.answers.push(answer);
@@ -101,27 +101,27 @@ export class Batch {
   }
 
   /** The batch as a row, over the memory that it was executed in. */
-  toFlush(memory: EngineState, now: number): Flush {
-    const changes = memory.sections.split(this.#changes);
-    const delta = encodeDelta(this.from, memory.rev, memory.handles.take(changes));
+  toFlush(roomState: EngineState, now: number): Flush {
+    const changes = roomState.partitions.split(this.#changes);
+    const delta = encodeDelta(this.from, roomState.rev, roomState.handles.take(changes));
     const ids: string[] = [];
     const authors: (Authorship | undefined)[] = [];
-    for (const [section, records] of changes) {
-      const collection = collectionOf(section);
+    for (const [partition, records] of changes) {
+      const collection = collectionOf(partition);
       for (const [id, { kind }] of records) {
         if (kind !== "put") ids.push(id);
-        authors.push(memory.authorship.get(collection, id));
+        authors.push(roomState.authorship.get(collection, id));
       }
     }
-    memory.authorship.settle(changes);
+    roomState.authorship.settle(changes);
     const row: JournalRow = {
-      n: memory.n + 1,
-      epoch: memory.epoch,
+      flushSeq: roomState.flushSeq + 1,
+      epoch: roomState.epoch,
       from: delta.from,
       to: delta.to,
       body: delta.body,
       ids: JSON.stringify(ids),
-      marks: encodeMarks(this.#answers.values(), this.#answers.size, now),
+      clientLog: encodeClientLog(this.#answers.values(), this.#answers.size, now),
       authors: encodeAuthors(authors),
     };
     return {
@@ -135,12 +135,12 @@ export class Batch {
 }
 
 /** Bytes that an operation takes of a row at most: its changes, and who made them. */
-export function operationBytes(writes: Writes, sections: Sections): number {
+export function operationBytes(writes: Writes, partitions: Partitions): number {
   let bytes = 0;
   for (const [collection, records] of writes) {
     bytes += 2 * collection.length;
-    // Each private record may be in a section of its own, whose name has the owner that the id begins with.
-    const isPrivate = sections.isPrivate(collection);
+    // Each private record may be in a partition of its own, whose name has the owner that the id begins with.
+    const isPrivate = partitions.isPrivate(collection);
     for (const [id, { change }] of records) {
       const idBytes = jsonBytes(id);
       bytes += mostEntryBytes(id, change) + idBytes + bookkeepingBytes;

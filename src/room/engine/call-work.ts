@@ -1,13 +1,13 @@
 import type { Json } from "../../schema/json.ts";
 import type { Fields } from "../../model/json.ts";
-import type { Source } from "../../model/state.ts";
+import type { RecordSource } from "../../model/state.ts";
 
 // A byte of a long text is one unit. A unit took 10 to 50 ns in Node on a shared core.
 
 /** To tell a call from another, to run it, and to keep its outcome. */
 const callUnits = 1_000;
 /** To tell presence or an event from another, and to make it a part of the next frame. */
-export const signalUnits = 500;
+export const ephemeralUnits = 500;
 /** To take a message in, beside reading its bytes. */
 export const frameUnits = 200;
 /** For each byte of a message: to parse it. */
@@ -50,11 +50,11 @@ function knownWorkOf(value: Json & object): number {
  * Counts how much work calls are, since a call of a few bytes can have the room check a record of 256 KB or list a whole
  * collection. It stands between a mutator and the state.
  */
-export class CallWork implements Source {
-  readonly #source: Source;
+export class CallWork implements RecordSource {
+  readonly #source: RecordSource;
   #units = 0;
 
-  constructor(source: Source) {
+  constructor(source: RecordSource) {
     this.#source = source;
   }
 

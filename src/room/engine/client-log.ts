@@ -5,16 +5,16 @@ import type { Limits } from "../limits.ts";
 import { fairLevel, Shares, type Holder } from "../owners/shares.ts";
 
 /** A client as its mark knows it. */
-export interface MarkedClient {
-  readonly actor: string;
+export interface ClientOfOwner {
+  readonly clientId: string;
   /** Of the person whose client this is, see `ownerOf`. */
   readonly owner: string;
 }
 
 /** What the room remembers of one client, so that a re-sent call is answered and not executed. */
-export interface ClientMark extends MarkedClient {
+export interface LoggedClient extends ClientOfOwner {
   /** Newest executed `clientReqId`. */
-  mark: number;
+  lastCallId: number;
   /** Outcomes up to here have reached the client. */
   confirmed: number;
   /** What the calls above `confirmed` came to, one after the other. */
@@ -27,53 +27,57 @@ export interface ClientMark extends MarkedClient {
 
 /** What one flush adds to a client's mark. */
 export interface ClientAnswers {
-  readonly client: ClientMark;
+  readonly client: LoggedClient;
   /** In order of `clientReqId`; the last one's is the mark. */
   readonly answers: readonly Answer[];
 }
 
 /** A whole mark, as a checkpoint writes it. */
-export interface StoredMark extends MarkedClient {
-  readonly mark: number;
+export interface StoredClient extends ClientOfOwner {
+  readonly lastCallId: number;
   readonly confirmed: number;
   readonly seenAt: number;
   readonly outcomes: readonly Answer[];
 }
 
-/** Marks that a checkpoint takes out. */
-export interface ForgottenMarks {
-  readonly actors: readonly string[];
+/** ClientLog that a checkpoint takes out. */
+export interface ForgottenClients {
+  readonly clientIds: readonly string[];
   /** Owners of those among them that may still have a call in doubt, each once. */
   readonly owners: readonly string[];
 }
 
 /** How much is remembered. */
-export type MarkLimits = Pick<
+export type ClientLogLimits = Pick<
   Limits,
-  "maxMarks" | "maxMarksPerUser" | "maxRemoteMarks" | "maxMarkAgeDays" | "maxAllUnconfirmedBytes"
+  | "maxLoggedClients"
+  | "maxLoggedClientsPerUser"
+  | "maxRemoteClients"
+  | "maxClientLogAgeDays"
+  | "maxAllUnconfirmedBytes"
 >;
 
 const dayMs = 86_400_000;
-/** No client's actor has a colon. */
+/** No client's client id has a colon. */
 const remotePrefix = "rpc:";
 
-/** The actor of a backend's call under an idempotency key: a client of its own, with this one call. */
-export function remoteActor(idempotencyKey: string): string {
+/** The client id of a backend's call under an idempotency key: a client of its own, with this one call. */
+export function remoteClientId(idempotencyKey: string): string {
   return remotePrefix + idempotencyKey;
 }
 
-function isRemote(actor: string): boolean {
-  return actor.startsWith(remotePrefix);
+function isRemote(clientId: string): boolean {
+  return clientId.startsWith(remotePrefix);
 }
 
 /** What an executed call came to; undefined when its client has confirmed it. */
-export function answerTo({ answers, confirmed }: ClientMark, clientReqId: number): Answer | undefined {
+export function answerTo({ answers, confirmed }: LoggedClient, clientReqId: number): Answer | undefined {
   return answers[clientReqId - confirmed - 1];
 }
 
-/** The marks of all clients, by actor. */
-export class Marks {
-  readonly #clients = new Map<string, ClientMark>();
+/** The client logs of all clients, by client id. */
+export class ClientLog {
+  readonly #clients = new Map<string, LoggedClient>();
   /** Changed since the last checkpoint. */
   readonly #changed = new Set<string>();
   /** Who holds the outcomes that are not confirmed, in bytes. */
@@ -93,71 +97,72 @@ export class Marks {
     return this.#unconfirmed.isAmongLargest(holder, maxBytes);
   }
 
-  get(actor: string): ClientMark | undefined {
-    return this.#clients.get(actor);
+  get(clientId: string): LoggedClient | undefined {
+    return this.#clients.get(clientId);
   }
 
   /** Notes an executed call. */
-  execute(client: MarkedClient, answer: Answer, now: number): ClientMark {
+  execute(client: ClientOfOwner, answer: Answer, now: number): LoggedClient {
     const known = this.#open(client);
     const [clientReqId] = answer;
-    if (clientReqId !== known.mark + 1) throw new Error(`mark gap: have ${known.mark}, got ${clientReqId}`);
-    known.mark = clientReqId;
+    if (clientReqId !== known.lastCallId + 1)
+      throw new Error(`mark gap: have ${known.lastCallId}, got ${clientReqId}`);
+    known.lastCallId = clientReqId;
     known.answers.push(answer);
     this.#weigh(known, bytesOf(answer));
     known.seenAt = now;
-    this.#changed.add(client.actor);
+    this.#changed.add(client.clientId);
     return known;
   }
 
   /** Notes that the client is or was here, for `evict` to know. */
-  see(actor: string, now: number): void {
-    const client = this.#clients.get(actor);
+  see(clientId: string, now: number): void {
+    const client = this.#clients.get(clientId);
     if (client === undefined) return;
     client.seenAt = now;
-    this.#changed.add(actor);
+    this.#changed.add(clientId);
   }
 
   /** Forgets the outcomes that the client says it has. */
-  confirm(actor: string, confirmed: number): void {
-    const client = this.#clients.get(actor);
+  confirm(clientId: string, confirmed: number): void {
+    const client = this.#clients.get(clientId);
     if (client === undefined) return;
-    const upTo = Math.min(confirmed, client.mark);
+    const upTo = Math.min(confirmed, client.lastCallId);
     if (upTo <= client.confirmed) return;
     for (let left = upTo - client.confirmed; left > 0; left--) {
       this.#weigh(client, -bytesOf(client.answers.shift() as Answer));
     }
     client.confirmed = upTo;
-    this.#changed.add(actor);
+    this.#changed.add(clientId);
   }
 
-  /** Takes in the marks of a journal row, on wake. */
+  /** Takes in the client logs of a journal row, on wake. */
   replay(text: string): void {
-    for (const { actor, confirmed, answers, seenAt, owner } of decodeMarks(text)) {
-      const client = owner === undefined ? this.get(actor) : { actor, owner };
-      if (client === undefined) throw new Error(`mark gap: nobody said who ${actor} is`);
+    for (const { clientId, confirmed, answers, seenAt, owner } of decodeClientLog(text)) {
+      const client = owner === undefined ? this.get(clientId) : { clientId, owner };
+      if (client === undefined) throw new Error(`mark gap: nobody said who ${clientId} is`);
       for (const answer of answers) this.execute(client, answer, seenAt);
-      this.confirm(actor, confirmed);
+      this.confirm(clientId, confirmed);
     }
   }
 
   /** Takes in what a checkpoint wrote, on wake. */
-  load({ actor, owner, mark, confirmed, outcomes, seenAt }: StoredMark): void {
+  load({ clientId, owner, lastCallId, confirmed, outcomes, seenAt }: StoredClient): void {
     const answers = [...outcomes];
-    const client = { actor, owner, mark, confirmed, answers, answerBytes: 0, seenAt };
-    this.#clients.set(actor, client);
+    const client = { clientId, owner, lastCallId, confirmed, answers, answerBytes: 0, seenAt };
+    this.#clients.set(clientId, client);
     for (const answer of outcomes) this.#weigh(client, bytesOf(answer));
   }
 
-  /** The marks that changed since the last call, for a checkpoint. */
-  takeChanged(): StoredMark[] {
-    const stored: StoredMark[] = [];
-    for (const actor of this.#changed) {
-      const client = this.#clients.get(actor);
+  /** The client logs that changed since the last call, for a checkpoint. */
+  takeChanged(): StoredClient[] {
+    const stored: StoredClient[] = [];
+    for (const clientId of this.#changed) {
+      const client = this.#clients.get(clientId);
       if (client === undefined) continue;
-      const { owner, mark, confirmed, seenAt } = client;
+      const { owner, lastCallId, confirmed, seenAt } = client;
       const outcomes = [...client.answers];
-      stored.push({ actor, owner, mark, confirmed, seenAt, outcomes });
+      stored.push({ clientId, owner, lastCallId, confirmed, seenAt, outcomes });
     }
     this.#changed.clear();
     return stored;
@@ -167,39 +172,41 @@ export class Marks {
    * Forgets clients beyond each limit, but none that is present. A limit that all share is exceeded by those that hold most of it:
    * only their clients are forgotten. Calls of backends have a limit of their own.
    */
-  evict(limits: MarkLimits, now: number, isPresent: (actor: string) => boolean): ForgottenMarks {
-    const seenBefore = now - limits.maxMarkAgeDays * dayMs;
-    const absent = [...this.#clients.values()].filter(({ actor }) => !isPresent(actor)).toSorted(byWorth);
+  evict(limits: ClientLogLimits, now: number, isPresent: (clientId: string) => boolean): ForgottenClients {
+    const seenBefore = now - limits.maxClientLogAgeDays * dayMs;
+    const absent = [...this.#clients.values()]
+      .filter(({ clientId }) => !isPresent(clientId))
+      .toSorted(byWorth);
     const old = absent.filter(({ seenAt }) => seenAt < seenBefore);
     for (const client of old) this.#forget(client);
     const forgotten = [
       ...old,
-      ...this.#forgetMany(absent, true, limits.maxRemoteMarks, Infinity),
-      ...this.#forgetMany(absent, false, limits.maxMarks, limits.maxMarksPerUser),
+      ...this.#forgetMany(absent, true, limits.maxRemoteClients, Infinity),
+      ...this.#forgetMany(absent, false, limits.maxLoggedClients, limits.maxLoggedClientsPerUser),
       ...this.#forgetHeavy(absent, limits.maxAllUnconfirmedBytes),
     ];
-    const owners = forgotten.filter(({ actor }) => !isRemote(actor)).map(({ owner }) => owner);
-    return { actors: forgotten.map(({ actor }) => actor), owners: [...new Set(owners)] };
+    const owners = forgotten.filter(({ clientId }) => !isRemote(clientId)).map(({ owner }) => owner);
+    return { clientIds: forgotten.map(({ clientId }) => clientId), owners: [...new Set(owners)] };
   }
 
   /** Forgets of `absent`, in that order, what is too many: for one user, and of the owners with the most when all are too many. */
   #forgetMany(
-    absent: readonly ClientMark[],
+    absent: readonly LoggedClient[],
     areRemote: boolean,
     most: number,
     mostOfUser: number,
-  ): ClientMark[] {
+  ): LoggedClient[] {
     const counts = new Map<string, number>();
     let count = 0;
-    for (const { actor, owner } of this.#clients.values()) {
-      if (isRemote(actor) !== areRemote) continue;
+    for (const { clientId, owner } of this.#clients.values()) {
+      if (isRemote(clientId) !== areRemote) continue;
       count += 1;
       counts.set(owner, (counts.get(owner) ?? 0) + 1);
     }
     const level = fairLevel(counts.values(), most);
     return absent.filter((client) => {
-      const { actor, owner } = client;
-      if (isRemote(actor) !== areRemote || !this.#clients.has(actor)) return false;
+      const { clientId, owner } = client;
+      if (isRemote(clientId) !== areRemote || !this.#clients.has(clientId)) return false;
       const owned = counts.get(owner) ?? 0;
       if ((owner === "" || owned <= mostOfUser) && (count <= most || owned <= level)) return false;
       counts.set(owner, owned - 1);
@@ -210,7 +217,7 @@ export class Marks {
   }
 
   /** Forgets of `absent`, in that order, those whose unconfirmed outcomes are among the largest shares of too many bytes. */
-  #forgetHeavy(absent: readonly ClientMark[], maxBytes: number): ClientMark[] {
+  #forgetHeavy(absent: readonly LoggedClient[], maxBytes: number): LoggedClient[] {
     if (this.answerBytes <= maxBytes) return [];
     const clients = [...this.#clients.values()];
     const byOwner = Map.groupBy(clients, ({ owner }) => owner);
@@ -227,46 +234,46 @@ export class Marks {
       ]),
     );
     return absent.filter((client) => {
-      const { actor, owner, answerBytes } = client;
+      const { clientId, owner, answerBytes } = client;
       const owned = bytes.get(owner) ?? 0;
       const isHeavy = owned > level && answerBytes > (clientLevels.get(owner) ?? Infinity);
-      if (!isHeavy || this.answerBytes <= maxBytes || !this.#clients.has(actor)) return false;
+      if (!isHeavy || this.answerBytes <= maxBytes || !this.#clients.has(clientId)) return false;
       bytes.set(owner, owned - answerBytes);
       this.#forget(client);
       return true;
     });
   }
 
-  #forget(client: ClientMark): void {
-    this.#clients.delete(client.actor);
-    this.#changed.delete(client.actor);
+  #forget(client: LoggedClient): void {
+    this.#clients.delete(client.clientId);
+    this.#changed.delete(client.clientId);
     this.#weigh(client, -client.answerBytes);
   }
 
-  #weigh(client: ClientMark, bytes: number): void {
+  #weigh(client: LoggedClient, bytes: number): void {
     client.answerBytes += bytes;
     this.#unconfirmed.add(client, bytes);
   }
 
-  #open({ actor, owner }: MarkedClient): ClientMark {
-    let client = this.#clients.get(actor);
+  #open({ clientId, owner }: ClientOfOwner): LoggedClient {
+    let client = this.#clients.get(clientId);
     if (client === undefined) {
-      client = { actor, owner, mark: 0, confirmed: 0, answers: [], answerBytes: 0, seenAt: 0 };
-      this.#clients.set(actor, client);
+      client = { clientId, owner, lastCallId: 0, confirmed: 0, answers: [], answerBytes: 0, seenAt: 0 };
+      this.#clients.set(clientId, client);
     }
     return client;
   }
 }
 
 /**
- * What a flush adds to marks, as its journal row has it: one JSON list, which takes a tenth of the time that objects
- * take. `seenAt, number of clients`, and of each `actor, confirmed, number of answers`, of each answer `clientReqId,
+ * What a flush adds to client logs, as its journal row has it: one JSON list, which takes a tenth of the time that objects
+ * take. `seenAt, number of clients`, and of each `client id, confirmed, number of answers`, of each answer `clientReqId,
  * outcome, callHash`, and behind a client's first call ever its `owner`: later ones are of a client that storage knows.
  */
-export function encodeMarks(clients: Iterable<ClientAnswers>, size: number, seenAt: number): string {
+export function encodeClientLog(clients: Iterable<ClientAnswers>, size: number, seenAt: number): string {
   const fields: Json[] = [seenAt, size];
   for (const { client, answers } of clients) {
-    fields.push(client.actor, client.confirmed, answers.length);
+    fields.push(client.clientId, client.confirmed, answers.length);
     for (const [clientReqId, outcome, callHash] of answers) {
       fields.push(clientReqId, outcome.kind === "accepted" ? outcome.rev : outcome, callHash);
     }
@@ -277,7 +284,7 @@ export function encodeMarks(clients: Iterable<ClientAnswers>, size: number, seen
 
 /** What a journal row adds to one client's mark. */
 interface RowAnswers {
-  readonly actor: string;
+  readonly clientId: string;
   readonly confirmed: number;
   readonly answers: readonly Answer[];
   /** Milliseconds since the epoch. */
@@ -286,19 +293,19 @@ interface RowAnswers {
   readonly owner?: string;
 }
 
-/** Reads what {@link encodeMarks} has written. */
-export function* decodeMarks(text: string): Generator<RowAnswers> {
+/** Reads what {@link encodeClientLog} has written. */
+export function* decodeClientLog(text: string): Generator<RowAnswers> {
   const next = (JSON.parse(text) as Json[]).values();
   const take = <T extends Json>(): T => next.next().value as T;
   const seenAt = take<number>();
   for (let left = take<number>(); left > 0; left--) {
-    const actor = take<string>();
+    const clientId = take<string>();
     const confirmed = take<number>();
     const answers = Array.from({ length: take<number>() }, () => {
       return [take<number>(), readOutcome(take()), take<number>()] as const;
     });
     const isNew = answers[0]?.[0] === 1;
-    yield { actor, confirmed, answers, seenAt, ...(isNew && { owner: take<string>() }) };
+    yield { clientId, confirmed, answers, seenAt, ...(isNew && { owner: take<string>() }) };
   }
 }
 
@@ -307,15 +314,15 @@ function readOutcome(stored: Json): Outcome {
 }
 
 /** Order in which clients are forgotten: first those of whom only refusals are unconfirmed, then the longest unseen. */
-function byWorth(a: ClientMark, b: ClientMark): number {
+function byWorth(a: LoggedClient, b: LoggedClient): number {
   return Number(holdsOnlyRefusals(b)) - Number(holdsOnlyRefusals(a)) || a.seenAt - b.seenAt;
 }
 
-function holdsOnlyRefusals({ answers }: ClientMark): boolean {
+function holdsOnlyRefusals({ answers }: LoggedClient): boolean {
   return answers.length > 0 && answers.every(([, { kind }]) => kind === "rejected");
 }
 
-function bytesOfAll(clients: readonly ClientMark[]): number {
+function bytesOfAll(clients: readonly LoggedClient[]): number {
   return clients.reduce((sum, { answerBytes }) => sum + answerBytes, 0);
 }
 

@@ -1,18 +1,18 @@
 import type { Change, Changes } from "../../model/changes.ts";
 import type { Fields } from "../../model/json.ts";
-import type { Source } from "../../model/state.ts";
+import type { RecordSource } from "../../model/state.ts";
 import type { EncodedDelta, Entries } from "../../protocol/encoding/delta.ts";
-import type { Sections } from "../visibility/partitions.ts";
+import type { Partitions } from "../visibility/partitions.ts";
 import type { AuthorshipIndex } from "./authorship.ts";
-import type { Marks } from "./client-log.ts";
+import type { ClientLog } from "./client-log.ts";
 
 /** The delta of one flush; `n` is the number of its journal row. */
 export interface FlushedDelta extends EncodedDelta {
-  readonly n: number;
+  readonly flushSeq: number;
 }
 
 /** The records of a room: what a transaction reads, and what a commit changes. */
-export interface RoomRecords extends Source {
+export interface RoomRecords extends RecordSource {
   /** Bytes of heap that all records take: an estimate, see `weight.ts`. */
   readonly weight: number;
   /** As `ids`, but the array may change with the state: a caller reads it at once and does not keep it. */
@@ -44,18 +44,18 @@ export interface ReadGuard {
  */
 export interface EngineState {
   readonly epoch: string;
-  readonly sections: Sections;
-  readonly state: RoomRecords;
+  readonly partitions: Partitions;
+  readonly records: RoomRecords;
   readonly authorship: AuthorshipIndex;
   readonly handles: { take(changes: Changes): Entries };
   readonly pages: ChangedPages;
   readonly pageReader: ReadGuard;
-  readonly marks: Marks;
+  readonly clientLog: ClientLog;
   readonly history: { push(flush: FlushedDelta): void };
   /** Revision of the newest commit, flushed or not. */
   rev: number;
   /** Number of the last flush. */
-  n: number;
+  flushSeq: number;
   /** Bytes of journal written since the last checkpoint. */
   journalBytes: number;
 }

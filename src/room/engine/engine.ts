@@ -21,7 +21,7 @@ import type { WireChanges } from "../../model/changes.ts";
 import { FlushedState } from "./flushed-state.ts";
 import { equalJson, jsonBytes, type Fields } from "../../model/json.ts";
 import type { Limits } from "../limits.ts";
-import { answerTo, type ClientMark } from "./client-log.ts";
+import { answerTo, type LoggedClient } from "./client-log.ts";
 import { ownerOf } from "../owners/owner.ts";
 import type { EngineState } from "./engine-state.ts";
 import { rowBytes } from "./journal-row.ts";
@@ -30,13 +30,13 @@ import { checkReceivedPayload } from "./received-payload.ts";
 import { recordBytesOver } from "./record-bytes.ts";
 import { rejectedOutcome } from "./rejected-outcome.ts";
 import { ownerIn } from "../visibility/partitions.ts";
-import type { Source } from "../../model/state.ts";
+import type { RecordSource } from "../../model/state.ts";
 import { Transaction, type Tx, type Writes } from "../../model/transaction.ts";
 import { Views } from "../visibility/view.ts";
 import { maxWeightOfByte, weightDifference } from "./weight.ts";
 
 /** One call as a client made it. */
-export interface Call {
+export interface SubmittedCall {
   readonly clientReqId: number;
   /** Revision that the client had. Above one that the room has reached, nothing has been changed by others. */
   readonly baseRev: number;
@@ -108,20 +108,20 @@ export interface EngineOptions {
 export interface Flushed {
   readonly epoch: string;
   readonly rev: number;
-  readonly state: Source;
+  readonly records: RecordSource;
   /** Of the state: at least what its JSON has, or somewhat less while the journal is long. */
   readonly bytes: number;
 }
 
-const noActors: ReadonlySet<string> = new Set();
+const noClientIds: ReadonlySet<string> = new Set();
 const executed = { kind: "executed" } as const;
 
-/** Actor of what the room itself does. */
-const roomActor = "room";
+/** ClientIdSchema of what the room itself does. */
+const roomClientId = "room";
 
 /** The room's rule book: calls in, commits and outcomes out. It knows no sockets, no timers and no disk. */
 export class Engine<State extends EngineState = EngineState> {
-  readonly memory: State;
+  readonly roomState: State;
   readonly #options: EngineOptions;
   readonly #orderFields: OrderFields;
   readonly #views: Views;
@@ -130,10 +130,10 @@ export class Engine<State extends EngineState = EngineState> {
   #isTorn = false;
   #isRunning = false;
 
-  constructor(memory: State, options: EngineOptions) {
-    this.memory = memory;
+  constructor(roomState: State, options: EngineOptions) {
+    this.roomState = roomState;
     this.#options = options;
-    this.#work = new CallWork(memory.state);
+    this.#work = new CallWork(roomState.records);
     this.#orderFields = allOrderFieldsOf(options.definition);
     this.#views = options.views ?? new Views(options.definition);
   }
@@ -145,11 +145,11 @@ export class Engine<State extends EngineState = EngineState> {
 
   /** The room as of the last flush. */
   get flushed(): Flushed {
-    const { epoch, rev, state, pages, journalBytes } = this.memory;
+    const { epoch, rev, records, pages, journalBytes } = this.roomState;
     return {
       epoch,
       rev: this.#batch?.from ?? rev,
-      state: new FlushedState(state, this.#batch),
+      records: new FlushedState(records, this.#batch),
       bytes: pages.bytes + journalBytes,
     };
   }
@@ -159,17 +159,17 @@ export class Engine<State extends EngineState = EngineState> {
     return this.#work.take();
   }
 
-  /** The actors whose calls have been executed and are in no journal row yet. */
+  /** The client ids whose calls have been executed and are in no journal row yet. */
   get unflushed(): ReadonlySet<string> {
-    return this.#batch?.actors ?? noActors;
+    return this.#batch?.clientIds ?? noClientIds;
   }
 
   /**
-   * Whether a step that changes memory has thrown before its end. Memory is then not what storage and the batch say: the caller
+   * Whether a step that changes memory has thrown before its end. RoomState is then not what storage and the batch say: the caller
    * discards it, with the batch, and reads storage again.
    */
   get isTorn(): boolean {
-    return this.#isTorn || this.memory.pageReader.isTorn;
+    return this.#isTorn || this.roomState.pageReader.isTorn;
   }
 
   /** Whether code of the app is running for a call or an edit. Nothing else may be executed or flushed before it returns. */
@@ -181,12 +181,13 @@ export class Engine<State extends EngineState = EngineState> {
    * Executes the call if it is the client's next one. Throws what storage throws; then nothing has happened. When another error is
    * thrown, see {@link isTorn}.
    */
-  submit(client: Caller, call: Call, now: number): Submission {
+  submit(client: Caller, call: SubmittedCall, now: number): Submission {
     this.#work.noteCall(call.payload);
-    const known = this.memory.marks.get(client.actor);
-    const mark = known?.mark ?? 0;
-    if (known && call.clientReqId <= mark) return { kind: "duplicate", outcome: answerAgain(known, call) };
-    if (call.clientReqId > mark + 1) return { kind: "gap", expected: mark + 1 };
+    const known = this.roomState.clientLog.get(client.clientId);
+    const lastCallId = known?.lastCallId ?? 0;
+    if (known && call.clientReqId <= lastCallId)
+      return { kind: "duplicate", outcome: answerAgain(known, call) };
+    if (call.clientReqId > lastCallId + 1) return { kind: "gap", expected: lastCallId + 1 };
     const limit = known && this.#exceededBy(known);
     if (limit !== undefined) return { kind: "unconfirmed", limit };
     if (this.#isFull(0)) return { kind: "full" };
@@ -195,9 +196,9 @@ export class Engine<State extends EngineState = EngineState> {
     if (outcome === undefined) return { kind: "full" };
     this.#isTorn = true;
     const answer = [call.clientReqId, outcome, callHash] as const;
-    const marked = known ?? { actor: client.actor, owner: ownerOf(client.user) };
-    const executedMark = this.memory.marks.execute(marked, answer, now);
-    this.#openBatch().addAnswer(executedMark, answer);
+    const logged = known ?? { clientId: client.clientId, owner: ownerOf(client.user) };
+    const executedClient = this.roomState.clientLog.execute(logged, answer, now);
+    this.#openBatch().addAnswer(executedClient, answer);
     this.#isTorn = false;
     return executed;
   }
@@ -209,47 +210,47 @@ export class Engine<State extends EngineState = EngineState> {
    */
   transact(edit: (tx: Tx) => unknown): boolean {
     const { definition, limits } = this.#options;
-    const transaction = new Transaction(this.memory.state, { definition, limits });
+    const transaction = new Transaction(this.roomState.records, { definition, limits });
     try {
-      this.#run(() => this.memory.pageReader.guard(() => assertSync("the edit", edit(transaction.tx))));
+      this.#run(() => this.roomState.pageReader.guard(() => assertSync("the edit", edit(transaction.tx))));
     } finally {
       transaction.close();
     }
     const unowned = this.#unowned(transaction.writes);
     if (unowned !== undefined) throw unowned;
     this.#repairOrders(transaction.writes);
-    const bytes = operationBytes(transaction.writes, this.memory.sections);
+    const bytes = operationBytes(transaction.writes, this.roomState.partitions);
     const excess = this.#excess(bytes) ?? this.#overfull(transaction.writes, bytes);
     if (excess !== undefined) throw excess;
     if (this.#isFull(bytes)) return false;
-    const made = { type: transactType, payload: null, actor: roomActor, user: null };
+    const made = { type: transactType, payload: null, clientId: roomClientId, user: null };
     this.#commit(transaction.writes, bytes, made, []);
     this.#isTorn = false;
     return true;
   }
 
   /** Turns the batch into a row and starts the next one. Nothing of it may leave before the row is written. */
-  cut(now: number): Flush | undefined {
+  takeBatch(now: number): Flush | undefined {
     if (this.#batch === undefined) return undefined;
     this.#isTorn = true;
-    const flush = this.#batch.toFlush(this.memory, now);
+    const flush = this.#batch.toFlush(this.roomState, now);
     this.#batch = undefined;
     this.#isTorn = false;
     return flush;
   }
 
   /** Notes that the flush is on disk. */
-  settle({ row, delta }: Flush): void {
-    this.memory.n = row.n;
-    this.memory.journalBytes += rowBytes(row);
-    if (delta !== undefined) this.memory.history.push({ ...delta, n: row.n });
+  onPersisted({ row, delta }: Flush): void {
+    this.roomState.flushSeq = row.flushSeq;
+    this.roomState.journalBytes += rowBytes(row);
+    if (delta !== undefined) this.roomState.history.push({ ...delta, flushSeq: row.flushSeq });
   }
 
   /** The call's outcome; undefined when there is no room for it in the batch, and then nothing has happened. */
-  #execute(client: Caller, call: Call, now: number): Outcome | undefined {
+  #execute(client: Caller, call: SubmittedCall, now: number): Outcome | undefined {
     if (client.role === "reader")
       return rejectedOutcome(new Rejection("forbidden", "a reader may not change the room"));
-    const { authorship, pageReader } = this.memory;
+    const { authorship, pageReader } = this.roomState;
     const work = this.#work;
     const options = new ServerCallOptions(
       this.#options,
@@ -278,14 +279,14 @@ export class Engine<State extends EngineState = EngineState> {
     const refusal = this.#unowned(writes) ?? this.#refusal(client, call, writes, false);
     if (refusal !== undefined) return rejectedOutcome(refusal);
     this.#repairOrders(writes, { client, call });
-    const bytes = operationBytes(writes, this.memory.sections);
+    const bytes = operationBytes(writes, this.roomState.partitions);
     work.noteBytes(bytes);
     const excess = this.#excess(bytes) ?? this.#overfull(writes, bytes);
     if (excess !== undefined) return rejectedOutcome(excess);
     if (this.#isFull(bytes)) return undefined;
-    const { actor, user } = client;
-    this.#commit(writes, bytes, { type: call.type, payload: call.payload, actor, user }, broadcasts);
-    return { kind: "accepted", rev: this.memory.rev };
+    const { clientId, user } = client;
+    this.#commit(writes, bytes, { type: call.type, payload: call.payload, clientId, user }, broadcasts);
+    return { kind: "accepted", rev: this.roomState.rev };
   }
 
   /** Runs code of the app. */
@@ -302,61 +303,61 @@ export class Engine<State extends EngineState = EngineState> {
   #commit(
     writes: Writes,
     bytes: number,
-    { type, payload, actor, user }: Omit<Operation, "rev">,
+    { type, payload, clientId, user }: Omit<Operation, "rev">,
     broadcasts: readonly Broadcast[],
   ): void {
-    const { memory } = this;
+    const { roomState } = this;
     this.#isTorn = true;
     const batch = this.#openBatch();
-    const rev = ++memory.rev;
+    const rev = ++roomState.rev;
     for (const [collection, records] of writes) {
       for (const [id, { change, record, isRepair }] of records) {
-        batch.noteBefore(collection, id, memory.state.get(collection, id));
-        memory.state.set(collection, id, record);
-        if (!isRepair) memory.authorship.note(collection, id, rev, actor);
-        memory.pages.touch(collection, id, change.kind);
+        batch.noteBefore(collection, id, roomState.records.get(collection, id));
+        roomState.records.set(collection, id, record);
+        if (!isRepair) roomState.authorship.note(collection, id, rev, clientId);
+        roomState.pages.touch(collection, id, change.kind);
       }
     }
-    batch.addOperation({ rev, type, payload, actor, user }, writes, bytes, broadcasts);
+    batch.addOperation({ rev, type, payload, clientId, user }, writes, bytes, broadcasts);
   }
 
   /**
    * Behind `authorize`, which judges first what `asked` wants, and then whether the room may change records that the operation
    * does not write. Those keep their keys too where the operation would become too large: a repair fails no call.
    */
-  #repairOrders(writes: Writes, asked?: { readonly client: Caller; readonly call: Call }): void {
+  #repairOrders(writes: Writes, asked?: { readonly client: Caller; readonly call: SubmittedCall }): void {
     if (this.#orderFields.size === 0) return;
     const { limits } = this.#options;
-    repairOrders(writes, this.memory, this.#orderFields, limits, (repaired, neighbours) => {
-      if (operationBytes(repaired, this.memory.sections) > limits.maxOperationBytes) return false;
+    repairOrders(writes, this.roomState, this.#orderFields, limits, (repaired, neighbours) => {
+      if (operationBytes(repaired, this.roomState.partitions) > limits.maxOperationBytes) return false;
       return asked === undefined || this.#refusal(asked.client, asked.call, neighbours, true) === undefined;
     });
   }
 
   /** Which limit of unconfirmed outcomes the client has exceeded. */
-  #exceededBy(client: ClientMark): "own" | "shared" | undefined {
+  #exceededBy(client: LoggedClient): "own" | "shared" | undefined {
     const { maxUnconfirmedOutcomes, maxUnconfirmedBytes, maxAllUnconfirmedBytes } = this.#options.limits;
     const { answers, answerBytes } = client;
     if (answers.length >= maxUnconfirmedOutcomes || answerBytes >= maxUnconfirmedBytes) return "own";
-    return answers.length > 0 && this.memory.marks.owesMost(client, maxAllUnconfirmedBytes)
+    return answers.length > 0 && this.roomState.clientLog.owesMost(client, maxAllUnconfirmedBytes)
       ? "shared"
       : undefined;
   }
 
   #openBatch(): Batch {
-    return (this.#batch ??= new Batch(this.memory.rev));
+    return (this.#batch ??= new Batch(this.roomState.rev));
   }
 
   /** What `authorize` says to the writes of a call, or to what the room adds to them by a repair. */
   #refusal(
     caller: Caller,
-    { type, payload }: Call,
+    { type, payload }: SubmittedCall,
     writes: Writes,
     isRepair: boolean,
   ): Rejection | undefined {
     const { authorize } = this.#options;
     if (authorize === undefined) return undefined;
-    return this.memory.pageReader.guard(() => {
+    return this.roomState.pageReader.guard(() => {
       const changes = Array.from(this.#proposed(writes), (change) => {
         this.#work.noteShown(change.before);
         this.#work.noteShown(change.after);
@@ -369,11 +370,11 @@ export class Engine<State extends EngineState = EngineState> {
   #judge(
     authorize: Authorize,
     proposed: ProposedOperation,
-    { actor, user, role }: Caller,
+    { clientId, user, role }: Caller,
   ): Rejection | undefined {
     const { type } = proposed;
     try {
-      const answer: unknown = this.#run(() => authorize(proposed, { actor, user, role }));
+      const answer: unknown = this.#run(() => authorize(proposed, { clientId, user, role }));
       // Requires exactly `true`: a promise from an asynchronous `authorize` must not grant anything.
       if (answer === true) return undefined;
       if (isPromise(answer, (error) => this.#options.onFailure(error, type)))
@@ -393,14 +394,14 @@ export class Engine<State extends EngineState = EngineState> {
   *#proposed(writes: Writes): Generator<Omit<ProposedChange, "fields">> {
     for (const [collection, records] of writes) {
       for (const [id, { record }] of records) {
-        yield { collection, id, before: this.memory.state.get(collection, id), after: record };
+        yield { collection, id, before: this.roomState.records.get(collection, id), after: record };
       }
     }
   }
 
   /** Why these writes cannot be kept private; undefined when they can, or need not be. */
   #unowned(writes: Writes): Rejection | undefined {
-    for (const collection of this.memory.sections.privates) {
+    for (const collection of this.roomState.partitions.privates) {
       for (const id of writes.get(collection)?.keys() ?? []) {
         if (ownerIn(id) === undefined)
           return new Rejection("invalid", `${collection} is private: the id ${id} must be <userId>/…`);
@@ -434,7 +435,7 @@ export class Engine<State extends EngineState = EngineState> {
   }
 
   #outweighsState(writes: Writes, bytes: number): boolean {
-    const { weight } = this.memory.state;
+    const { weight } = this.roomState.records;
     const { maxStateWeight } = this.#options.limits;
     if (weight + maxWeightOfByte * bytes <= maxStateWeight) return false; // the growth need not be known
     let growth = 0;
@@ -444,8 +445,8 @@ export class Engine<State extends EngineState = EngineState> {
 
   /** Near its limit the state is what the pages held, and all of the journal since; only what grows is refused. */
   #outgrowsState(writes: Writes, bytes: number): boolean {
-    const { memory } = this;
-    const held = memory.pages.bytes + memory.journalBytes + (this.#batch?.bytes ?? 0);
+    const { roomState } = this;
+    const held = roomState.pages.bytes + roomState.journalBytes + (this.#batch?.bytes ?? 0);
     if (held + bytes <= this.#options.limits.maxStateBytes) return false;
     let growth = 0;
     for (const { id, before, after } of this.#proposed(writes)) {
@@ -503,7 +504,7 @@ class ServerCallOptions implements CallOptions {
   }
 
   changedByOthers(collection: string, id: string): boolean {
-    return this.#authorship.changedByOthers(collection, id, this.caller.actor, this.#baseRev);
+    return this.#authorship.changedByOthers(collection, id, this.caller.clientId, this.#baseRev);
   }
 
   /** Leaves out the id, the size and the faults of a record that the caller is not shown: only mutators write such records. */
@@ -518,7 +519,7 @@ class ServerCallOptions implements CallOptions {
    */
   #assertShown(edit: WireChanges): void {
     const view = this.#views.of(this.caller);
-    if (view.isWhole) return;
+    if (view.seesEverything) return;
     for (const collection in edit) {
       for (const [, id] of edit[collection] as WireChanges[string]) {
         if (!view.shows(collection, id))
@@ -540,7 +541,7 @@ function recordBytes(id: string, record: Fields): number {
 }
 
 /** The answer to a call whose id was executed before. Nothing runs, whatever the call is. */
-function answerAgain(known: ClientMark, { clientReqId, type, payload }: Call): Outcome {
+function answerAgain(known: LoggedClient, { clientReqId, type, payload }: SubmittedCall): Outcome {
   const answer = answerTo(known, clientReqId);
   if (answer === undefined)
     return rejectedOutcome(

@@ -1,9 +1,9 @@
 import { utf8Bytes } from "../../model/json.ts";
 
-/** One flush on disk. Rows are never sent as they are: `marks` and `authors` are the room's own. */
+/** One flush on disk. Rows are never sent as they are: `client logs` and `authors` are the room's own. */
 export interface JournalRow {
   /** Number of the flush, 1, 2, 3…; never restarts. */
-  readonly n: number;
+  readonly flushSeq: number;
   readonly epoch: string;
   readonly from: number;
   /** Equal to `from` when every call of the flush was rejected. */
@@ -12,13 +12,13 @@ export interface JournalRow {
   readonly body: Uint8Array;
   /** JSON of the ids of the records that `body` names by their handles alone, in its order. */
   readonly ids: string;
-  /** What the flush adds to marks, see `encodeMarks`. */
-  readonly marks: string;
+  /** What the flush adds to client logs, see `encodeClientLog`. */
+  readonly clientLog: string;
   /** Authors of the changed records, in the order of `body`. */
   readonly authors: string;
 }
 
 /** Bytes of a row: what it weighs against the platform's limit and the checkpoint's. */
-export function rowBytes({ body, ids, marks, authors }: JournalRow): number {
-  return body.length + utf8Bytes(ids) + utf8Bytes(marks) + utf8Bytes(authors);
+export function rowBytes({ body, ids, clientLog, authors }: JournalRow): number {
+  return body.length + utf8Bytes(ids) + utf8Bytes(clientLog) + utf8Bytes(authors);
 }

@@ -1,13 +1,13 @@
 import { generateNKeysBetween } from "fractional-indexing";
 import type { AnyRoomDefinition } from "../../schema/definition.ts";
 import { isOrderKey, maxOrderKeyLength, orderFieldsOf } from "../../schema/order-key.ts";
-import { applyChange, sectionOf, squashChange } from "../../model/changes.ts";
+import { applyChange, partitionOf, squashChange } from "../../model/changes.ts";
 import type { Fields } from "../../model/json.ts";
 import type { Limits } from "../limits.ts";
 import { noOrderKey, orderOf, placeOf } from "../../model/order.ts";
 import type { RoomRecords } from "./engine-state.ts";
-import { ownerIn, type Sections } from "../visibility/partitions.ts";
-import { mergeIds, type Source } from "../../model/state.ts";
+import { ownerIn, type Partitions } from "../visibility/partitions.ts";
+import { mergeIds, type RecordSource } from "../../model/state.ts";
 import type { Write, Writes } from "../../model/transaction.ts";
 
 /** Collection → its order fields; collections without one are left out. */
@@ -22,8 +22,8 @@ export function allOrderFieldsOf({ collections }: AnyRoomDefinition): OrderField
 
 /** What the repair reads: the records as they are before the operation. */
 interface Records {
-  readonly state: RoomRecords;
-  readonly sections: Sections;
+  readonly records: RoomRecords;
+  readonly partitions: Partitions;
 }
 
 /**
@@ -50,19 +50,19 @@ export function repairOrders(
   limits: OrderLimits,
   mayRepair: MayRepair,
 ): void {
-  const faulty = Array.from(listsIn(writes, records.sections, fields)).filter((list) =>
-    new WrittenOrder(writes, records.state, list, limits).isFaulty(),
+  const faulty = Array.from(listsIn(writes, records.partitions, fields)).filter((list) =>
+    new WrittenOrder(writes, records.records, list, limits).isFaulty(),
   );
   if (faulty.length === 0) return;
   const repaired = copyOf(writes);
-  for (const list of faulty) new WrittenOrder(repaired, records.state, list, limits).repair(true);
+  for (const list of faulty) new WrittenOrder(repaired, records.records, list, limits).repair(true);
   const neighbours = neighboursIn(repaired);
   if (neighbours.size === 0 || mayRepair(repaired, neighbours)) {
     for (const { collection } of faulty)
       writes.set(collection, repaired.get(collection) as Map<string, Write>);
     return;
   }
-  for (const list of faulty) new WrittenOrder(writes, records.state, list, limits).repair(false);
+  for (const list of faulty) new WrittenOrder(writes, records.records, list, limits).repair(false);
 }
 
 /** A list that an operation writes to. */
@@ -75,13 +75,13 @@ interface List {
   readonly written: readonly string[];
 }
 
-function* listsIn(writes: Writes, sections: Sections, fields: OrderFields): Generator<List> {
+function* listsIn(writes: Writes, partitions: Partitions, fields: OrderFields): Generator<List> {
   for (const [collection, names] of fields) {
     const written = writes.get(collection);
     if (written === undefined) continue;
     const byOwner = new Map<string | undefined, string[]>();
     for (const id of written.keys()) {
-      const owner = sections.isPrivate(collection) ? ownerIn(id) : undefined;
+      const owner = partitions.isPrivate(collection) ? ownerIn(id) : undefined;
       const ids = byOwner.get(owner);
       if (ids === undefined) byOwner.set(owner, [id]);
       else ids.push(id);
@@ -100,7 +100,7 @@ function neighboursIn(repaired: Writes): Writes {
   const neighbours: Writes = new Map();
   for (const [collection, records] of repaired) {
     for (const [id, write] of records)
-      if (write.isRepair === true) sectionOf(neighbours, collection).set(id, write);
+      if (write.isRepair === true) partitionOf(neighbours, collection).set(id, write);
   }
   return neighbours;
 }
@@ -113,7 +113,7 @@ interface Spread {
 }
 
 /** A list as an operation leaves it. */
-class WrittenOrder implements Source {
+class WrittenOrder implements RecordSource {
   readonly #state: RoomRecords;
   readonly #list: List;
   readonly #collection: string;
@@ -129,7 +129,7 @@ class WrittenOrder implements Source {
     this.#collection = list.collection;
     this.#field = list.field;
     this.#limits = limits;
-    this.#writes = sectionOf(writes, list.collection);
+    this.#writes = partitionOf(writes, list.collection);
     for (const id of list.written) {
       const { change, record } = this.#writes.get(id) as Write;
       if (record === undefined || (change.kind === "patch" && !Object.hasOwn(change.set, list.field)))

@@ -12,7 +12,7 @@ import {
   repairTexts,
 } from "../../model/json.ts";
 
-/** What a direct edit nests around a record: its changes, a section, a change. */
+/** What a direct edit nests around a record: its changes, a partition, a change. */
 const editDepth = 3;
 
 /**

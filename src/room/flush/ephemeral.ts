@@ -4,7 +4,7 @@ import type { PeerChange, WireEvent } from "../../protocol/down/down-frames.ts";
 import type { SharedParts } from "../../protocol/down/update.ts";
 
 /** What the next flush tells of presence and events: the newest of each peer, and every event in order. */
-export class Signals {
+export class EphemeralUpdates {
   readonly #peers = new Map<string, PeerChange>();
   #events: WireEvent[] = [];
 
@@ -12,22 +12,22 @@ export class Signals {
     return this.#peers.size === 0 && this.#events.length === 0;
   }
 
-  join(actor: string, user: Json, presence: Json): void {
-    this.#peers.set(actor, ["join", actor, user, presence]);
+  join(clientId: string, user: Json, presence: Json): void {
+    this.#peers.set(clientId, ["join", clientId, user, presence]);
   }
 
   /** Tells of the fields that are others than `before`; of all as at first where one was taken away, or the first is untold. */
-  set(actor: string, user: Json, before: Json, presence: Json): void {
-    const untold = this.#peers.get(actor);
+  set(clientId: string, user: Json, before: Json, presence: Json): void {
+    const untold = this.#peers.get(clientId);
     const fields = changedFields(before, presence);
-    if (untold?.[0] === "join" || fields === undefined) return this.join(actor, user, presence);
+    if (untold?.[0] === "join" || fields === undefined) return this.join(clientId, user, presence);
     if (Object.keys(fields).length === 0) return;
     const told = untold?.[0] === "set" ? (untold[2] as JsonObject) : {};
-    this.#peers.set(actor, ["set", actor, { ...told, ...fields }]);
+    this.#peers.set(clientId, ["set", clientId, { ...told, ...fields }]);
   }
 
-  leave(actor: string): void {
-    this.#peers.set(actor, ["leave", actor]);
+  leave(clientId: string): void {
+    this.#peers.set(clientId, ["leave", clientId]);
   }
 
   event(event: WireEvent): void {

@@ -1,5 +1,5 @@
 import { parseEvent } from "../../model/call.ts";
-import { signalUnits, workOf } from "../engine/call-work.ts";
+import { ephemeralUnits, workOf } from "../engine/call-work.ts";
 import type { Submission } from "../engine/engine.ts";
 import { isCertainlyOver } from "../../model/json.ts";
 import type { Limits } from "../limits.ts";
@@ -11,18 +11,18 @@ import type { AnyRoomDefinition } from "../../schema/definition.ts";
 import type { Json } from "../../schema/json.ts";
 import { Rejection } from "../../schema/rejection.ts";
 import type { Journal } from "../storage/journal.ts";
-import type { Sender } from "../broadcast/broadcaster.ts";
+import type { Broadcaster } from "../broadcast/broadcaster.ts";
 import type { Session } from "../sessions/session.ts";
-import type { Signals } from "../flush/ephemeral.ts";
+import type { EphemeralUpdates } from "../flush/ephemeral.ts";
 import type { Workload } from "../owners/workload.ts";
 
 /** What a frame may touch. */
-export interface InboxRoom {
+export interface FrameHandlerRoom {
   readonly definition: AnyRoomDefinition;
   readonly limits: Limits;
   readonly journal: Journal;
-  readonly sender: Sender;
-  readonly signals: Signals;
+  readonly broadcaster: Broadcaster;
+  readonly ephemeral: EphemeralUpdates;
   readonly workload: Workload;
   /** Writes and sends what is there; a session may be gone or be told of a gap afterwards. */
   readonly flush: () => void;
@@ -33,9 +33,9 @@ export interface InboxRoom {
   /** A client's copy of these collections was not what the room has. */
   readonly noteDiverged: (collections: readonly string[]) => void;
   /** Closes a session for good. */
-  readonly dismiss: (session: Session, code: Code, retryAfterMs?: number) => void;
+  readonly closeSession: (session: Session, code: Code, retryAfterMs?: number) => void;
   /** Somebody has acknowledged something: whoever waits for that goes on. */
-  readonly relieve: () => void;
+  readonly resumeThrottled: () => void;
 }
 
 /** Outcomes are confirmed by the next push or hello, and a client that has them can do so at once. */
@@ -45,7 +45,7 @@ type PushFrame = Extract<UpFrame, { kind: "push" }>;
 type ResyncFrame = Extract<UpFrame, { kind: "resync" }>;
 
 /** Does what a frame asks that came at `now`. Throws {@link Rejection} when that is refused; then it has done nothing. */
-export function handleFrame(room: InboxRoom, session: Session, frame: UpFrame, now: number): void {
+export function handleFrame(room: FrameHandlerRoom, session: Session, frame: UpFrame, now: number): void {
   switch (frame.kind) {
     case "push":
       return push(room, session, frame, now);
@@ -64,7 +64,7 @@ export function handleFrame(room: InboxRoom, session: Session, frame: UpFrame, n
 
 /** Answers a message that was refused, as it should never have come. */
 export function refuse(session: Session, now: number, error: Omit<ErrorFrame, "kind">): void {
-  session.isUnruly ||= !session.meter.noteRefusal(now);
+  session.isAbusive ||= !session.rateLimits.noteRefusal(now);
   sendError(session, error);
 }
 
@@ -74,13 +74,13 @@ export function sendError(session: Session, error: Omit<ErrorFrame, "kind">): vo
 }
 
 function push(
-  room: InboxRoom,
+  room: FrameHandlerRoom,
   session: Session,
   { first, calls, confirmed, received }: PushFrame,
   now: number,
 ): void {
   if (received !== undefined) acknowledge(room, session, received);
-  room.journal.memory.marks.confirm(session.client.actor, confirmed);
+  room.journal.roomState.clientLog.confirm(session.client.clientId, confirmed);
   // It was on its way when the client was told to send again from an earlier one.
   if (session.expected !== undefined && first > session.expected) return;
   session.expected = undefined;
@@ -88,14 +88,14 @@ function push(
     const message = `a frame carries at most ${room.limits.maxCallsPerFrame} calls`;
     return refusePush(session, now, { code: "too-large", message, clientReqId: first });
   }
-  const mark = room.journal.memory.marks.get(session.client.actor)?.mark ?? 0;
+  const lastCallId = room.journal.roomState.clientLog.get(session.client.clientId)?.lastCallId ?? 0;
   for (const [index, [baseRev, type, payload]] of calls.entries()) {
     const clientReqId = first + index;
     // A call that was executed before is not counted among the calls, only by its work. It may come again, as any other.
-    const { meter } = session;
+    const { rateLimits } = session;
     const retryAfterMs =
       room.workload.waitOf(session.holder, now) ||
-      (clientReqId <= mark ? meter.takeWork(now) : meter.takeCall(now, calls.length - index));
+      (clientReqId <= lastCallId ? rateLimits.takeWork(now) : rateLimits.takeCall(now, calls.length - index));
     if (retryAfterMs > 0) {
       return refusePush(session, now, {
         code: "rate-limited",
@@ -117,7 +117,7 @@ function push(
 
 /** Says what is to be said before the flush. False when the calls behind this one cannot be executed either. */
 function answer(
-  room: InboxRoom,
+  room: FrameHandlerRoom,
   session: Session,
   clientReqId: number,
   submission: Submission,
@@ -127,7 +127,7 @@ function answer(
     case "executed":
       return true;
     case "duplicate":
-      room.sender.reply(session, clientReqId, submission.outcome);
+      room.broadcaster.reply(session, clientReqId, submission.outcome);
       return true;
     case "gap":
       session.expect(submission.expected);
@@ -162,71 +162,71 @@ export function refusePush(
   else refuse(session, now, error);
 }
 
-function setPresence(room: InboxRoom, session: Session, given: Json, now: number): void {
-  const { definition, limits, signals } = room;
-  if (!takeSignal(room, session, workOf(given), now)) return;
+function setPresence(room: FrameHandlerRoom, session: Session, given: Json, now: number): void {
+  const { definition, limits, ephemeral } = room;
+  if (!takeEphemeral(room, session, workOf(given), now)) return;
   refuseLarge("presence", given, limits.maxPresenceBytes);
   const presence = definition.presence === undefined ? {} : parseWith(definition.presence, given, "presence");
   assertSize("presence", presence, limits.maxPresenceBytes);
-  const { actor, user } = session.client;
+  const { clientId, user } = session.client;
   const before = session.presence;
   session.presence = presence;
-  if (before !== undefined) return signals.set(actor, user, before, presence);
-  signals.join(actor, user, presence);
+  if (before !== undefined) return ephemeral.set(clientId, user, before, presence);
+  ephemeral.join(clientId, user, presence);
   room.shown();
 }
 
-function sendEvent(room: InboxRoom, session: Session, event: string, given: Json, now: number): void {
-  if (!takeSignal(room, session, workOf(given), now)) return;
+function sendEvent(room: FrameHandlerRoom, session: Session, event: string, given: Json, now: number): void {
+  if (!takeEphemeral(room, session, workOf(given), now)) return;
   refuseLarge(`event ${event}`, given, room.limits.maxEventBytes);
   const payload = parseEvent(room.definition, event, given);
   assertSize(`event ${event}`, payload, room.limits.maxEventBytes);
-  room.signals.event([session.client.actor, event, payload]);
+  room.ephemeral.event([session.client.clientId, event, payload]);
 }
 
-function resync(room: InboxRoom, session: Session, frame: ResyncFrame, now: number): void {
+function resync(room: FrameHandlerRoom, session: Session, frame: ResyncFrame, now: number): void {
   const { tag, epoch, rev, confirmed, diverged } = frame;
   // Refused, its tag would be waited for without end; to connect again is to be caught up.
-  const retryAfterMs = session.meter.takeResync(now);
-  if (retryAfterMs > 0) return room.dismiss(session, "rate-limited", retryAfterMs);
-  room.journal.memory.marks.confirm(session.client.actor, confirmed);
+  const retryAfterMs = session.rateLimits.takeResync(now);
+  if (retryAfterMs > 0) return room.closeSession(session, "rate-limited", retryAfterMs);
+  room.journal.roomState.clientLog.confirm(session.client.clientId, confirmed);
   if (diverged !== undefined)
     room.noteDiverged(Object.keys(room.definition.collections).filter((name) => diverged.includes(name)));
-  session.feed = { kind: "joining", position: { epoch, rev }, arrived: undefined, tag };
+  session.feed = { kind: "joining", position: { epoch, rev }, resumeSnapshot: undefined, tag };
   // Who owes too much is caught up when it acknowledges, lest it fill the memory by asking.
   if (session.isWaiting) room.resume(session);
 }
 
-function acknowledge(room: InboxRoom, session: Session, bytes: number): void {
+function acknowledge(room: FrameHandlerRoom, session: Session, bytes: number): void {
   session.acknowledge(bytes);
   if (session.isWaiting) room.resume(session);
-  room.relieve();
+  room.resumeThrottled();
 }
 
 /**
  * Presence and events cost everybody else something, so each session, and each user, has so many of them. False when the room has
  * too much work to take one more, for which its sender is not to blame.
  */
-function takeSignal(room: InboxRoom, session: Session, units: number, now: number): boolean {
-  const retryAfterMs = session.meter.takeSignal(now);
+function takeEphemeral(room: FrameHandlerRoom, session: Session, units: number, now: number): boolean {
+  const retryAfterMs = session.rateLimits.takeEphemeral(now);
   if (retryAfterMs > 0) throw new Rejection("rate-limited", "too many messages", { retryAfterMs });
   const waitMs = room.workload.waitOf(session.holder, now);
   if (waitMs > 0) {
     sendError(session, { code: "rate-limited", message: "the room has too much work", retryAfterMs: waitMs });
     return false;
   }
-  spendWork(room, session, signalUnits + units, now);
+  spendWork(room, session, ephemeralUnits + units, now);
   return true;
 }
 
 /** Charges a session, its user, and all clients together for work of the room. */
 export function spendWork(
-  { workload }: Pick<InboxRoom, "workload">,
-  { meter, holder }: Session,
+  { workload }: Pick<FrameHandlerRoom, "workload">,
+  { rateLimits, holder }: Session,
   units: number,
   now: number,
 ): void {
-  meter.work.take(now, 0, units);
+  rateLimits.work.take(now, 0, units);
   workload.note(holder, units, now);
 }
 

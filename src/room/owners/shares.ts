@@ -1,6 +1,6 @@
 /** A client and the user it belongs to, `""` for none: see `ownerOf`. */
 export interface Holder {
-  readonly actor: string;
+  readonly clientId: string;
   readonly owner: string;
 }
 
@@ -74,10 +74,10 @@ export class Shares {
     return this.#owners.total;
   }
 
-  add({ actor, owner }: Holder, amount: number): void {
+  add({ clientId, owner }: Holder, amount: number): void {
     if (amount === 0) return;
     this.#owners.add(owner, amount);
-    if (owner === "") this.#strangers.add(actor, amount);
+    if (owner === "") this.#strangers.add(clientId, amount);
   }
 
   /** Takes from each holder its fair part of `most`, of which all together hold more. */
@@ -87,9 +87,9 @@ export class Shares {
   }
 
   /** Whether all together hold more than `most`, and `holder` is among the largest of them. */
-  isAmongLargest({ actor, owner }: Holder, most: number): boolean {
+  isAmongLargest({ clientId, owner }: Holder, most: number): boolean {
     const level = this.#owners.level(most);
     if (this.#owners.of(owner) <= level) return false;
-    return owner !== "" || this.#strangers.of(actor) > this.#strangers.level(level);
+    return owner !== "" || this.#strangers.of(clientId) > this.#strangers.level(level);
   }
 }

@@ -2,7 +2,7 @@ import type { Caller } from "../../model/call.ts";
 import type { Limits } from "../limits.ts";
 import { checkParsedJson, maxJsonDepth, NotJsonError } from "../../model/json.ts";
 import { ownerOf } from "../owners/owner.ts";
-import type { Memory } from "../storage/room-state.ts";
+import type { RoomState } from "../storage/room-state.ts";
 import { canOwn } from "../visibility/partitions.ts";
 import { assertSize, parseWith } from "../../model/transaction.ts";
 import { encodeText } from "../../protocol/codec.ts";
@@ -40,42 +40,42 @@ export function userAs(definition: AnyRoomDefinition, user: Json, maxBytes: numb
  * that is here, or has made a call, also belongs to its user: another user who has stolen the secret is refused.
  */
 export function refusalOf(
-  { actor, user }: Caller,
-  { birth, attempt = 0 }: Pick<Hello, "birth" | "attempt">,
-  { marks, horizons }: Memory,
+  { clientId, user }: Caller,
+  { knownSince, attempt = 0 }: Pick<Hello, "knownSince" | "attempt">,
+  { clientLog, horizons }: RoomState,
   sessions: ReadonlyMap<string, Session>,
   maxSessions: number,
 ): Code | undefined {
-  const former = sessions.get(actor);
-  const mark = marks.get(actor);
+  const former = sessions.get(clientId);
+  const logged = clientLog.get(clientId);
   const owner = ownerOf(user);
-  if ((former ? ownerOf(former.client.user) : (mark?.owner ?? owner)) !== owner) return "id-conflict";
+  if ((former ? ownerOf(former.client.user) : (logged?.owner ?? owner)) !== owner) return "id-conflict";
   if (former !== undefined && attempt < former.attempt) return "replaced";
-  if (mark === undefined && birth !== null && birth < horizons.of(owner)) return "too-old";
+  if (logged === undefined && knownSince !== null && knownSince < horizons.of(owner)) return "too-old";
   if (former === undefined && sessions.size >= maxSessions) return "room-full";
   return undefined;
 }
 
 /** The first frame of a session. */
-export function sendWelcome(session: Session, { n }: Memory, limits: Limits): void {
-  const { actor, user, role } = session.client;
+export function sendWelcome(session: Session, { flushSeq }: RoomState, limits: Limits): void {
+  const { clientId, user, role } = session.client;
   const welcome = {
     kind: "welcome",
     epoch: session.epoch,
-    actor,
+    clientId,
     user,
     role,
-    birth: n,
-    isCompact: session.isCompact,
+    knownSince: flushSeq,
+    acceptsBinary: session.acceptsBinary,
     limits: {
       callsPerSecond: limits.callsPerSecond,
       callsBurst: limits.callsBurst,
       maxCallsPerFrame: limits.maxCallsPerFrame,
       maxFrameBytes: limits.maxFrameBytes,
-      maxUnacknowledgedBytes: session.creditBytes,
+      maxUnacknowledgedBytes: session.sendBudgetBytes,
       maxUnacknowledgedFrames: limits.maxUnacknowledgedFrames,
-      signalsPerSecond: limits.signalsPerSecond,
-      signalsBurst: limits.signalsBurst,
+      ephemeralPerSecond: limits.ephemeralPerSecond,
+      ephemeralBurst: limits.ephemeralBurst,
     },
   } as const;
   session.send(encodeText(welcome));

@@ -5,7 +5,7 @@ export interface Asked {
 }
 
 /** When something was last heard of the other end of a session, of frames and of pings, which the platform answers. */
-export class Pulse {
+export class Heartbeat {
   readonly #readPing: () => number;
   #heardAt: number;
   /** The newest ping that has been taken into account. */

@@ -60,7 +60,7 @@ export class Liveness {
       if (this.#debtDueAt(session, now) <= now) over.push([session, "timeout"]);
       else if (this.#idleDueAt(session, now) <= now) over.push([session, "idle"]);
       else if (!hasOnlookers || Math.abs(now - this.#since(session)) < this.#patienceMs(session)) continue;
-      else if (session.pulse.asked !== undefined) over.push([session, "timeout"]);
+      else if (session.heartbeat.asked !== undefined) over.push([session, "timeout"]);
       else this.#ask(session, now);
     }
     return over;
@@ -73,7 +73,9 @@ export class Liveness {
   lost(now: number, isFull: boolean): readonly Session[] {
     if (this.#sessions.size !== 1 && !isFull) return [];
     const certainlyMs = Math.max(certainMs, this.#limits.maxSilenceMs);
-    return [...this.#sessions.values()].filter(({ pulse }) => Math.abs(now - pulse.heardAt) > certainlyMs);
+    return [...this.#sessions.values()].filter(
+      ({ heartbeat }) => Math.abs(now - heartbeat.heardAt) > certainlyMs,
+    );
   }
 
   /** Whether anybody could see a ghost. */
@@ -97,15 +99,15 @@ export class Liveness {
     return overdueSince === Infinity ? Infinity : Math.min(now, overdueSince) + this.#limits.maxStallMs;
   }
 
-  #idleDueAt({ meter }: Session, now: number): number {
-    return Math.min(now, meter.activeAt) + this.#limits.maxIdleMs;
+  #idleDueAt({ rateLimits }: Session, now: number): number {
+    return Math.min(now, rateLimits.activeAt) + this.#limits.maxIdleMs;
   }
 
-  #since({ pulse }: Session): number {
-    return pulse.asked?.at ?? pulse.heardAt;
+  #since({ heartbeat }: Session): number {
+    return heartbeat.asked?.at ?? heartbeat.heardAt;
   }
 
-  #patienceMs({ pulse }: Session): number {
-    return this.#limits.maxSilenceMs * (pulse.asked === undefined ? askShare : 1 - askShare);
+  #patienceMs({ heartbeat }: Session): number {
+    return this.#limits.maxSilenceMs * (heartbeat.asked === undefined ? askShare : 1 - askShare);
   }
 }

@@ -17,7 +17,7 @@ export const overdueShare = 0.375;
  * From two thirds of the limit on, the room holds back the users who owe most: they cannot use the last third, however many
  * sockets they open. So the sessions of all other users are sent what they lack.
  */
-export class Credit<Waiting = unknown> {
+export class SendBudget<Waiting = unknown> {
   /** Sessions that could be sent more if others owed less; they wait for that, and not for their own acknowledgement. */
   readonly waiting = new Set<Waiting>();
   readonly #maxSessionBytes: number;
@@ -45,7 +45,7 @@ export class Credit<Waiting = unknown> {
   }
 
   /** Whether `holder` may go on, which waits for others: so that the room does not send to the last byte, and hold back again at once. */
-  relieves(holder: Holder): boolean {
+  canResume(holder: Holder): boolean {
     return this.bears(holder, reliefShare * this.#maxBytes);
   }
 

@@ -9,8 +9,8 @@ const kinds = [
   "calls",
   "userCalls",
   "work",
-  "signals",
-  "userSignals",
+  "ephemeral",
+  "userEphemeral",
   "resyncs",
   "catchUpBytes",
   "joins",
@@ -18,10 +18,10 @@ const kinds = [
 type Kind = (typeof kinds)[number];
 
 /** Kinds of which all sessions of a user use one bucket: to open more sockets must not have the room do more. */
-const userKinds: ReadonlySet<Kind> = new Set(["frameBytes", "userCalls", "work", "userSignals"]);
+const userKinds: ReadonlySet<Kind> = new Set(["frameBytes", "userCalls", "work", "userEphemeral"]);
 
 /** A meter as it is kept; what was never used is left out. The time of the first is when the client was last heard. */
-export type MeterState = { readonly [K in Kind]?: BucketState } & {
+export type RateLimitState = { readonly [K in Kind]?: BucketState } & {
   readonly frames: BucketState;
   readonly calls: BucketState;
 };
@@ -33,15 +33,15 @@ const penaltyMs = 10_000;
  * What one client has used up. It survives hibernation with its session, and reconnects with `Quotas`. The meters of one user's
  * sessions share the buckets of {@link userKinds}.
  */
-export class Meter {
+export class SessionRateLimits {
   readonly frames: TokenBucket;
   readonly frameBytes: TokenBucket;
   readonly refusals: TokenBucket;
   readonly calls: TokenBucket;
   readonly userCalls: TokenBucket;
   readonly work: TokenBucket;
-  readonly signals: TokenBucket;
-  readonly userSignals: TokenBucket;
+  readonly ephemeral: TokenBucket;
+  readonly userEphemeral: TokenBucket;
   readonly resyncs: TokenBucket;
   readonly catchUpBytes: TokenBucket;
   readonly joins: TokenBucket;
@@ -49,7 +49,7 @@ export class Meter {
   readonly #buckets: readonly TokenBucket[];
 
   /** `fellow` is the meter of another session of the same user. */
-  constructor(limits: Limits, state: MeterState, fellow?: Meter) {
+  constructor(limits: Limits, state: RateLimitState, fellow?: SessionRateLimits) {
     const bucket = (kind: Kind) => {
       const [perSecond, burst] = rateOf(kind, limits);
       const saved = state[kind];
@@ -66,8 +66,8 @@ export class Meter {
     this.calls = bucket("calls");
     this.userCalls = bucket("userCalls");
     this.work = bucket("work");
-    this.signals = bucket("signals");
-    this.userSignals = bucket("userSignals");
+    this.ephemeral = bucket("ephemeral");
+    this.userEphemeral = bucket("userEphemeral");
     this.resyncs = bucket("resyncs");
     this.catchUpBytes = bucket("catchUpBytes");
     this.joins = bucket("joins");
@@ -75,15 +75,15 @@ export class Meter {
   }
 
   /** Of a client that was never here. */
-  static full(limits: Limits, now: number): Meter {
+  static full(limits: Limits, now: number): SessionRateLimits {
     const { framesBurst, callsBurst } = limits;
-    return new Meter(limits, {
+    return new SessionRateLimits(limits, {
       frames: { tokens: framesBurst, at: now },
       calls: { tokens: callsBurst, at: now },
     });
   }
 
-  get state(): MeterState {
+  get state(): RateLimitState {
     const used = kinds.filter((kind) => this[kind].state.tokens < rateOf(kind, this.#limits)[1]);
     const states = Object.fromEntries(used.map((kind) => [kind, this[kind].state]));
     return { ...states, frames: this.frames.state, calls: this.calls.state };
@@ -95,7 +95,7 @@ export class Meter {
   }
 
   get activeAt(): number {
-    return Math.max(this.calls.state.at, this.signals.state.at);
+    return Math.max(this.calls.state.at, this.ephemeral.state.at);
   }
 
   /** Takes a message in: milliseconds to wait instead when it is one too many. */
@@ -109,8 +109,8 @@ export class Meter {
   }
 
   /** Takes presence or an event in, in the same manner. */
-  takeSignal(now: number): number {
-    return this.signals.take(now) || this.userSignals.take(now);
+  takeEphemeral(now: number): number {
+    return this.ephemeral.take(now) || this.userEphemeral.take(now);
   }
 
   /** Whether there is work left: milliseconds until there is a second's worth of it, so that a client is not refused for each call. */
@@ -146,7 +146,7 @@ export class Meter {
   }
 
   /** Whether a meter restored from `saved` would have too much more than this one. */
-  isLessThan(saved: MeterState): boolean {
+  isLessThan(saved: RateLimitState): boolean {
     // Asked behind each message, and mostly of nobody who is in a hurry.
     if (this.#areNearlyFull) return false;
     return kinds.some((kind) => this[kind].isLessThan(saved[kind] ?? neverUsed));
@@ -175,10 +175,10 @@ function rateOf(kind: Kind, limits: Limits): readonly [perSecond: number, burst:
       return [limits.userCallsPerSecond, limits.userCallsBurst];
     case "work":
       return [limits.workPerSecond, limits.workBurst];
-    case "signals":
-      return [limits.signalsPerSecond, limits.signalsBurst];
-    case "userSignals":
-      return [limits.userSignalsPerSecond, limits.userSignalsBurst];
+    case "ephemeral":
+      return [limits.ephemeralPerSecond, limits.ephemeralBurst];
+    case "userEphemeral":
+      return [limits.userEphemeralPerSecond, limits.userEphemeralBurst];
     case "resyncs":
       return [limits.resyncsPerSecond, limits.resyncsBurst];
     case "catchUpBytes":

@@ -5,11 +5,11 @@ import type { Holder } from "../owners/shares.ts";
 import type { View } from "../visibility/view.ts";
 import { encodeText, frameBytes } from "../../protocol/codec.ts";
 import type { WireOutcome } from "../../protocol/down/down-frames.ts";
-import type { Arrived } from "../../protocol/handshake/hello.ts";
+import type { ResumeSnapshot } from "../../protocol/handshake/hello.ts";
 import type { Json } from "../../schema/json.ts";
-import { overdueShare, type Credit } from "./send-budget.ts";
-import type { Meter, MeterState } from "./session-limits.ts";
-import { Pulse, type Asked } from "./heartbeat.ts";
+import { overdueShare, type SendBudget } from "./send-budget.ts";
+import type { SessionRateLimits, RateLimitState } from "./session-limits.ts";
+import { Heartbeat, type Asked } from "./heartbeat.ts";
 
 /** The little that a room needs of a socket. */
 export interface Socket {
@@ -47,7 +47,7 @@ export type Feed =
   | {
       readonly kind: "joining";
       readonly position: Position;
-      readonly arrived: Arrived | undefined;
+      readonly resumeSnapshot: ResumeSnapshot | undefined;
       /** Of the resync that asked for it; 0 for the hello when left out. */
       readonly tag?: number;
     }
@@ -67,12 +67,12 @@ export interface Attachment {
   /** Hash of the names that its pushes may use as numbers, null for none. */
   readonly names: number | null;
   /** Whether it takes snapshot parts compressed. */
-  readonly inflates: boolean;
+  readonly acceptsDeflate: boolean;
   /** Left out when this session has announced none. */
   readonly presence?: Json;
-  readonly meter: MeterState;
+  readonly rateLimits: RateLimitState;
   /** What it was told that it may owe. */
-  readonly creditBytes: number;
+  readonly sendBudgetBytes: number;
   /** Left out unless it should have acknowledged something since then. */
   readonly overdueSince?: number;
   readonly feed: Feed;
@@ -85,10 +85,10 @@ export interface Attachment {
 /** What a session needs of its room. */
 export interface SessionRoom {
   readonly limits: Limits;
-  readonly credit: Credit<Session>;
+  readonly sendBudget: SendBudget<Session>;
   readonly now: () => number;
   /** The meter of a session, which shares what is its user's with the user's other sessions. */
-  readonly meterOf: (holder: Holder, state: MeterState) => Meter;
+  readonly meterOf: (holder: Holder, state: RateLimitState) => SessionRateLimits;
   /** Told when a session should have acknowledged something. */
   readonly overdue: (session: Session) => void;
 }
@@ -112,14 +112,14 @@ export class Session {
   readonly epoch: string;
   readonly attempt: number;
   readonly names: number | null;
-  readonly inflates: boolean;
+  readonly acceptsDeflate: boolean;
   readonly socket: Socket;
   /** What of the room it is shown. */
   readonly view: View;
-  readonly meter: Meter;
-  readonly pulse: Pulse;
+  readonly rateLimits: SessionRateLimits;
+  readonly heartbeat: Heartbeat;
   /** What it was told that it may owe: it acknowledges at a quarter of that. */
-  readonly creditBytes: number;
+  readonly sendBudgetBytes: number;
   readonly #room: SessionRoom;
   /** Outcomes of calls that were executed before and sent again; they leave with the next flush. */
   readonly replies = new Map<number, WireOutcome>();
@@ -128,7 +128,7 @@ export class Session {
   /** Until when the client was told to send no calls, because the outcomes of all clients are too many. */
   pausedUntil = Number.NEGATIVE_INFINITY;
   /** It goes on in spite of refusals, and is to be closed. */
-  isUnruly = false;
+  isAbusive = false;
   /** Revision up to which this session was sent everything. */
   lastSentRev: number;
   #presence: Json | undefined;
@@ -145,7 +145,7 @@ export class Session {
   #progress = { bytes: 0, frames: 0 };
   #changed: boolean;
   /** The meter as it was last saved. */
-  #saved: MeterState;
+  #saved: RateLimitState;
 
   private constructor(
     socket: Socket,
@@ -159,23 +159,23 @@ export class Session {
     this.view = view;
     this.#room = room;
     this.client = attachment.client;
-    this.holder = { actor: this.client.actor, owner: ownerOf(this.client.user) };
+    this.holder = { clientId: this.client.clientId, owner: ownerOf(this.client.user) };
     this.expiresAt = attachment.expiresAt ?? Infinity;
     this.epoch = attachment.epoch;
     this.attempt = attachment.attempt;
     this.names = attachment.names;
-    this.inflates = attachment.inflates;
-    this.meter = room.meterOf(this.holder, attachment.meter);
-    this.creditBytes = attachment.creditBytes;
+    this.acceptsDeflate = attachment.acceptsDeflate;
+    this.rateLimits = room.meterOf(this.holder, attachment.rateLimits);
+    this.sendBudgetBytes = attachment.sendBudgetBytes;
     this.#overdueSince = attachment.overdueSince;
     // Tokens are counted when a message comes, so then it was heard.
-    this.pulse = new Pulse(() => socket.pingedAt(), this.meter.heardAt, attachment.asked);
+    this.heartbeat = new Heartbeat(() => socket.pingedAt(), this.rateLimits.heardAt, attachment.asked);
     this.#presence = attachment.presence;
     this.#feed = attachment.feed;
     this.#isDue = attachment.isDue;
     this.lastSentRev = lastSentRev;
     this.#changed = changed;
-    this.#saved = attachment.meter;
+    this.#saved = attachment.rateLimits;
   }
 
   static open(
@@ -199,7 +199,7 @@ export class Session {
   }
 
   /** Whether its pushes may be bytes. */
-  get isCompact(): boolean {
+  get acceptsBinary(): boolean {
     return this.names !== null;
   }
 
@@ -243,12 +243,12 @@ export class Session {
 
   /** A message has come. */
   hear(now: number): void {
-    if (this.pulse.hear(now)) this.#changed = true;
+    if (this.heartbeat.hear(now)) this.#changed = true;
   }
 
   /** Notes that it was asked whether it is there. */
   ask(now: number): void {
-    this.pulse.ask(now);
+    this.heartbeat.ask(now);
     this.#changed = true;
   }
 
@@ -266,18 +266,18 @@ export class Session {
    * this user's among the most, that is what should have been acknowledged.
    */
   owesMoreThan(share: number): boolean {
-    const { limits, credit } = this.#room;
+    const { limits, sendBudget } = this.#room;
     if (this.#unacknowledgedBytes > share * limits.maxUnacknowledgedBytes) return true;
     if (this.#unacknowledged.length > share * limits.maxUnacknowledgedFrames) return true;
-    const tightBytes = (share < 1 ? 0.25 : overdueShare) * this.creditBytes;
-    return this.#unacknowledgedBytes > tightBytes && credit.holdsBack(this.holder);
+    const tightBytes = (share < 1 ? 0.25 : overdueShare) * this.sendBudgetBytes;
+    return this.#unacknowledgedBytes > tightBytes && sendBudget.holdsBack(this.holder);
   }
 
   /** Whether a frame of so many bytes may be sent, of those that go to all at once. */
   bears(bytes: number): boolean {
     return (
-      this.#room.credit.bears(this.holder, bytes) ||
-      this.#unacknowledgedBytes + bytes <= overdueShare * this.creditBytes
+      this.#room.sendBudget.bears(this.holder, bytes) ||
+      this.#unacknowledgedBytes + bytes <= overdueShare * this.sendBudgetBytes
     );
   }
 
@@ -286,15 +286,15 @@ export class Session {
     this.feed = { kind: "behind", rev: this.lastSentRev };
     if (!this.owesMoreThan(1)) {
       this.isDue = true;
-      this.#room.credit.waiting.add(this);
+      this.#room.sendBudget.waiting.add(this);
     }
     this.save();
   }
 
   /** What it owes is of no interest any more. */
   end(): void {
-    this.#room.credit.add(this.holder, -this.#unacknowledgedBytes);
-    this.#room.credit.waiting.delete(this);
+    this.#room.sendBudget.add(this.holder, -this.#unacknowledgedBytes);
+    this.#room.sendBudget.waiting.delete(this);
     this.#unacknowledgedBytes = 0;
     this.#unacknowledged.length = 0;
   }
@@ -306,18 +306,19 @@ export class Session {
   }
 
   /** Drops the replies to calls above `mark`: they were of a batch that is lost. */
-  dropReplies(mark: number): void {
-    for (const clientReqId of this.replies.keys()) if (clientReqId > mark) this.replies.delete(clientReqId);
+  dropReplies(lastCallId: number): void {
+    for (const clientReqId of this.replies.keys())
+      if (clientReqId > lastCallId) this.replies.delete(clientReqId);
   }
 
   send(frame: string | Uint8Array): void {
     const bytes = frameBytes(frame);
     this.#unacknowledged.push(bytes);
     this.#unacknowledgedBytes += bytes;
-    this.#room.credit.add(this.holder, bytes);
+    this.#room.sendBudget.add(this.holder, bytes);
     // What it came for or has asked for. What it lags behind is not its choice.
     if (this.#feed.kind === "joining" || this.#feed.kind === "snapshot")
-      this.meter.catchUpBytes.take(this.#room.now(), 0, bytes);
+      this.rateLimits.catchUpBytes.take(this.#room.now(), 0, bytes);
     this.socket.send(frame);
     if (this.#overdueSince === undefined && this.#isOverdue) {
       this.#startOverdue();
@@ -337,27 +338,27 @@ export class Session {
       frames += 1;
     }
     this.#unacknowledged.splice(0, frames);
-    this.#room.credit.add(this.holder, this.#unacknowledgedBytes - owedBytes);
+    this.#room.sendBudget.add(this.holder, this.#unacknowledgedBytes - owedBytes);
     this.#noteProgress(owedBytes - this.#unacknowledgedBytes, frames);
     this.#surplusBytes = this.#unacknowledged.length === 0 ? 0 : acknowledged;
   }
 
   /** Saves what has changed since the last time. */
   save(): void {
-    if (!this.#changed && !this.meter.isLessThan(this.#saved) && !this.#isLongUnsaved) return;
+    if (!this.#changed && !this.rateLimits.isLessThan(this.#saved) && !this.#isLongUnsaved) return;
     this.#changed = false;
-    this.#saved = this.meter.state;
-    const { asked } = this.pulse;
+    this.#saved = this.rateLimits.state;
+    const { asked } = this.heartbeat;
     this.socket.save({
       client: this.client,
       ...(Number.isFinite(this.expiresAt) && { expiresAt: this.expiresAt }),
       epoch: this.epoch,
       attempt: this.attempt,
       names: this.names,
-      inflates: this.inflates,
+      acceptsDeflate: this.acceptsDeflate,
       ...(this.#presence !== undefined && { presence: this.#presence }),
-      meter: this.#saved,
-      creditBytes: this.creditBytes,
+      rateLimits: this.#saved,
+      sendBudgetBytes: this.sendBudgetBytes,
       ...(this.#overdueSince !== undefined && { overdueSince: this.#overdueSince }),
       feed: this.#feed,
       isDue: this.#isDue,
@@ -383,8 +384,8 @@ export class Session {
   }
 
   get #hasProgressed(): boolean {
-    if (this.#progress.bytes >= progressShare * this.creditBytes) return true;
-    const owesFramesAlone = this.#unacknowledgedBytes <= overdueShare * this.creditBytes;
+    if (this.#progress.bytes >= progressShare * this.sendBudgetBytes) return true;
+    const owesFramesAlone = this.#unacknowledgedBytes <= overdueShare * this.sendBudgetBytes;
     return (
       owesFramesAlone && this.#progress.frames >= progressShare * this.#room.limits.maxUnacknowledgedFrames
     );
@@ -393,7 +394,7 @@ export class Session {
   /** Whether more is unacknowledged than a client lets there be that reads. */
   get #isOverdue(): boolean {
     return (
-      this.#unacknowledgedBytes > overdueShare * this.creditBytes ||
+      this.#unacknowledgedBytes > overdueShare * this.sendBudgetBytes ||
       this.#unacknowledged.length > overdueShare * this.#room.limits.maxUnacknowledgedFrames
     );
   }
@@ -401,7 +402,7 @@ export class Session {
   /** Whether the room would take it for idle too early after hibernation. */
   get #isLongUnsaved(): boolean {
     const { maxIdleMs } = this.#room.limits;
-    const { calls, signals = calls } = this.#saved;
-    return this.meter.activeAt - Math.max(calls.at, signals.at) > unsavedIdleShare * maxIdleMs;
+    const { calls, ephemeral = calls } = this.#saved;
+    return this.rateLimits.activeAt - Math.max(calls.at, ephemeral.at) > unsavedIdleShare * maxIdleMs;
   }
 }

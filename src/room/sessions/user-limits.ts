@@ -3,24 +3,24 @@ import type { Limits } from "../limits.ts";
 import { ownerOf } from "../owners/owner.ts";
 import { Shares, type Holder } from "../owners/shares.ts";
 import { TokenBucket } from "../../model/token-bucket.ts";
-import { Meter, type MeterState } from "./session-limits.ts";
+import { SessionRateLimits, type RateLimitState } from "./session-limits.ts";
 import type { Session } from "./session.ts";
 
 /** What a client that has left had used up. */
 interface Leaver {
   readonly owner: string;
-  readonly meter: MeterState;
+  readonly rateLimits: RateLimitState;
 }
 
 /** The sessions that a user has now. */
 interface Present {
   sessions: number;
   /** Of one of them: see `Meter`. */
-  readonly meter: Meter;
+  readonly rateLimits: SessionRateLimits;
 }
 
 /** What a user may still read. */
-interface ReadQuota {
+interface ReadLimits {
   readonly reads: TokenBucket;
   readonly bytes: TokenBucket;
 }
@@ -32,11 +32,11 @@ const maxReaders = 1_000;
  * What people have used up beyond their sessions, so that to leave and come back gives nothing: a client takes up what it left, and
  * a user's new client what another of the same user left. Kept in memory alone: a room that can sleep has heard nothing for ten seconds.
  */
-export class Quotas {
+export class UserRateLimits {
   readonly #limits: Limits;
-  /** By actor, who has left last at the end. */
+  /** By client id, who has left last at the end. */
   readonly #leavers = new Map<string, Leaver>();
-  /** By user: the actors of those leavers. */
+  /** By user: the client ids of those leavers. */
   readonly #leaversOf = new Map<string, Set<string>>();
   readonly #leaverShares = new Shares();
   /** By user. */
@@ -44,7 +44,7 @@ export class Quotas {
   /** Sessions without a user. */
   #strangersHere = 0;
   #strangers: TokenBucket | undefined;
-  readonly #reads = new Map<string, ReadQuota>();
+  readonly #reads = new Map<string, ReadLimits>();
 
   constructor(limits: Limits) {
     this.#limits = limits;
@@ -59,48 +59,54 @@ export class Quotas {
   }
 
   /** The meter of a client that has used up what `state` says, and its user what other sessions say. */
-  meterOf({ owner }: Pick<Holder, "owner">, state: MeterState): Meter {
-    return new Meter(this.#limits, state, this.#present.get(owner)?.meter);
+  meterOf({ owner }: Pick<Holder, "owner">, state: RateLimitState): SessionRateLimits {
+    return new SessionRateLimits(this.#limits, state, this.#present.get(owner)?.rateLimits);
   }
 
   /**
    * The meter of a client that comes, in place of `former` if it is here already; or the milliseconds that it has to wait. Without a
    * user and unknown it is one of many that nothing tells apart.
    */
-  admit(client: Caller, former: Session | undefined, isKnown: boolean, now: number): Meter | number {
+  admit(
+    client: Caller,
+    former: Session | undefined,
+    isKnown: boolean,
+    now: number,
+  ): SessionRateLimits | number {
     const owner = ownerOf(client.user);
-    const actor = this.#leavers.has(client.actor) ? client.actor : this.#lastOf(owner);
-    const left = actor === undefined ? undefined : this.#leavers.get(actor);
+    const clientId = this.#leavers.has(client.clientId) ? client.clientId : this.#lastOf(owner);
+    const left = clientId === undefined ? undefined : this.#leavers.get(clientId);
     if (former === undefined && left === undefined && owner === "" && !isKnown) {
       const waitMs = this.#takeStranger(now);
       if (waitMs > 0) return waitMs;
     }
-    const meter =
-      former?.meter ?? this.meterOf({ owner }, left?.meter ?? Meter.full(this.#limits, now).state);
-    const waitMs = meter.takeJoin(now);
+    const rateLimits =
+      former?.rateLimits ??
+      this.meterOf({ owner }, left?.rateLimits ?? SessionRateLimits.full(this.#limits, now).state);
+    const waitMs = rateLimits.takeJoin(now);
     if (waitMs > 0) return waitMs;
-    if (actor !== undefined && former === undefined) this.#forget(actor);
-    return meter;
+    if (clientId !== undefined && former === undefined) this.#forget(clientId);
+    return rateLimits;
   }
 
-  entered({ holder: { owner }, meter }: Session): void {
+  entered({ holder: { owner }, rateLimits }: Session): void {
     if (owner === "") {
       this.#strangersHere += 1;
       return;
     }
-    const present = this.#present.get(owner) ?? { sessions: 0, meter };
+    const present = this.#present.get(owner) ?? { sessions: 0, rateLimits };
     present.sessions += 1;
     this.#present.set(owner, present);
   }
 
-  left({ holder: { actor, owner }, meter }: Session): void {
+  left({ holder: { clientId, owner }, rateLimits }: Session): void {
     this.#leaveUser(owner);
-    this.#forget(actor);
-    this.#leavers.set(actor, { owner, meter: meter.state });
-    this.#leaverShares.add({ actor, owner }, 1);
+    this.#forget(clientId);
+    this.#leavers.set(clientId, { owner, rateLimits: rateLimits.state });
+    this.#leaverShares.add({ clientId, owner }, 1);
     if (owner !== "") {
-      const actors = this.#leaversOf.get(owner) ?? new Set();
-      this.#leaversOf.set(owner, actors.add(actor));
+      const clientIds = this.#leaversOf.get(owner) ?? new Set();
+      this.#leaversOf.set(owner, clientIds.add(clientId));
     }
     if (this.#leavers.size > this.#limits.maxLeavers) this.#forgetOne();
   }
@@ -116,18 +122,18 @@ export class Quotas {
     this.#readsOf(user, now).bytes.take(now, 0, bytes);
   }
 
-  #readsOf(user: Caller["user"], now: number): ReadQuota {
+  #readsOf(user: Caller["user"], now: number): ReadLimits {
     const { readsPerSecond, readsBurst, readBytesPerSecond, readBytesBurst } = this.#limits;
     const owner = ownerOf(user);
-    const quota = this.#reads.get(owner) ?? {
+    const readLimits = this.#reads.get(owner) ?? {
       reads: new TokenBucket(readsPerSecond, readsBurst, { tokens: readsBurst, at: now }),
       bytes: new TokenBucket(readBytesPerSecond, readBytesBurst, { tokens: readBytesBurst, at: now }),
     };
     this.#reads.delete(owner);
-    this.#reads.set(owner, quota);
+    this.#reads.set(owner, readLimits);
     const [oldest] = this.#reads.keys();
     if (this.#reads.size > maxReaders && oldest !== undefined) this.#reads.delete(oldest);
-    return quota;
+    return readLimits;
   }
 
   #leaveUser(owner: string): void {
@@ -156,18 +162,18 @@ export class Quotas {
   #forgetOne(): void {
     const { maxLeavers } = this.#limits;
     const [oldest] = this.#leavers.keys();
-    for (const [actor, { owner }] of this.#leavers)
-      if (this.#leaverShares.isAmongLargest({ actor, owner }, maxLeavers)) return this.#forget(actor);
+    for (const [clientId, { owner }] of this.#leavers)
+      if (this.#leaverShares.isAmongLargest({ clientId, owner }, maxLeavers)) return this.#forget(clientId);
     if (oldest !== undefined) this.#forget(oldest);
   }
 
-  #forget(actor: string): void {
-    const leaver = this.#leavers.get(actor);
+  #forget(clientId: string): void {
+    const leaver = this.#leavers.get(clientId);
     if (leaver === undefined) return;
-    this.#leavers.delete(actor);
-    this.#leaverShares.add({ actor, owner: leaver.owner }, -1);
-    const actors = this.#leaversOf.get(leaver.owner);
-    actors?.delete(actor);
-    if (actors?.size === 0) this.#leaversOf.delete(leaver.owner);
+    this.#leavers.delete(clientId);
+    this.#leaverShares.add({ clientId, owner: leaver.owner }, -1);
+    const clientIds = this.#leaversOf.get(leaver.owner);
+    clientIds?.delete(clientId);
+    if (clientIds?.size === 0) this.#leaversOf.delete(leaver.owner);
   }
 }

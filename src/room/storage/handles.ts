@@ -1,5 +1,5 @@
 import type { Changes } from "../../model/changes.ts";
-import { sectionOf } from "../../model/changes.ts";
+import { partitionOf } from "../../model/changes.ts";
 import { collectionOf } from "../visibility/partitions.ts";
 import type { Entries } from "../../protocol/encoding/delta.ts";
 import type { PageRecords } from "../../protocol/encoding/page-records.ts";
@@ -28,17 +28,17 @@ export class Handles {
 
   /** Takes over the handles of records that storage has. */
   load(collection: string, { ids, handles }: Pick<PageRecords, "ids" | "handles">): void {
-    const known = sectionOf(this.#records, collection);
+    const known = partitionOf(this.#records, collection);
     for (const [index, id] of ids.entries()) known.set(id, handles[index] as number);
   }
 
-  /** What a flush that makes `changes`, by section, is to say: new records get a handle, deleted ones have theirs for the last time. */
+  /** What a flush that makes `changes`, by partition, is to say: new records get a handle, deleted ones have theirs for the last time. */
   take(changes: Changes): Entries {
     const entries: Entries = new Map();
-    for (const [section, records] of changes) {
+    for (const [partition, records] of changes) {
       if (records.size === 0) continue;
-      const handles = sectionOf(this.#records, collectionOf(section));
-      const said = sectionOf(entries, section);
+      const handles = partitionOf(this.#records, collectionOf(partition));
+      const said = partitionOf(entries, partition);
       for (const [id, change] of records) {
         let handle = handles.get(id);
         // One that came and went within a flush gets a handle as well: a deletion is always sent.
@@ -52,9 +52,9 @@ export class Handles {
 
   /** Takes in what a flush said that is read back: `changes` and `entries` are the same, in the same order. */
   replay(changes: Changes, entries: Entries): void {
-    for (const [section, records] of changes) {
-      const handles = sectionOf(this.#records, collectionOf(section));
-      const given = entries.get(section)?.keys() ?? [];
+    for (const [partition, records] of changes) {
+      const handles = partitionOf(this.#records, collectionOf(partition));
+      const given = entries.get(partition)?.keys() ?? [];
       const ids = records.keys();
       for (const handle of given) {
         const id = ids.next().value as string;

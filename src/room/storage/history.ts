@@ -24,7 +24,7 @@ const maxSquashed = 16;
  * Everything that a delta can be made from: the newest flushes one by one, and what came before them merged. It is
  * kept as bytes alone, a fraction of the memory that its records would take, and read when a delta is made of it.
  */
-export class History {
+export class DeltaHistory {
   readonly #ring: RingBuffer<FlushedDelta>;
   readonly #maxRingBytes: number;
   /** A segment is one row of storage. */
@@ -64,7 +64,8 @@ export class History {
   push(flush: FlushedDelta): void {
     this.#squashed.clear();
     // A ring as old as the journal is long would name rows that are overwritten by now.
-    while (this.#ring.oldest && this.#ring.oldest.n <= flush.n - this.#ring.capacity) this.#fold();
+    while (this.#ring.oldest && this.#ring.oldest.flushSeq <= flush.flushSeq - this.#ring.capacity)
+      this.#fold();
     this.#ring.push(flush);
     this.#ringBytes += flush.body.length;
     while (this.#ringBytes > this.#maxRingBytes && this.#ring.size > 1) this.#fold();

@@ -1,5 +1,5 @@
 import type { EncodedDelta } from "../../protocol/encoding/delta.ts";
-import type { History, Segment } from "./history.ts";
+import type { DeltaHistory, Segment } from "./history.ts";
 import type { FlushedDelta } from "../engine/engine-state.ts";
 
 /**
@@ -7,12 +7,12 @@ import type { FlushedDelta } from "../engine/engine-state.ts";
  * checkpoint, which folds it; each of these throws what storage throws. To add to it reads nothing.
  */
 export class LazyHistory {
-  readonly #read: () => History;
-  #whole: History | undefined;
+  readonly #read: () => DeltaHistory;
+  #whole: DeltaHistory | undefined;
   /** What was added before the rest was read. The next checkpoint takes it over, so it cannot grow without end. */
   #newer: FlushedDelta[] = [];
 
-  constructor(read: () => History) {
+  constructor(read: () => DeltaHistory) {
     this.#read = read;
   }
 
@@ -21,12 +21,12 @@ export class LazyHistory {
     else this.#whole.push(flush);
   }
 
-  /** As {@link History.since}. */
+  /** As {@link DeltaHistory.since}. */
   since(rev: number): EncodedDelta | undefined {
     return this.#open().since(rev);
   }
 
-  /** As {@link History.trim}. */
+  /** As {@link DeltaHistory.trim}. */
   trim(maxBytes: number, keepRev: number): void {
     this.#open().trim(maxBytes, keepRev);
   }
@@ -43,7 +43,7 @@ export class LazyHistory {
     return this.#open().ringFrom;
   }
 
-  #open(): History {
+  #open(): DeltaHistory {
     if (this.#whole === undefined) {
       const whole = this.#read();
       for (const flush of this.#newer) whole.push(flush);

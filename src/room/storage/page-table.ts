@@ -11,8 +11,8 @@ import type { PagedState } from "./paged-state.ts";
 import type { PageHead, PageWrite, StoredPage } from "./room-storage.ts";
 
 /** What pages are made of. */
-interface PagedMemory {
-  readonly state: PagedState;
+interface PagedParts {
+  readonly records: PagedState;
   readonly authorship: AuthorshipIndex;
   readonly handles: Handles;
 }
@@ -116,11 +116,11 @@ export class PageTable implements Unread, ChangedPages {
    * Encodes the changed pages, splits those that grew too large, and joins those that ran low to the one before them.
    * One at a time, each to be written before the next is asked for: together they may be the whole state.
    */
-  *encodeChanged(memory: PagedMemory): Generator<PageWrite> {
+  *encodeChanged(roomState: PagedParts): Generator<PageWrite> {
     for (const [collection, pages] of this.#pages) {
       if (!pages.some(({ changed }) => changed)) continue;
       const next: Page[] = [];
-      for (const { page, lines, absorbed } of this.#drafts(collection, pages, memory)) {
+      for (const { page, lines, absorbed } of this.#drafts(collection, pages, roomState)) {
         for (const { number, bytes, stored } of absorbed) {
           this.#bytes -= bytes;
           if (stored) yield { kind: "delete", number };
@@ -131,7 +131,7 @@ export class PageTable implements Unread, ChangedPages {
         }
         this.#bytes -= page.bytes;
         for (const [chunk, chunkLines] of this.#split(page, lines)) {
-          const stored = encodePage(collection, chunk, chunkLines, memory);
+          const stored = encodePage(collection, chunk, chunkLines, roomState);
           chunk.bytes = utf8Bytes(stored.records);
           chunk.stored = true;
           this.#bytes += chunk.bytes;
@@ -190,20 +190,20 @@ export class PageTable implements Unread, ChangedPages {
   }
 
   /** What becomes of the pages. A small one goes into the one before it when both together are at most half of a page. */
-  *#drafts(collection: string, pages: readonly Page[], memory: PagedMemory): Generator<Draft> {
+  *#drafts(collection: string, pages: readonly Page[], roomState: PagedParts): Generator<Draft> {
     let before: Draft | undefined;
     for (const page of pages) {
       const draft: Draft = {
         page,
-        lines: page.changed ? this.#linesOf(collection, page, memory) : undefined,
+        lines: page.changed ? this.#linesOf(collection, page, roomState) : undefined,
         absorbed: [],
       };
       if (before !== undefined && this.#belongsTo(before, draft)) {
         before.absorbed.push(page);
         if (isEmpty(page)) continue;
         before.lines = [
-          ...(before.lines ?? this.#linesOf(collection, before.page, memory)),
-          ...(draft.lines ?? this.#linesOf(collection, page, memory)),
+          ...(before.lines ?? this.#linesOf(collection, before.page, roomState)),
+          ...(draft.lines ?? this.#linesOf(collection, page, roomState)),
         ];
         continue;
       }
@@ -213,10 +213,10 @@ export class PageTable implements Unread, ChangedPages {
     if (before !== undefined) yield before;
   }
 
-  #linesOf(collection: string, page: Page, { state, handles }: PagedMemory): Line[] {
+  #linesOf(collection: string, page: Page, { records, handles }: PagedParts): Line[] {
     return this.#idsOf(page).map((id) => {
       const handle = handles.get(collection, id) as number;
-      const text = JSON.stringify(state.get(collection, id));
+      const text = JSON.stringify(records.get(collection, id));
       return {
         id,
         handle,
@@ -302,21 +302,21 @@ function indexOf(ids: readonly string[], id: string): number {
 /** Takes in all that a page holds, and answers its ids. The reverse of `encodePage`. */
 export function loadPage(
   { collection, ...page }: StoredPage,
-  { state, authorship, handles }: PagedMemory,
+  { records, authorship, handles }: PagedParts,
 ): string[] {
-  const records = readPageRecords(page.records);
+  const content = readPageRecords(page.records);
   const authors = decodeAuthors(page.authorship);
-  state.loadRecords(collection, records);
-  authorship.load(collection, records.ids, authors);
-  handles.load(collection, records);
-  return [...records.ids];
+  records.loadRecords(collection, content);
+  authorship.load(collection, content.ids, authors);
+  handles.load(collection, content);
+  return [...content.ids];
 }
 
 function encodePage(
   collection: string,
   { number, firstId }: Page,
   lines: readonly Line[],
-  { authorship }: PagedMemory,
+  { authorship }: PagedParts,
 ): StoredPage {
   const ids = lines.map(({ id }) => id);
   const handles = lines.map(({ handle }) => handle);

@@ -1,28 +1,28 @@
 import { checksumDifference } from "../../model/checksum.ts";
 import type { Fields } from "../../model/json.ts";
-import { collectionOf, ownSection, rangeOf, Sections } from "../visibility/partitions.ts";
+import { collectionOf, ownPartition, rangeOf, Partitions } from "../visibility/partitions.ts";
 import { State } from "../../model/state.ts";
 import type { RoomRecords } from "../engine/engine-state.ts";
 import type { Unread } from "../engine/unread.ts";
 import { weightDifference } from "../engine/weight.ts";
 
-/** Users of whom the state keeps the checksum, and the orders, of their own sections; those of others are made again. */
-const maxKeptSections = 4_096;
+/** Users of whom the state keeps the checksum, and the orders, of their own partitions; those of others are made again. */
+const maxKeptPartitions = 4_096;
 
 /** A state of which memory takes in what somebody asks for. What it answers is the same as if it had all. */
 export class PagedState extends State implements RoomRecords {
   readonly #unread: Unread;
-  readonly #sections: Sections;
+  readonly #partitions: Partitions;
   #weight = 0;
-  /** By section. There are as many as users, so they are not stored, and kept of those only who have been here. */
+  /** By partition. There are as many as users, so they are not stored, and kept of those only who have been here. */
   readonly #ownSums = new Map<string, number>();
-  /** Sections of users of which an order is kept, the oldest first. */
+  /** Partitions of users of which an order is kept, the oldest first. */
   readonly #ownOrders = new Set<string>();
 
-  constructor(unread: Unread, sections = new Sections([])) {
+  constructor(unread: Unread, partitions = new Partitions([])) {
     super();
     this.#unread = unread;
-    this.#sections = sections;
+    this.#partitions = partitions;
   }
 
   override get(collection: string, id: string): Fields | undefined {
@@ -58,15 +58,15 @@ export class PagedState extends State implements RoomRecords {
 
   /** The checksum of what belongs to `owner` of a private collection. */
   ownChecksum(collection: string, owner: string): number {
-    const section = ownSection(collection, owner);
-    let sum = this.#ownSums.get(section);
+    const partition = ownPartition(collection, owner);
+    let sum = this.#ownSums.get(partition);
     if (sum === undefined) {
       sum = this.#addUp(collection, owner);
       for (const oldest of this.#ownSums.keys()) {
-        if (this.#ownSums.size < maxKeptSections) break;
+        if (this.#ownSums.size < maxKeptPartitions) break;
         this.#ownSums.delete(oldest);
       }
-      this.#ownSums.set(section, sum);
+      this.#ownSums.set(partition, sum);
     }
     return sum;
   }
@@ -76,12 +76,14 @@ export class PagedState extends State implements RoomRecords {
    * pages that hold records of this owner.
    */
   ownOrder(collection: string, owner: string, by: string): readonly string[] {
-    const section = ownSection(collection, owner);
+    const partition = ownPartition(collection, owner);
     const { from, until } = rangeOf(owner);
-    const ids = this.orderIn(section, collection, by, () => this.#unread.idsWithin(collection, from, until));
-    this.#ownOrders.add(section);
+    const ids = this.orderIn(partition, collection, by, () =>
+      this.#unread.idsWithin(collection, from, until),
+    );
+    this.#ownOrders.add(partition);
     for (const oldest of this.#ownOrders) {
-      if (this.#ownOrders.size <= maxKeptSections) break;
+      if (this.#ownOrders.size <= maxKeptPartitions) break;
       this.#ownOrders.delete(oldest);
       this.forgetOrders(oldest);
     }
@@ -100,18 +102,19 @@ export class PagedState extends State implements RoomRecords {
     after: Fields | undefined,
   ): void {
     super.noteMove(collection, id, before, after);
-    const section = this.sectionOf(collection, id);
-    if (section !== collection) super.noteMove(section, id, before, after);
+    const partition = this.partitionOf(collection, id);
+    if (partition !== collection) super.noteMove(partition, id, before, after);
   }
 
-  protected override sectionOf(collection: string, id: string): string {
-    return this.#sections.of(collection, id);
+  protected override partitionOf(collection: string, id: string): string {
+    return this.#partitions.of(collection, id);
   }
 
-  protected override addToChecksum(section: string, difference: number): void {
-    if (!this.#sections.isPrivate(collectionOf(section))) return super.addToChecksum(section, difference);
-    const sum = this.#ownSums.get(section);
-    if (sum !== undefined) this.#ownSums.set(section, (sum + difference) >>> 0);
+  protected override addToChecksum(partition: string, difference: number): void {
+    if (!this.#partitions.isPrivate(collectionOf(partition)))
+      return super.addToChecksum(partition, difference);
+    const sum = this.#ownSums.get(partition);
+    if (sum !== undefined) this.#ownSums.set(partition, (sum + difference) >>> 0);
   }
 
   #addUp(collection: string, owner: string): number {

@@ -1,4 +1,4 @@
-import type { StoredMark } from "../engine/client-log.ts";
+import type { StoredClient } from "../engine/client-log.ts";
 import type { JournalRow } from "../engine/journal-row.ts";
 
 /** A page as storage holds it: a contiguous range of ids of one collection. */
@@ -38,7 +38,7 @@ export interface RoomRow {
   /** Checkpoints ever written; never restarts. With `n` of the journal it tells an instance whether it is the newest. */
   readonly checkpoints: number;
   /** Number of the last flush that the pages hold, 0 before the first checkpoint. */
-  readonly n: number;
+  readonly flushSeq: number;
   /** Revision that the pages hold. */
   readonly rev: number;
   /** The lowest record handle that was never given. */
@@ -47,13 +47,13 @@ export interface RoomRow {
   readonly weight: number;
   /** Where the ring buffer began; the segments end there. */
   readonly ringFrom: number;
-  /** JSON of the flushes at which marks were last forgotten, by owner; see `Horizons`. */
+  /** JSON of the flushes at which client logs were last forgotten, by owner; see `Horizons`. */
   readonly horizons: string;
-  /** JSON of the remembered deletions: `[[collection, id, rev, actor, othersRev], …]`. */
+  /** JSON of the remembered deletions: `[[collection, id, rev, client id, othersRev], …]`. */
   readonly tombstones: string;
   /** JSON of the checksums of what the pages hold, by collection; without the private ones. */
   readonly checksums: string;
-  /** JSON of the names of the private collections, sorted, by which journal and history are divided into sections. */
+  /** JSON of the names of the private collections, sorted, by which journal and history are divided into partitions. */
   readonly privates: string;
 }
 
@@ -62,8 +62,8 @@ export interface Checkpoint {
   readonly room: RoomRow;
   /** Encoded as they are asked for, once: together they may be the whole state. */
   readonly pages: Iterable<PageWrite>;
-  readonly marks: readonly StoredMark[];
-  readonly forgottenMarks: readonly string[];
+  readonly clientLog: readonly StoredClient[];
+  readonly forgottenClients: readonly string[];
   readonly writtenSegments: readonly StoredSegment[];
   /** Segments that are no more, by `from`. */
   readonly removedSegments: readonly number[];
@@ -93,7 +93,7 @@ export interface RoomStorage {
   saveDeflated(number: number, deflated: Uint8Array, checkpoints: number): void;
   /** Bytes of all pages, in their deflated form where there is one and `isDeflated` asks for it. */
   pagesBytes(isDeflated: boolean): number;
-  marks(): Iterable<StoredMark>;
+  clientLog(): Iterable<StoredClient>;
   /** Oldest first. */
   segments(): Iterable<StoredSegment>;
   /** The rows above flush `n`, in order of `n`. */

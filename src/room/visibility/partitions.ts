@@ -1,15 +1,15 @@
-import { sectionOf, type Changes } from "../../model/changes.ts";
+import { partitionOf, type Changes } from "../../model/changes.ts";
 
-/** Ends the owner in the id of a private record, and stands before it in a section's name. No collection's name has it. */
+/** Ends the owner in the id of a private record, and stands before it in a partition's name. No collection's name has it. */
 const separator = "/";
 
 /** The first character behind the separator: ids of one owner end before it. */
 const behindSeparator = "0";
 
-/** The collection that a section is, or is a part of. */
-export function collectionOf(section: string): string {
-  const end = section.indexOf(separator);
-  return end === -1 ? section : section.slice(0, end);
+/** The collection that a partition is, or is a part of. */
+export function collectionOf(partition: string): string {
+  const end = partition.indexOf(separator);
+  return end === -1 ? partition : partition.slice(0, end);
 }
 
 /** Whom a private record belongs to; undefined for an id that says nobody. */
@@ -28,16 +28,16 @@ export function rangeOf(owner: string): { readonly from: string; readonly until:
   return { from: owner + separator, until: owner + behindSeparator };
 }
 
-/** The section that holds what of `collection` belongs to `owner`. */
-export function ownSection(collection: string, owner: string): string {
+/** The partition that holds what of `collection` belongs to `owner`. */
+export function ownPartition(collection: string, owner: string): string {
   return collection + separator + owner;
 }
 
 /**
- * How the collections of a room divide into sections. A section is shown or withheld as one: a collection, or of a
+ * How the collections of a room divide into partitions. A partition is shown or withheld as one: a collection, or of a
  * private one the records of one user, whose ids are `<userId>/…`.
  */
-export class Sections {
+export class Partitions {
   /** The private collections, sorted. */
   readonly privates: readonly string[];
   readonly #private: ReadonlySet<string>;
@@ -51,18 +51,18 @@ export class Sections {
     return this.#private.has(collection);
   }
 
-  /** The section that a record is in. */
+  /** The partition that a record is in. */
   of(collection: string, id: string): string {
-    return this.isPrivate(collection) ? ownSection(collection, ownerIn(id) ?? "") : collection;
+    return this.isPrivate(collection) ? ownPartition(collection, ownerIn(id) ?? "") : collection;
   }
 
-  /** The same changes by section, each as a whole; as they are when nothing is private. */
+  /** The same changes by partition, each as a whole; as they are when nothing is private. */
   split(changes: Changes): Changes {
     if (this.privates.length === 0) return changes;
     const split: Changes = new Map();
     for (const [collection, records] of changes) {
       if (!this.isPrivate(collection)) split.set(collection, records);
-      else for (const [id, change] of records) sectionOf(split, this.of(collection, id)).set(id, change);
+      else for (const [id, change] of records) partitionOf(split, this.of(collection, id)).set(id, change);
     }
     return split;
   }

@@ -4,7 +4,7 @@ import type { Caller } from "../../model/call.ts";
 import { canonicalJson, type Checksums } from "../../model/checksum.ts";
 import { hashName } from "../owners/hash-name.ts";
 import { decodeDelta, encodeDelta, type EncodedDelta, type Entries } from "../../protocol/encoding/delta.ts";
-import { canOwn, collectionOf, ownSection, rangeOf, Sections } from "./partitions.ts";
+import { canOwn, collectionOf, ownPartition, rangeOf, Partitions } from "./partitions.ts";
 
 /** Collection → the roles that are shown it. One that is not named is shown to all. */
 export type VisibleTo = { readonly [collection: string]: readonly string[] | undefined };
@@ -44,24 +44,24 @@ export interface ShownRange extends PageRange {
 /** What of a room somebody is shown: of each collection all, nothing, or what is theirs. */
 export class View {
   /** Whether that is everything. */
-  readonly isWhole: boolean;
+  readonly seesEverything: boolean;
   /** Collections of which something may be shown. */
   readonly #shown: ReadonlySet<string>;
-  readonly #sections: Sections;
+  readonly #partitions: Partitions;
   readonly #owner: string | undefined;
   readonly #key: string;
 
   constructor(
     collections: readonly string[],
-    sections: Sections,
+    partitions: Partitions,
     shown: ReadonlySet<string>,
     owner: string | undefined,
   ) {
-    this.isWhole = sections.privates.length === 0 && shown.size === collections.length;
+    this.seesEverything = partitions.privates.length === 0 && shown.size === collections.length;
     this.#shown = shown;
-    this.#sections = sections;
+    this.#partitions = partitions;
     this.#owner = owner;
-    this.#key = hashName(canonicalJson([[...shown].toSorted(), sections.privates, owner ?? null]));
+    this.#key = hashName(canonicalJson([[...shown].toSorted(), partitions.privates, owner ?? null]));
   }
 
   /**
@@ -69,33 +69,33 @@ export class View {
    * or too little, which is what another epoch means to it.
    */
   epochOf(epoch: string): string {
-    return this.isWhole ? epoch : `${epoch}~${this.#key}`;
+    return this.seesEverything ? epoch : `${epoch}~${this.#key}`;
   }
 
   shows(collection: string, id: string): boolean {
-    if (this.isWhole) return true;
-    return this.#sectionShown(collection) === this.#sections.of(collection, id);
+    if (this.seesEverything) return true;
+    return this.#partitionShown(collection) === this.#partitions.of(collection, id);
   }
 
   /** What of `ids`, which are sorted, is shown. */
   ids(collection: string, ids: readonly string[]): readonly string[] {
-    return this.isWhole ? ids : ids.filter((id) => this.shows(collection, id));
+    return this.seesEverything ? ids : ids.filter((id) => this.shows(collection, id));
   }
 
-  /** Those of `sections` that are shown. */
-  sections(sections: Iterable<string>): readonly string[] {
-    return [...sections].filter((section) => this.#sectionShown(collectionOf(section)) === section);
+  /** Those of `partitions` that are shown. */
+  partitions(partitions: Iterable<string>): readonly string[] {
+    return [...partitions].filter((partition) => this.#partitionShown(collectionOf(partition)) === partition);
   }
 
-  /** A delta of sections as this view has it: of collections. */
+  /** A delta of partitions as this view has it: of collections. */
   delta(delta: EncodedDelta): EncodedDelta {
-    if (this.isWhole) return delta;
+    if (this.seesEverything) return delta;
     const { entries } = decodeDelta(delta.body);
-    return encodeDelta(delta.from, delta.to, collected(entries, this.sections(entries.keys())));
+    return encodeDelta(delta.from, delta.to, collected(entries, this.partitions(entries.keys())));
   }
 
   checksums(state: ChecksummedState): Checksums {
-    if (this.isWhole) return state.checksums;
+    if (this.seesEverything) return state.checksums;
     const checksums: Record<string, number> = {};
     for (const collection of this.#shown) {
       const sum = this.#checksum(state, collection);
@@ -107,21 +107,21 @@ export class View {
   /** What of the stored pages is shown: a range names no id that is not. */
   *ranges(ranges: Iterable<PageRange>): Generator<ShownRange> {
     for (const range of ranges) {
-      const section = this.#sectionShown(range.collection);
-      if (section === undefined) continue;
-      if (section === range.collection) yield { ...range, isCut: false };
+      const partition = this.#partitionShown(range.collection);
+      if (partition === undefined) continue;
+      if (partition === range.collection) yield { ...range, isCut: false };
       else yield* this.#cut(range);
     }
   }
 
   #checksum(state: ChecksummedState, collection: string): number {
-    if (!this.#sections.isPrivate(collection)) return state.checksum(collection);
+    if (!this.#partitions.isPrivate(collection)) return state.checksum(collection);
     return this.#owner === undefined ? 0 : state.ownChecksum(collection, this.#owner);
   }
 
   /** How much of the pages is shown, by their bytes. */
   shareOf(pages: StoredRanges): number {
-    if (this.isWhole || pages.bytes === 0) return 1;
+    if (this.seesEverything || pages.bytes === 0) return 1;
     let shown = 0;
     for (const { bytes } of this.ranges(pages.ranges())) shown += bytes;
     return shown / pages.bytes;
@@ -140,27 +140,27 @@ export class View {
     };
   }
 
-  /** The section of a collection that is shown; undefined for none. */
-  #sectionShown(collection: string): string | undefined {
+  /** The partition of a collection that is shown; undefined for none. */
+  #partitionShown(collection: string): string | undefined {
     if (!this.#shown.has(collection)) return undefined;
-    if (!this.#sections.isPrivate(collection)) return collection;
-    return this.#owner === undefined ? undefined : ownSection(collection, this.#owner);
+    if (!this.#partitions.isPrivate(collection)) return collection;
+    return this.#owner === undefined ? undefined : ownPartition(collection, this.#owner);
   }
 }
 
-/** The entries of `sections`, by collection. */
-export function collected(entries: Entries, sections: readonly string[]): Entries {
+/** The entries of `partitions`, by collection. */
+export function collected(entries: Entries, partitions: readonly string[]): Entries {
   const shown: Entries = new Map();
-  for (const section of sections) {
-    const records = entries.get(section);
-    if (records !== undefined) shown.set(collectionOf(section), records);
+  for (const partition of partitions) {
+    const records = entries.get(partition);
+    if (records !== undefined) shown.set(collectionOf(partition), records);
   }
   return shown;
 }
 
 /** The views of a room's clients. */
 export class Views {
-  readonly sections: Sections;
+  readonly partitions: Partitions;
   readonly #collections: readonly string[];
   readonly #visibleTo: VisibleTo;
   readonly #everything: View | undefined;
@@ -170,7 +170,7 @@ export class Views {
   /** Throws an Error for a name in `visibleTo` that is no collection. */
   constructor(definition: AnyRoomDefinition, visibleTo: VisibleTo = {}) {
     this.#collections = Object.keys(definition.collections);
-    this.sections = new Sections(definition.private);
+    this.partitions = new Partitions(definition.private);
     this.#visibleTo = visibleTo;
     for (const name of Object.keys(visibleTo)) {
       if (!this.#collections.includes(name))
@@ -192,7 +192,7 @@ export class Views {
       const roles = Object.hasOwn(this.#visibleTo, name) ? this.#visibleTo[name] : undefined;
       return roles === undefined || roles.includes(role);
     });
-    return new View(this.#collections, this.sections, new Set(shown), idOf(user));
+    return new View(this.#collections, this.partitions, new Set(shown), idOf(user));
   }
 }
 

@@ -4,9 +4,9 @@ import { callEach } from "./calls.ts";
 import { sendEach } from "./frames.ts";
 import { newHello } from "./handshake.ts";
 import { each } from "./http.ts";
-import type { Deed } from "../scene.ts";
+import type { AttackAction } from "../scene.ts";
 
-export const appDeeds = {
+export const appActions = {
   "mutator-throws": { run: callEach(...thrownKinds.map((kind) => ["throwIt", { kind }] as const)) },
   "mutator-quotes": {
     run: async (scene) =>
@@ -67,4 +67,4 @@ export const appDeeds = {
           : await scene.hello(newHello({ token }));
       }),
   },
-} satisfies Record<string, Deed>;
+} satisfies Record<string, AttackAction>;

@@ -7,14 +7,14 @@ import type { Answer } from "../attack.ts";
 import { brackets, joinCompact, pushFrame } from "./frames.ts";
 import { each } from "./http.ts";
 import { withWrongTypes } from "./positions.ts";
-import type { Deed, Scene } from "../scene.ts";
+import type { AttackAction, Scene } from "../scene.ts";
 
 const names = nameTable(attackBoard);
 type Call = readonly [type: string, payload: unknown];
 
 /** What each call of one client comes to. */
 export const callEach =
-  (...calls: readonly Call[]): Deed["run"] =>
+  (...calls: readonly Call[]): AttackAction["run"] =>
   async (scene) => {
     const mallory = await scene.join();
     return await each(calls, async (call) => {
@@ -28,7 +28,7 @@ export const callEach =
 
 /** The same for calls of which the JSON is written by hand. */
 const callJson =
-  (...calls: readonly (readonly [type: string, json: string])[]): Deed["run"] =>
+  (...calls: readonly (readonly [type: string, json: string])[]): AttackAction["run"] =>
   async (scene) => {
     const mallory = await scene.join();
     return await each(calls, async ([type, json]) => {
@@ -61,7 +61,7 @@ const keysEverywhere = prototypeKeys.flatMap((key): [string, string][] => [
   ["book", `{"id":"${key}","sum":1}`],
 ]);
 
-const kept: Pick<Deed, "prepare"> = {
+const kept: Pick<AttackAction, "prepare"> = {
   prepare: async (scene: Scene) => {
     await scene.writer.commit(put("things", "kept", { n: 0, text: "kept" }), [
       "book",
@@ -83,7 +83,7 @@ const callBytes = async (scene: Scene, calls: readonly Call[]): Promise<Answer[]
 
 const edit = put("things", "kept", { n: 0, text: "kept" });
 
-export const callDeeds = {
+export const callActions = {
   "reader-writes": {
     room: "closed",
     ...kept,
@@ -406,4 +406,4 @@ export const callDeeds = {
       return await scene.answersTo(mallory, JSON.stringify(pushFrame(undefined, { calls })));
     },
   },
-} satisfies Record<string, Deed>;
+} satisfies Record<string, AttackAction>;

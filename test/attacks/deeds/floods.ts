@@ -3,7 +3,7 @@ import type { WireClient } from "../../support/clients/wire-client.ts";
 import type { Answer } from "../attack.ts";
 import { pushFrame } from "./frames.ts";
 import { each } from "./http.ts";
-import type { Deed, Scene } from "../scene.ts";
+import type { AttackAction, Scene } from "../scene.ts";
 
 const times = (count: number): readonly number[] => Array.from({ length: count }, (_, index) => index);
 
@@ -53,14 +53,14 @@ async function heavyFlood(
 }
 
 /** Of a flood of signals some are taken, which says nothing, and the others are refused. */
-const signals =
-  (message: (index: number) => string): Deed["run"] =>
+const ephemeral =
+  (message: (index: number) => string): AttackAction["run"] =>
   async (scene) => {
     const answers = await flood(scene, 1_000, message);
     return answers.length < 1_000 ? ["nothing", ...answers] : answers;
   };
 
-export const floodDeeds = {
+export const floodActions = {
   "ping-flood": {
     run: async (scene) => {
       const mallory = await scene.join();
@@ -113,7 +113,7 @@ export const floodDeeds = {
   },
   "heavy-strangers": { run: async (scene) => await heavyFlood(scene, { once: 40, perSecond: 6 }) },
   "presence-flood": {
-    run: signals((index) => JSON.stringify({ kind: "presence", presence: { at: 1_000 + index } })),
+    run: ephemeral((index) => JSON.stringify({ kind: "presence", presence: { at: 1_000 + index } })),
   },
   "huge-signals": {
     run: async (scene) => {
@@ -128,7 +128,7 @@ export const floodDeeds = {
     },
   },
   "event-flood": {
-    run: signals(() =>
+    run: ephemeral(() =>
       JSON.stringify({ kind: "event", event: "wave", payload: { text: "x".repeat(1_000) } }),
     ),
   },
@@ -248,11 +248,11 @@ export const floodDeeds = {
         const mallory = await scene.join({ token: await scene.token({ user }) });
         const answers = await scene.answersTo(mallory);
         mallory.setPresence(presence);
-        const shown = () => JSON.stringify(scene.witness.copy.peers.get(mallory.actor)?.presence);
-        await scene.witness.until(() => shown() === JSON.stringify(presence));
+        const shown = () => JSON.stringify(scene.sessionJudge.copy.peers.get(mallory.clientId)?.presence);
+        await scene.sessionJudge.until(() => shown() === JSON.stringify(presence));
         await mallory.commit(["take", {}]).catch(() => {}); // by now the platform has taken it, or not
         return mallory.closing === undefined ? answers : scene.answersAmong(mallory);
       });
     },
   },
-} satisfies Record<string, Deed>;
+} satisfies Record<string, AttackAction>;

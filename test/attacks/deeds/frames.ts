@@ -6,7 +6,7 @@ import { attackBoard } from "../rooms/attack-board.ts";
 import type { Answer } from "../attack.ts";
 import { each } from "./http.ts";
 import { withWrongTypes } from "./positions.ts";
-import type { Deed, Scene } from "../scene.ts";
+import type { AttackAction, Scene } from "../scene.ts";
 
 /** Fewer than a session may owe. */
 const framesAtOnce = 40;
@@ -48,13 +48,13 @@ async function answersToEach(
 
 /** Sends each message and nothing else, by a client that speaks text. */
 export const sendEach =
-  (...messages: readonly (string | Uint8Array)[]): Deed["run"] =>
+  (...messages: readonly (string | Uint8Array)[]): AttackAction["run"] =>
   async (scene) =>
     await answersToEach(scene, await scene.join(), messages);
 
 /** Sends each message by a client that may push bytes. */
 const sendBytes =
-  (...messages: readonly (readonly number[] | Uint8Array)[]): Deed["run"] =>
+  (...messages: readonly (readonly number[] | Uint8Array)[]): AttackAction["run"] =>
   async (scene) =>
     await answersToEach(
       scene,
@@ -62,7 +62,7 @@ const sendBytes =
       messages.map((bytes) => new Uint8Array(bytes)),
     );
 
-const wrongTypes = (example: object): Deed => ({
+const wrongTypes = (example: object): AttackAction => ({
   run: sendEach(...Array.from(withWrongTypes(UpFrame, example), (frame) => JSON.stringify(frame))),
 });
 
@@ -81,7 +81,7 @@ const idA = [1, 0x61];
 /** The mutator `take` as bytes: the numbers 0 and 1 are edits. */
 const takeNumber = names.mutators.indexOf("take") + 2;
 
-export const frameDeeds = {
+export const frameActions = {
   "no-json": {
     run: sendEach(
       "",
@@ -133,7 +133,7 @@ export const frameDeeds = {
         "push ",
         "drop",
         "welcome",
-        "roster",
+        "peers",
         "gap",
         "error",
         "update",
@@ -146,11 +146,11 @@ export const frameDeeds = {
   },
   "frame-members": {
     run: async (scene) => {
-      const { actor, secret } = scene.writer;
+      const { clientId, secret } = scene.writer;
       const mallory = await scene.join();
       const more = {
-        client: actor,
-        actor,
+        client: clientId,
+        clientId,
         secret,
         user: { id: "root" },
         role: "writer",
@@ -366,7 +366,7 @@ export const frameDeeds = {
   },
   "resync-forged": {
     run: async (scene) => {
-      const { epoch } = scene.witness.copy;
+      const { epoch } = scene.sessionJudge.copy;
       const positions = [
         { epoch, rev: Number.MAX_SAFE_INTEGER },
         { epoch: "\ud800", rev: 1 },
@@ -417,4 +417,4 @@ export const frameDeeds = {
       return answers;
     },
   },
-} satisfies Record<string, Deed>;
+} satisfies Record<string, AttackAction>;

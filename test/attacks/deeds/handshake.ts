@@ -5,25 +5,25 @@ import type { WireClient } from "../../support/clients/wire-client.ts";
 import type { Answer } from "../attack.ts";
 import { each, strangeOrigins } from "./http.ts";
 import { withWrongTypes } from "./positions.ts";
-import type { Deed, Scene } from "../scene.ts";
+import type { AttackAction, Scene } from "../scene.ts";
 
 let strangers = 0;
 
 /** A good hello of somebody who was never here. */
 export function newHello(changes: object = {}): { readonly [member: string]: unknown } {
   const secret = secretOf(`stranger-${++strangers}`);
-  return { secret, schema: 3, epoch: null, rev: 0, confirmed: 0, birth: null, ...changes };
+  return { secret, schema: 3, epoch: null, rev: 0, confirmed: 0, knownSince: null, ...changes };
 }
 
 /** A hello with everything that one may have, so that nothing of it can be left unexamined. */
 const fullHello = (scene: Scene) =>
   newHello({
-    epoch: scene.witness.copy.epoch,
-    birth: 0,
+    epoch: scene.sessionJudge.copy.epoch,
+    knownSince: 0,
     attempt: 1,
     names: 1,
-    inflates: false,
-    arrived: { epoch: "e", rev: 0, parts: 1, collection: "things", until: null },
+    acceptsDeflate: false,
+    resumeSnapshot: { epoch: "e", rev: 0, parts: 1, collection: "things", until: null },
     token: "t",
   });
 
@@ -44,7 +44,7 @@ async function crowdIn(scene: Scene, count: number): Promise<Answer[]> {
   return answers;
 }
 
-export const handshakeDeeds = {
+export const handshakeActions = {
   "cross-site": {
     run: async (scene) =>
       await each(strangeOrigins, async (origin) => await scene.hello(newHello(), { Origin: origin })),
@@ -129,7 +129,7 @@ export const handshakeDeeds = {
   },
   "hello-numbers": {
     run: async (scene) => {
-      const members = ["schema", "rev", "confirmed", "birth", "attempt", "names"];
+      const members = ["schema", "rev", "confirmed", "knownSince", "attempt", "names"];
       const forged = ["-1", "0.5", '"1"', String(2 ** 53), "1e400", "-1e400", "[1]", "1e-7"];
       const hellos = members.flatMap((member) =>
         forged.map((number) =>
@@ -148,7 +148,7 @@ export const handshakeDeeds = {
         "s".repeat(19),
         "s".repeat(65),
         `${good}.${good}`,
-        `actor\u0000${good}`,
+        `clientId\u0000${good}`,
         `${good}\n`,
         `\ud800${good}`,
         `${good}\u017f`,
@@ -176,10 +176,11 @@ export const handshakeDeeds = {
   },
   "hello-prototype": {
     run: async (scene) => {
-      const arrived = '"arrived":{"epoch":"e","rev":0,"parts":0,"collection":"__proto__","until":null}';
+      const resumeSnapshot =
+        '"arrived":{"epoch":"e","rev":0,"parts":0,"collection":"__proto__","until":null}';
       const hellos = prototypeKeys.flatMap((key) => [
         withKey(JSON.stringify(newHello()), key),
-        JSON.stringify(newHello()).replace("{", `{${withKey(arrived, key)},`),
+        JSON.stringify(newHello()).replace("{", `{${withKey(resumeSnapshot, key)},`),
         JSON.stringify(newHello({ epoch: key })),
       ]);
       return await each(hellos, async (json) => await scene.hello(json));
@@ -187,7 +188,7 @@ export const handshakeDeeds = {
   },
   "hello-future": {
     run: async (scene) => {
-      const { epoch } = scene.witness.copy;
+      const { epoch } = scene.sessionJudge.copy;
       const positions = [
         { epoch, rev: 1_000_000 },
         { epoch, rev: Number.MAX_SAFE_INTEGER },
@@ -208,26 +209,31 @@ export const handshakeDeeds = {
       await scene.writer.commit(["fill", { count: 40, chars: 100 }]);
     },
     run: async (scene) => {
-      const { epoch, rev } = scene.witness.copy;
-      const arrived = [
+      const { epoch, rev } = scene.sessionJudge.copy;
+      const resumeSnapshot = [
         { epoch, rev, parts: 5, collection: "zzz", until: null },
         { epoch, rev: 0, parts: 5, collection: "ledger", until: "\ud800" },
         { epoch, rev: Number.MAX_SAFE_INTEGER, parts: 1, collection: "", until: "" },
         { epoch, rev, parts: Number.MAX_SAFE_INTEGER, collection: "", until: "" },
         { epoch: "never", rev, parts: 3, collection: "__proto__", until: "constructor" },
       ];
-      return await each(arrived, async (claim) => await scene.hello(newHello({ arrived: claim })));
+      return await each(
+        resumeSnapshot,
+        async (claim) => await scene.hello(newHello({ resumeSnapshot: claim })),
+      );
     },
   },
   "hello-confirmed": {
     run: async (scene) => [
-      await scene.hello(newHello({ confirmed: Number.MAX_SAFE_INTEGER, birth: Number.MAX_SAFE_INTEGER })),
+      await scene.hello(
+        newHello({ confirmed: Number.MAX_SAFE_INTEGER, knownSince: Number.MAX_SAFE_INTEGER }),
+      ),
     ],
   },
   "hello-names": {
     run: async (scene) => {
       const liar = await scene.join({}, { names: 12_345 });
-      if (liar.copy.welcome?.isCompact !== false) throw new Error("the room has believed it");
+      if (liar.copy.welcome?.acceptsBinary !== false) throw new Error("the room has believed it");
       return await scene.answersTo(liar, new Uint8Array([0x10, 1, 0, 0, 0, 1, 0x61, 0]));
     },
   },
@@ -239,8 +245,8 @@ export const handshakeDeeds = {
       );
       const headers = { "Sec-WebSocket-Protocol": offered.join(", "), Upgrade: "websocket" };
       await first.take(await exports.default.fetch(new Request(scene.room.url, { headers })));
-      const { actor } = await first.next("welcome");
-      if (actor !== first.actor) throw new Error(`${actor} was let in`);
+      const { clientId } = await first.next("welcome");
+      if (clientId !== first.clientId) throw new Error(`${clientId} was let in`);
       return ["welcome"];
     },
   },
@@ -315,23 +321,28 @@ export const handshakeDeeds = {
     },
     run: async (scene) => {
       const silent = scene.client({ name: "made-no-call" });
-      const victims = [scene.writer, scene.witness, silent];
-      const hellos = victims.flatMap(({ actor, secret }) => [
-        ...[actor, actor.padEnd(20, "-"), `${actor}${actor}`].map((claimed) => ({ secret: claimed })),
-        ...["actor", "client", "clientId", "id"].map((member) => ({ [member]: actor })),
-        { client: `${actor}.${"s".repeat(20)}` },
+      const victims = [scene.writer, scene.sessionJudge, silent];
+      const hellos = victims.flatMap(({ clientId, secret }) => [
+        ...[clientId, clientId.padEnd(20, "-"), `${clientId}${clientId}`].map((claimed) => ({
+          secret: claimed,
+        })),
+        ...["clientId", "client", "clientId", "id"].map((member) => ({ [member]: clientId })),
+        { client: `${clientId}.${"s".repeat(20)}` },
         { secret: `${secret.slice(0, -1)}${secret.endsWith("_") ? "-" : "_"}` },
       ]);
       const answers = await each(hellos, async (claim) => {
         return await scene.hello(newHello({ attempt: Number.MAX_SAFE_INTEGER, ...claim }));
       });
-      for (const { actor } of victims) {
-        if (scene.told.some((text) => text.includes(`"welcome"`) && text.includes(`"actor":"${actor}"`)))
-          throw new Error(`a stranger was let in as ${actor}`);
+      for (const { clientId } of victims) {
+        if (
+          scene.told.some((text) => text.includes(`"welcome"`) && text.includes(`"clientId":"${clientId}"`))
+        )
+          throw new Error(`a stranger was let in as ${clientId}`);
       }
       await silent.open(); // a client that has never made a call comes back as the same
       await silent.caughtUp();
-      if (silent.copy.welcome?.actor !== silent.actor) throw new Error("the client came back as another");
+      if (silent.copy.welcome?.clientId !== silent.clientId)
+        throw new Error("the client came back as another");
       return answers;
     },
   },
@@ -339,7 +350,7 @@ export const handshakeDeeds = {
     room: "closed",
     run: async (scene) => {
       const token = await scene.token({ user: "mallory" });
-      return await each([scene.writer, scene.witness], async ({ secret }) => {
+      return await each([scene.writer, scene.sessionJudge], async ({ secret }) => {
         return await scene.hello(newHello({ secret, attempt: Number.MAX_SAFE_INTEGER, token }));
       });
     },
@@ -368,7 +379,7 @@ export const handshakeDeeds = {
       }
       for (let edit = 0; edit < 20; edit++) await scene.writer.commit(["take", {}]); // until a checkpoint forgets
     },
-    run: async (scene) => [await scene.hello(newHello({ secret: secretOf("long-ago"), birth: 0 }))],
+    run: async (scene) => [await scene.hello(newHello({ secret: secretOf("long-ago"), knownSince: 0 }))],
   },
   "forgotten-crowd": {
     room: "mixed",
@@ -383,7 +394,7 @@ export const handshakeDeeds = {
         mallory.cut();
         crowd.push(mallory);
       }
-      for (let edit = 0; edit < 20; edit++) await scene.witness.commit(["take", {}]); // until a checkpoint forgets
+      for (let edit = 0; edit < 20; edit++) await scene.sessionJudge.commit(["take", {}]); // until a checkpoint forgets
       await early.open();
       await early.caughtUp();
       if (typeof (await early.commit(["take", {}]))[0] !== "number") throw new Error("a call was lost");
@@ -427,7 +438,7 @@ export const handshakeDeeds = {
   "snapshot-amplification": {
     prepare: async (scene) => {
       await scene.writer.commit(["fill", { count: 10, chars: 100_000 }]);
-      await scene.witness.until(({ rev }) => rev === scene.writer.copy.rev);
+      await scene.sessionJudge.until(({ rev }) => rev === scene.writer.copy.rev);
     },
     run: async (scene) =>
       await each(Array.from({ length: 100 }), async () => {
@@ -437,4 +448,4 @@ export const handshakeDeeds = {
         return "welcome";
       }),
   },
-} satisfies Record<string, Deed>;
+} satisfies Record<string, AttackAction>;

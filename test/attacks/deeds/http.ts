@@ -1,7 +1,7 @@
 import { defaultLimits } from "../../../src/room/limits.ts";
 import { put } from "../../support/rooms/test-rooms.ts";
 import type { Answer } from "../attack.ts";
-import type { Deed, Scene } from "../scene.ts";
+import type { AttackAction, Scene } from "../scene.ts";
 
 const bearer = (token: string) => ({ headers: { Authorization: `Bearer ${token}` } });
 
@@ -32,13 +32,13 @@ const under = (scene: Scene) => new URL(scene.room.url).pathname.slice(0, -scene
 
 /** Asks for the room ids, each behind the path of the rooms. */
 const askFor =
-  (...ids: readonly string[]): Deed["run"] =>
+  (...ids: readonly string[]): AttackAction["run"] =>
   async (scene) =>
     await each(ids, async (id) => await scene.ask({}, under(scene) + id));
 
 const fullWidth = "\uff4c\uff4f\uff42\uff42\uff59";
 
-export const httpDeeds = {
+export const httpActions = {
   method: {
     run: async (scene) =>
       await each(
@@ -227,4 +227,4 @@ export const httpDeeds = {
       return responses.map(({ status }): Answer => (status === 429 ? "HTTP 429 rate-limited" : "HTTP 200"));
     },
   },
-} satisfies Record<string, Deed>;
+} satisfies Record<string, AttackAction>;

@@ -4,7 +4,7 @@ import type { Call, WireClient } from "../../support/clients/wire-client.ts";
 import type { Answer } from "../attack.ts";
 import { pushFrame } from "./frames.ts";
 import { each } from "./http.ts";
-import type { Deed, Scene } from "../scene.ts";
+import type { AttackAction, Scene } from "../scene.ts";
 
 /** Keys of which a repair would make shorter ones. */
 const deep = `a0${"V".repeat(60)}`;
@@ -20,7 +20,7 @@ function assertSame(what: string, now: unknown, before: unknown): void {
 
 let victim: WireClient;
 
-const prepare: Deed["prepare"] = async (scene) => {
+const prepare: AttackAction["prepare"] = async (scene) => {
   victim = await scene.join({ token: await scene.token({ user: "victim" }) });
   for (const [at, place] of secretKeys.entries())
     await victim.commit(put("plans", `victim/${at}`, plan(place)));
@@ -43,7 +43,7 @@ async function answerTo(scene: Scene, mallory: WireClient, call: Call): Promise<
   return await scene.answersTo(mallory, JSON.stringify(frame));
 }
 
-export const listDeeds = {
+export const listActions = {
   "order-oracle": {
     room: "lists",
     prepare,
@@ -111,4 +111,4 @@ export const listDeeds = {
       return answers;
     },
   },
-} satisfies Record<string, Deed>;
+} satisfies Record<string, AttackAction>;

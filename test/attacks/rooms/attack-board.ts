@@ -74,7 +74,7 @@ export const attackBoard = defineRoom({
   events: { wave: z.object({ text: z.string(), any: z.json().optional() }) },
   mutators: (mutator) => ({
     book: mutator(z.object({ id: z.string(), sum: z.number() }), (tx, { id, sum }, ctx) => {
-      tx.ledger.put(id, { sum, by: ctx.user?.id ?? ctx.actor });
+      tx.ledger.put(id, { sum, by: ctx.user?.id ?? ctx.clientId });
     }),
     /** Takes anything, and does nothing with it. */
     take: mutator(z.json(), () => {}),

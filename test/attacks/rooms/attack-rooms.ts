@@ -49,11 +49,11 @@ export class AttackRoom extends RoomObject(attackBoard, {
   }
 
   /** With the bugs that a hook may have, as the payload of `take` says. */
-  override onCommit({ actor, payload }: Operation): void | Promise<void> {
+  override onCommit({ clientId, payload }: Operation): void | Promise<void> {
     const { hook = "", text = "" } = (payload ?? {}) as { readonly hook?: string; readonly text?: string };
     if (hook === "throws") throw new Error(`a bug about ${text}`);
     if (hook === "is rejected") return Promise.reject(new Error(`a bug about ${text}`));
-    this.#isLooping = hook === "loops" || (this.#isLooping && actor === "room");
+    this.#isLooping = hook === "loops" || (this.#isLooping && clientId === "room");
     if (this.#isLooping) this.transact((tx) => tx.ledger.put("hook", { sum: 1, by: "a hook" }));
     return undefined;
   }
@@ -69,7 +69,7 @@ export class TightRoom extends RoomObject(attackBoard, {
     maxRingFlushes: 8,
     maxSessions: 8,
     maxSessionsWithoutUser: 5,
-    maxMarks: 3,
+    maxLoggedClients: 3,
     maxAllUnconfirmedBytes: 20_000,
   },
 }) {

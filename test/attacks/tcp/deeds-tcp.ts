@@ -13,7 +13,7 @@ import type { Answer } from "../attack.ts";
 import type { attacks } from "../attacks.ts";
 
 /** What the attackers of one row have: the URL of the room. */
-export type TcpDeed = (url: string) => Promise<readonly Answer[]>;
+export type TcpAction = (url: string) => Promise<readonly Answer[]>;
 
 type TcpId = Extract<(typeof attacks)[number], { readonly channel: "TCP" }>["id"];
 
@@ -24,7 +24,7 @@ const newHello = () => ({
   epoch: null,
   rev: 0,
   confirmed: 0,
-  birth: null,
+  knownSince: null,
 });
 
 const bytes = (text: string) => Buffer.from(text, "latin1");
@@ -37,7 +37,7 @@ const text = (payload: Uint8Array, rest: Partial<RawFrame> = {}): RawFrame => ({
 /** A WebSocket that has caught up. */
 async function join(url: string): Promise<RawSocket> {
   const raw = await RawSocket.upgrade(url, newHello());
-  await raw.until((heard) => heard.kind === "text" && heard.text.includes('"kind":"roster"'));
+  await raw.until((heard) => heard.kind === "text" && heard.text.includes('"kind":"peers"'));
   return raw;
 }
 
@@ -58,7 +58,7 @@ function answerIn(heard: Heard): Answer | undefined {
 
 /** Of each attempt, made by somebody of their own, the first answer; "nothing" when there is none while others go on. */
 const sendEach =
-  (...attempts: readonly (readonly (RawFrame | Uint8Array)[])[]): TcpDeed =>
+  (...attempts: readonly (readonly (RawFrame | Uint8Array)[])[]): TcpAction =>
   async (url) => {
     const answers: Answer[] = [];
     for (const attempt of attempts) {
@@ -73,7 +73,7 @@ const sendEach =
 
 /** The answer to each request; throws when there is more than one. */
 const askEach =
-  (...requests: readonly ((url: string) => string | Uint8Array)[]): TcpDeed =>
+  (...requests: readonly ((url: string) => string | Uint8Array)[]): TcpAction =>
   async (url) => {
     const answers: Answer[] = [];
     for (const request of requests) {
@@ -110,7 +110,7 @@ const upgrade = (headers: Record<string, string>) => (url: string) =>
 const garbledEdit = (garbled: string) =>
   `{"kind":"push","first":1,"confirmed":0,"calls":[[0,"transact",{"shapes":[["patch","kept",{"text":"${garbled}"}]]}]]}`;
 
-export const tcpDeeds: { readonly [Id in TcpId]: TcpDeed } = {
+export const tcpActions: { readonly [Id in TcpId]: TcpAction } = {
   "utf8-text": sendEach(
     ...["\xff\xfe", "\xc0\xaf", '"\xed\xa0\x80"', "\xf8\x88\x80\x80\x80", '{"kind":"\xff"}'].map(
       (garbled) => [text(bytes(garbled))],

@@ -4,7 +4,7 @@ import { oddLines } from "../../reliability/process/log.ts";
 import { RawSocket } from "../../reliability/clients/raw-socket.ts";
 import { Workerd } from "../../reliability/process/workerd.ts";
 import { attacks } from "../attacks.ts";
-import { tcpDeeds } from "./deeds-tcp.ts";
+import { tcpActions } from "./deeds-tcp.ts";
 
 const patienceMs = 3_000;
 const rows = attacks.filter((attack) => attack.channel === "TCP");
@@ -35,7 +35,7 @@ async function layDown(url: string): Promise<void> {
     epoch: null,
     rev: 0,
     confirmed: 0,
-    birth: null,
+    knownSince: null,
   };
   const owner = await RawSocket.upgrade(url, hello);
   const kept = { kind: "note", x: 0, y: 0, color: "sea", text: "\ufffd" };
@@ -51,7 +51,7 @@ describe("each attack below the protocol is answered as the contract says, and n
     const before = await bystanders.state();
     const { pid } = server;
     const over = new AbortController();
-    const attack = tcpDeeds[id](bystanders.url).finally(() => over.abort());
+    const attack = tcpActions[id](bystanders.url).finally(() => over.abort());
     const rounds = (async () => {
       do await bystanders.round(patienceMs);
       while (!over.signal.aborted);

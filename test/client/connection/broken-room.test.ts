@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Inlet } from "../../../client/connection/frame-reader.ts";
+import { FrameReader } from "../../../client/connection/frame-reader.ts";
 import { ownRuntime } from "../../../client/platform.ts";
 import { codes, type Code } from "../../../src/protocol/codes.ts";
 import type { UpFrame } from "../../../src/protocol/down/down-frames.ts";
 import { encodeSnapshotPart } from "../../../src/protocol/down/snapshot-part.ts";
-import type { SpokenPart } from "../../support/frames/frame-builders.ts";
+import type { ScriptedPart } from "../../support/frames/frame-builders.ts";
 import {
   fakeTimers,
   joined,
@@ -101,7 +101,7 @@ test("a room that answers each push with a gap is left, and the call is kept and
   expect(room.pending).toBe(1);
   await serve({ server }, minute, (socket) => {
     socket.greetAgain();
-    if (socket.ids.length > 0) socket.delta(0, {}, { mark: 1, outcomes: [[1, 1]] });
+    if (socket.ids.length > 0) socket.delta(0, {}, { lastCallId: 1, outcomes: [[1, 1]] });
   });
   expect(await call.committed).toEqual({ rev: 1 });
 });
@@ -172,7 +172,7 @@ test.each([
   "maxCallsPerFrame",
   "maxFrameBytes",
   "maxUnacknowledgedBytes",
-  "signalsPerSecond",
+  "ephemeralPerSecond",
 ])(
   "a welcome whose %s no client can keep is refused, and the client comes back with pauses",
   async (name) => {
@@ -225,7 +225,7 @@ describe("a room that takes the client in and closes at once", () => {
 });
 
 describe("a room that never ends a catch-up", () => {
-  const part = (number: number, records: SpokenPart["records"] = []): SpokenPart => ({
+  const part = (number: number, records: ScriptedPart["records"] = []): ScriptedPart => ({
     kind: "snapshot",
     part: number,
     collection: "shapes",
@@ -236,7 +236,7 @@ describe("a room that never ends a catch-up", () => {
 
   test.each<[string, (socket: ScriptedSocket, second: number) => void]>([
     ["says nothing", () => {}],
-    ["sends who is here", (socket) => socket.say({ kind: "roster", peers: [] })],
+    ["sends who is here", (socket) => socket.say({ kind: "peers", peers: [] })],
     ["sends updates that are no reply", (socket) => socket.update({ presence: [] })],
     ["sends its welcome again and again", (socket) => socket.welcome()],
     ["sends errors", (socket) => socket.say({ kind: "error", code: "internal", message: "again" })],
@@ -318,7 +318,7 @@ describe("what a client holds", () => {
     let inflating = 0;
     let most = 0;
     const taken: number[] = [];
-    const inlet = new Inlet(
+    const frameReader = new FrameReader(
       async (bytes) => {
         most = Math.max(most, ++inflating);
         await new Promise((resolve) => setTimeout(resolve, 1));
@@ -328,7 +328,7 @@ describe("what a client holds", () => {
       1_000,
       { take: (frame) => frame.kind === "snapshot" && taken.push(frame.part), misread() {} },
     );
-    for (let n = 0; n < 100; n++) inlet.receive(part(n, page(0), true));
+    for (let n = 0; n < 100; n++) frameReader.receive(part(n, page(0), true));
     await expect.poll(() => taken.length).toBe(100);
     expect(taken).toEqual(taken.toSorted((a, b) => a - b));
     expect(most).toBeLessThanOrEqual(9);
@@ -344,7 +344,7 @@ describe("what a client holds", () => {
     expect(told).toEqual(["internal, will retry", "offline"]);
     expect(socket.closedWith).toBe(1000);
     await pass(250);
-    expect(server.newest.hello.arrived).toBeUndefined();
+    expect(server.newest.hello.resumeSnapshot).toBeUndefined();
     server.newest.greet();
     expect(room.status).toBe("online");
   });
@@ -354,7 +354,7 @@ describe("what a client holds", () => {
       Array.from({ length: count }, (_, n) => [`actor-${n}`, null, { x: n, y: 0 }] as const);
     const { room, socket } = await joined({ peers: peers(3) }, { limits: { maxPeers: 5 } });
     const told = toldOf({ room });
-    socket.say({ kind: "roster", peers: peers(6) });
+    socket.say({ kind: "peers", peers: peers(6) });
     expect(told).toEqual(["internal, will retry"]);
     expect(room.others.length).toBeLessThanOrEqual(5);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import type { Traffic } from "../../../client/index.ts";
-import { actorOf } from "../../../src/protocol/handshake/client-secret.ts";
+import { clientIdOf } from "../../../src/protocol/handshake/client-secret.ts";
 import { codes } from "../../../src/protocol/codes.ts";
 import { nameTable } from "../../../src/protocol/names.ts";
 import { bytesOfHex } from "../../support/frames/hex.ts";
@@ -14,14 +14,14 @@ import {
   turn,
   type Scripted,
 } from "../../support/rooms/scripted-room.ts";
-import type { SpokenPart } from "../../support/frames/frame-builders.ts";
+import type { ScriptedPart } from "../../support/frames/frame-builders.ts";
 
 const shapes = { s1: { x: 1, y: 1 }, s2: { x: 2, y: 2 } };
 const nothing = { from: 0, to: 0, changes: {} };
 
 fakeTimers();
 
-function part(number: number, from: string, until: string | null, ids: readonly string[]): SpokenPart {
+function part(number: number, from: string, until: string | null, ids: readonly string[]): ScriptedPart {
   const records = ids.map((id): [string, { x: number; y: number }] => [id, { x: 1, y: 1 }]);
   return { kind: "snapshot", part: number, collection: "shapes", from, until, records };
 }
@@ -45,41 +45,48 @@ describe("the first hello", () => {
       schema: 7,
       token: "let me in",
       names: nameTable(clientBoard).hash,
-      inflates: true,
+      acceptsDeflate: true,
     };
     const { attempt = 0 } = socket.hello;
-    expect(socket.hello).toEqual({ ...said, attempt, epoch: null, rev: 0, confirmed: 0, birth: null });
-    socket.greet({ rev: 40, birth: 9 });
+    expect(socket.hello).toEqual({ ...said, attempt, epoch: null, rev: 0, confirmed: 0, knownSince: null });
+    socket.greet({ rev: 40, knownSince: 9 });
     room.mutate.addUp({ id: "c1", by: 1 });
     await turn();
-    socket.delta(40, { counters: [["put", "c1", { value: 1 }]] }, { mark: 1, outcomes: [[1, 41]] });
+    socket.delta(40, { counters: [["put", "c1", { value: 1 }]] }, { lastCallId: 1, outcomes: [[1, 41]] });
     socket.drop();
     await vi.advanceTimersByTimeAsync(250);
     const later = server.newest.hello;
-    expect(later).toEqual({ ...said, attempt: later.attempt, epoch, rev: 41, confirmed: 1, birth: null });
+    expect(later).toEqual({
+      ...said,
+      attempt: later.attempt,
+      epoch,
+      rev: 41,
+      confirmed: 1,
+      knownSince: null,
+    });
     expect(later.attempt).toBeGreaterThan(attempt);
   });
 
   test("says since when a call of its is in doubt, so that only then it can be too old", async () => {
     const { server, room } = scripted();
     const socket = await server.attempt(1);
-    socket.greet({ birth: 9 });
+    socket.greet({ knownSince: 9 });
     socket.drop();
     await vi.advanceTimersByTimeAsync(250);
-    expect(server.newest.hello.birth).toBe(null);
-    server.newest.greetAgain({}, { birth: 12 });
+    expect(server.newest.hello.knownSince).toBe(null);
+    server.newest.greetAgain({}, { knownSince: 12 });
     room.mutate.addUp({ id: "c1", by: 1 });
     await turn();
     for (let attempt = 1; attempt <= 2; attempt++) {
       server.newest.drop();
       await vi.advanceTimersByTimeAsync(250);
-      expect(server.newest.hello.birth).toBe(12);
-      server.newest.greetAgain({}, { birth: 20 });
+      expect(server.newest.hello.knownSince).toBe(12);
+      server.newest.greetAgain({}, { knownSince: 20 });
     }
-    server.newest.delta(0, {}, { mark: 1, outcomes: [[1, 1]] });
+    server.newest.delta(0, {}, { lastCallId: 1, outcomes: [[1, 1]] });
     server.newest.drop();
     await vi.advanceTimersByTimeAsync(250);
-    expect(server.newest.hello.birth).toBe(null);
+    expect(server.newest.hello.knownSince).toBe(null);
   });
 
   test("has a secret that nobody can guess, and shows others only the id that follows from it", async () => {
@@ -89,7 +96,7 @@ describe("the first hello", () => {
     );
     expect(new Set(secrets).size).toBe(50);
     for (const secret of secrets) expect(secret).toMatch(/^[A-Za-z0-9_-]{24}$/);
-    expect(clients.map(({ room }) => room.self.actor)).toEqual(secrets.map(actorOf));
+    expect(clients.map(({ room }) => room.self.clientId)).toEqual(secrets.map(clientIdOf));
   });
 });
 
@@ -109,7 +116,7 @@ describe("ready", () => {
     expect(isReady).not.toHaveBeenCalled();
     socket.update({
       tag: 0,
-      mark: 0,
+      lastCallId: 0,
       parts: 2,
       delta: { from: 3, to: 5, changes: { shapes: [["delete", "a"]] } },
     });
@@ -119,7 +126,7 @@ describe("ready", () => {
     const told: unknown[] = [];
     room.onOthers((others) => told.push(others.length));
     void room.ready.then(() => told.push("ready"));
-    socket.say({ kind: "roster", peers: [["actor-a", null, { x: 1, y: 1 }]] });
+    socket.say({ kind: "peers", peers: [["actor-a", null, { x: 1, y: 1 }]] });
     await turn();
     expect(isReady).toHaveBeenCalledOnce();
     expect(told).toEqual([1, "ready"]);
@@ -149,7 +156,7 @@ describe("a snapshot part", () => {
     socket.say(part(0, "", null, ["a", "n"]));
     socket.say(part(1, "m", null, ["z"]));
     socket.say({ kind: "snapshot", part: 2, collection: "counters", from: "", until: null, records: [] });
-    socket.update({ tag: 0, mark: 0, parts: 3, delta: nothing });
+    socket.update({ tag: 0, lastCallId: 0, parts: 3, delta: nothing });
     expect(room.state.shapes.ids()).toEqual(["a", "z"]);
   });
 
@@ -161,7 +168,7 @@ describe("a snapshot part", () => {
     socket.say(part(0, "", "m", ["a"]));
     socket.say(part(0, "", "m", ["b"]));
     socket.say(part(1, "m", null, ["z"]));
-    socket.update({ tag: 0, mark: 0, parts: 2, delta: nothing });
+    socket.update({ tag: 0, lastCallId: 0, parts: 2, delta: nothing });
     expect(room.state.shapes.ids()).toEqual(["b", "z"]);
   });
 
@@ -176,7 +183,7 @@ describe("a snapshot part", () => {
     socket.open();
     socket.welcome();
     for (const number of numbers) socket.say(part(number, `${number}`, `${number + 1}`, [`${number}`]));
-    socket.update({ tag: 0, mark: 0, parts, delta: nothing });
+    socket.update({ tag: 0, lastCallId: 0, parts, delta: nothing });
     expect(room.state.shapes.size).toBe(0);
     expect(errors.length).toBeGreaterThan(0);
     const next = await comesBack({ room, server });
@@ -197,7 +204,7 @@ async function comesBack({ room, server }: Scripted): Promise<{ epoch: string | 
   }
   if (resync === undefined) throw new Error(`the client asks for nothing and is ${room.status}`);
   server.newest.say(part(0, "", null, ["whole"]));
-  server.newest.update({ tag: resync.tag, mark: 0, parts: 1, delta: nothing });
+  server.newest.update({ tag: resync.tag, lastCallId: 0, parts: 1, delta: nothing });
   return resync;
 }
 
@@ -213,7 +220,7 @@ describe("a delta", () => {
     const { room, socket } = await joined({ rev: 10, records: { shapes } });
     const call = room.mutate.addUp({ id: "c1", by: 1 });
     await turn();
-    socket.delta(5, { shapes: [["delete", "s1"]] }, { mark: 1, outcomes: [[1, 8]] }, to);
+    socket.delta(5, { shapes: [["delete", "s1"]] }, { lastCallId: 1, outcomes: [[1, 8]] }, to);
     expect([room.rev, room.state.shapes.has("s1")]).toEqual([10, true]);
     expect(await outcomeOf(call)).toBe(8);
   });
@@ -222,14 +229,14 @@ describe("a delta", () => {
     const { room, socket } = await joined({ rev: 10, records: { shapes } });
     const call = room.mutate.addUp({ id: "c1", by: 1 });
     await turn();
-    socket.delta(12, { shapes: [["patch", "s1", { x: 13 }]] }, { mark: 1, outcomes: [[1, 13]] });
+    socket.delta(12, { shapes: [["patch", "s1", { x: 13 }]] }, { lastCallId: 1, outcomes: [[1, 13]] });
     socket.delta(13, { shapes: [["patch", "s1", { x: 14 }]] });
     socket.update({ tag: 0, delta: { from: 10, to: 15, changes: { shapes: [["patch", "s1", { x: 15 }]] } } });
     expect(socket.frames("resync")).toEqual([{ kind: "resync", tag: 1, epoch, rev: 10, confirmed: 0 }]);
     expect([room.rev, room.state.shapes.get("s1")?.x, room.pending]).toEqual([10, 1, 1]);
     socket.update({
       tag: 1,
-      mark: 1,
+      lastCallId: 1,
       outcomes: [[1, 13]],
       delta: { from: 10, to: 14, changes: { shapes: [["patch", "s1", { x: 14 }]] } },
     });
@@ -260,7 +267,7 @@ describe("a delta", () => {
     expect(errors).toEqual(["internal retry"]);
     expect(socket.frames("resync")).toEqual([{ kind: "resync", tag: 1, epoch: null, rev: 0, confirmed: 0 }]);
     socket.say(part(0, "", null, ["s1", "s3"]));
-    socket.update({ tag: 1, mark: 0, parts: 1, delta: { from: 12, to: 12, changes: {} } });
+    socket.update({ tag: 1, lastCallId: 0, parts: 1, delta: { from: 12, to: 12, changes: {} } });
     expect([room.rev, room.state.shapes.ids()]).toEqual([12, ["s1", "s3"]]);
     room.mutate.addUp({ id: "c1", by: 1 });
     await vi.advanceTimersByTimeAsync(16);
@@ -352,7 +359,7 @@ describe("a frame that cannot be read", () => {
       to: 1,
       changes: { counters: [["put", "c1", { value: 1 }] as ["put", string, object]] },
     };
-    socket.update({ tag: 1, mark: 1, outcomes: [[1, 1]], delta: delta as never });
+    socket.update({ tag: 1, lastCallId: 1, outcomes: [[1, 1]], delta: delta as never });
     expect(await outcomeOf(call)).toBe(1);
   });
 
@@ -386,7 +393,7 @@ describe("a room with a new epoch", () => {
       10,
       { counters: [["put", "c1", { value: 6 }]] },
       {
-        mark: 3,
+        lastCallId: 3,
         outcomes: [
           [1, 11],
           [2, 12],
@@ -403,7 +410,7 @@ describe("a room with a new epoch", () => {
     socket.drop(4420);
     const unsent = room.mutate.addUp({ id: "c1", by: 30 });
     await vi.advanceTimersByTimeAsync(250);
-    const restored = { epoch: "epoch-2", rev: 8, mark: 1, records: { counters: { c1: { value: 1 } } } };
+    const restored = { epoch: "epoch-2", rev: 8, lastCallId: 1, records: { counters: { c1: { value: 1 } } } };
     server.newest.greet(restored);
     expect([room.rev, room.state.counters.get("c1")?.value]).toEqual([8, 61]);
     expect(server.newest.calls.map(({ clientReqId, payload }) => [clientReqId, payload])).toEqual([
@@ -416,7 +423,7 @@ describe("a room with a new epoch", () => {
       8,
       { counters: [["put", "c1", { value: 61 }]] },
       {
-        mark: 4,
+        lastCallId: 4,
         outcomes: [
           [2, 9],
           [3, 10],
@@ -441,11 +448,11 @@ describe("onTraffic", () => {
       "down welcome",
       "down snapshot",
       "down snapshot",
-      "down roster",
+      "down peers",
     ]);
     room.transact((tx) => tx.papers.put("p1", { text: "é" }));
     await turn();
-    socket.delta(0, { papers: [["put", "p1", { text: "é" }]] }, { mark: 1, outcomes: [[1, 1]] });
+    socket.delta(0, { papers: [["put", "p1", { text: "é" }]] }, { lastCallId: 1, outcomes: [[1, 1]] });
     const [push, update] = traffic.slice(4);
     expect(push).toMatchObject({
       direction: "up",
@@ -467,7 +474,7 @@ describe("onTraffic", () => {
     );
     const call = room.mutate.addUp({ id: "c1", by: 1 });
     await turn();
-    socket.delta(0, { counters: [["put", "c1", { value: 1 }]] }, { mark: 1, outcomes: [[1, 1]] });
+    socket.delta(0, { counters: [["put", "c1", { value: 1 }]] }, { lastCallId: 1, outcomes: [[1, 1]] });
     expect(await outcomeOf(call)).toBe(1);
     expect(printed).toHaveBeenCalled();
   });

@@ -424,7 +424,7 @@ describe("an abandoned socket", () => {
     (await server.attempt(2)).greetAgain();
     const told = toldOf({ room });
     socket.delta(1, { counters: [["put", "c1", { value: 1 }]] });
-    socket.say({ kind: "roster", peers: [["actor-a", null, { x: 1, y: 1 }]] });
+    socket.say({ kind: "peers", peers: [["actor-a", null, { x: 1, y: 1 }]] });
     socket.drop();
     socket.fail();
     expect([room.rev, room.others.length, told.length]).toEqual([1, 0, 0]);

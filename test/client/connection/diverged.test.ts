@@ -93,7 +93,13 @@ test("a snapshot that differs is told of once, and not asked for again before th
   expect(socket.frames("resync")).toMatchObject([{ tag: 1, diverged: ["shapes"] }]);
   const records = [["s", { x: 1, y: 1 }]] as [string, { x: number; y: number }][];
   socket.say({ kind: "snapshot", part: 0, collection: "shapes", from: "", until: null, records });
-  socket.update({ tag: 1, mark: 0, parts: 1, delta: { from: 2, to: 2, changes: {} }, checksums: wrong });
+  socket.update({
+    tag: 1,
+    lastCallId: 0,
+    parts: 1,
+    delta: { from: 2, to: 2, changes: {} },
+    checksums: wrong,
+  });
   await isToldOf(2);
   socket.delta(2, {}, { checksums: wrong });
   expect(told).toEqual(["diverged true", "diverged false"]);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Inlet } from "../../../client/connection/frame-reader.ts";
+import { FrameReader } from "../../../client/connection/frame-reader.ts";
 import { ownRuntime } from "../../../client/platform.ts";
 import { encodeText } from "../../../src/protocol/codec.ts";
 import type { DownFrame } from "../../../src/protocol/down/down-frames.ts";
@@ -21,11 +21,11 @@ const update = encodeUpdate({ tag: 0 }, encodeShared({}));
 const gap = encodeText({ kind: "gap", expected: 1 });
 
 /** An inlet whose parts are inflated when the test says so, and what came out of it. */
-function newInlet() {
+function newFrameReader() {
   const taken: string[] = [];
   const inflating = new Map<number, PromiseWithResolvers<Uint8Array>>();
   const nameOf = (frame: DownFrame) => (frame.kind === "snapshot" ? `part ${frame.part}` : frame.kind);
-  const inlet = new Inlet(
+  const frameReader = new FrameReader(
     async ([number = 0]) => {
       const waiting = Promise.withResolvers<Uint8Array>();
       inflating.set(number, waiting);
@@ -43,56 +43,56 @@ function newInlet() {
     inflating.get(number)?.reject(new Error("no deflate"));
     await settle();
   };
-  return { inlet, taken, inflating, finish, fail };
+  return { frameReader, taken, inflating, finish, fail };
 }
 
 describe("frames", () => {
   test("are taken at once while nothing is being inflated", () => {
-    const { inlet, taken } = newInlet();
-    for (const frame of [update, gap, part(0, false)]) inlet.receive(frame);
+    const { frameReader, taken } = newFrameReader();
+    for (const frame of [update, gap, part(0, false)]) frameReader.receive(frame);
     expect(taken).toEqual(["update", "gap", "part 0"]);
   });
 
   test("are taken in their order, whichever part is inflated first", async () => {
-    const { inlet, taken, inflating, finish } = newInlet();
-    for (const frame of [part(0), part(1), gap, part(2), update]) inlet.receive(frame);
+    const { frameReader, taken, inflating, finish } = newFrameReader();
+    for (const frame of [part(0), part(1), gap, part(2), update]) frameReader.receive(frame);
     expect([...inflating.keys()]).toEqual([0, 1, 2]);
     await finish(2);
     await finish(1);
     expect(taken).toEqual([]);
     await finish(0);
     expect(taken).toEqual(["part 0", "part 1", "gap", "part 2", "update"]);
-    inlet.receive(gap);
+    frameReader.receive(gap);
     expect(taken.at(-1)).toBe("gap");
   });
 
   test("of a connection that is no more are not taken", async () => {
-    const { inlet, taken, finish } = newInlet();
-    inlet.receive(part(0));
-    inlet.receive(update);
-    inlet.reset();
-    inlet.receive(gap);
+    const { frameReader, taken, finish } = newFrameReader();
+    frameReader.receive(part(0));
+    frameReader.receive(update);
+    frameReader.reset();
+    frameReader.receive(gap);
     await finish(0);
     expect(taken).toEqual(["gap"]);
   });
 
   test("that cannot be read are told of, and the next are taken", () => {
-    const { inlet, taken } = newInlet();
-    inlet.receive(new Uint8Array([0x20]));
-    inlet.receive(gap);
+    const { frameReader, taken } = newFrameReader();
+    frameReader.receive(new Uint8Array([0x20]));
+    frameReader.receive(gap);
     expect(taken).toEqual([expect.stringContaining("too early"), "gap"]);
   });
 });
 
 test("a part that cannot be inflated is told of in its turn, and from then on none is asked for", async () => {
-  const { inlet, taken, finish, fail } = newInlet();
-  expect(inlet.inflates).toBe(true);
-  inlet.receive(part(0));
-  inlet.receive(part(1));
+  const { frameReader, taken, finish, fail } = newFrameReader();
+  expect(frameReader.acceptsDeflate).toBe(true);
+  frameReader.receive(part(0));
+  frameReader.receive(part(1));
   await fail(1);
   await finish(0);
   expect(taken).toEqual(["part 0", "Error: no deflate"]);
-  expect(inlet.inflates).toBe(false);
+  expect(frameReader.acceptsDeflate).toBe(false);
 });
 
 test.each([

@@ -104,7 +104,7 @@ describe("silence", () => {
       socket.say("pong");
     }
     expect(server.sockets).toHaveLength(2);
-    server.newest.greetAgain({ mark: 1, outcomes: [[1, 1]], delta: { from: 0, to: 1, changes: {} } });
+    server.newest.greetAgain({ lastCallId: 1, outcomes: [[1, 1]], delta: { from: 0, to: 1, changes: {} } });
     expect([room.pending, room.rev]).toEqual([0, 1]);
   });
 });
@@ -212,7 +212,7 @@ describe("a page that stops", () => {
     page.tell(start);
     page.tell(start);
     (await server.attempt(2)).greetAgain({
-      mark: 1,
+      lastCallId: 1,
       outcomes: [[1, 1]],
       delta: { from: 0, to: 1, changes: {} },
     });
@@ -346,7 +346,7 @@ describe("a page that disconnects when it is hidden", () => {
     room.mutate.addUp({ id: "c1", by: 1 });
     await pass(3_000);
     expect([room.status, room.pending]).toEqual(["online", 1]);
-    socket.delta(0, { counters: [["put", "c1", { value: 1 }]] }, { mark: 1, outcomes: [[1, 1]] });
+    socket.delta(0, { counters: [["put", "c1", { value: 1 }]] }, { lastCallId: 1, outcomes: [[1, 1]] });
     await pass(3_999);
     expect(room.status).toBe("online");
     await pass(1);
@@ -360,7 +360,11 @@ describe("a page that disconnects when it is hidden", () => {
     expect(room.status).toBe("offline");
     const call = room.mutate.addUp({ id: "c1", by: 1 });
     (await server.attempt(2)).greetAgain();
-    server.newest.delta(0, { counters: [["put", "c1", { value: 1 }]] }, { mark: 1, outcomes: [[1, 1]] });
+    server.newest.delta(
+      0,
+      { counters: [["put", "c1", { value: 1 }]] },
+      { lastCallId: 1, outcomes: [[1, 1]] },
+    );
     expect(await call.committed).toEqual({ rev: 1 });
     await passAnswered(server, hiddenMs);
     expect([room.status, server.newest.closedWith]).toEqual(["offline", 1000]);

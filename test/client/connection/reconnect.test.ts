@@ -53,7 +53,7 @@ describe("a client that was away", () => {
     expect(one.link.down[1]).toEqual({
       kind: "update",
       tag: 0,
-      mark: 1,
+      lastCallId: 1,
       checksums: expect.anything() as unknown,
     });
   });
@@ -194,7 +194,7 @@ describe("a call whose answer was lost", () => {
     const one = await enter(at);
     one.link.loses = ({ kind }) => kind === "update";
     const call = one.room.mutate.addUp({ id: "c1", by: 1 });
-    await until(() => one.link.down.some((frame) => frame.kind === "update" && frame.mark === 1));
+    await until(() => one.link.down.some((frame) => frame.kind === "update" && frame.lastCallId === 1));
     one.link.cutUnnoticed();
     one.link.loses = () => false;
     one.link.mend();
@@ -241,7 +241,7 @@ describe("a snapshot", () => {
       (s) => s.notes.size,
       (size) => seen.push(size),
     );
-    await until(() => late.link.down.some(({ kind }) => kind === "roster"));
+    await until(() => late.link.down.some(({ kind }) => kind === "peers"));
     await one.room.transact((tx) => tx.notes.delete("n0")).committed;
     expect(late.link.down.filter(({ kind }) => kind === "snapshot").length).toBeGreaterThan(3);
     late.link.release("down");
@@ -358,7 +358,7 @@ describe("a client that may not come in", () => {
 });
 
 type Dump = { [table: string]: Record<string, SqlStorageValue>[] };
-const tables = ["room", "journal", "page", "segment", "mark"].map((name) => `deltaroom_${name}`);
+const tables = ["room", "journal", "page", "segment", "lastCallId"].map((name) => `deltaroom_${name}`);
 
 function dump({ sql }: DurableObjectStorage): Dump {
   return Object.fromEntries(tables.map((table) => [table, sql.exec(`SELECT * FROM ${table}`).toArray()]));

@@ -169,7 +169,7 @@ describe("a call that the room refuses", () => {
     const call = room.mutate.addUp({ id: "c1", by: 1 });
     await turn();
     socket.update({
-      mark: 1,
+      lastCallId: 1,
       outcomes: [[1, { code: "frozen", message: "this was frozen", data: { since: 3 } }]],
     });
     expect(await outcomeOf(call)).toBe("frozen");

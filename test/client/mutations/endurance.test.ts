@@ -59,7 +59,7 @@ function actions(at: ReturnType<typeof newTestRoom>, random: () => number) {
 }
 
 /** A collection as an observer sees it who knows nothing else, and each change that did not begin where it was. */
-function mirrorOf({ room }: Entered) {
+function protocolCopyOf({ room }: Entered) {
   const records = new Map<string, unknown>();
   const leaps: unknown[] = [];
   room.observe("shapes", (changes) => {
@@ -82,7 +82,7 @@ describe.each([
     const at = newRoom() as ReturnType<typeof newTestRoom>;
     const clients: Entered[] = [];
     for (let number = 0; number < 3; number++) clients.push(await enter(at, { presence: { at: number } }));
-    const mirrors = clients.map(mirrorOf);
+    const protocolCopies = clients.map(protocolCopyOf);
     const choices = actions(at, random).flatMap(([times, act]) => Array.from({ length: times }, () => act));
     const counted = [];
     for (let step = 0; step < 120; step++) {
@@ -100,14 +100,16 @@ describe.each([
     expect(collections["shapes"]?.["c"]?.["x"]).toBe(30);
     const revs = await Promise.all(counted.map(outcomeOf));
     expect(new Set(revs).size).toBe(30);
-    for (const [number, { records, leaps }] of mirrors.entries()) {
+    for (const [number, { records, leaps }] of protocolCopies.entries()) {
       expect(leaps).toEqual([]);
       expect(Object.fromEntries(records)).toEqual(viewOf(clients[number]?.room as Entered["room"])["shapes"]);
     }
-    const shown = clients.map(({ room }) => [room.self.actor, room.self.presence] as const);
+    const shown = clients.map(({ room }) => [room.self.clientId, room.self.presence] as const);
     const seesAll = ({ room }: Entered) => {
-      const seen = new Map([room.self, ...room.others].map(({ actor, presence }) => [actor, presence.at]));
-      return shown.every(([actor, { at }]) => seen.get(actor) === at) && seen.size === clients.length;
+      const seen = new Map(
+        [room.self, ...room.others].map(({ clientId, presence }) => [clientId, presence.at]),
+      );
+      return shown.every(([clientId, { at }]) => seen.get(clientId) === at) && seen.size === clients.length;
     };
     await until(() => clients.every(seesAll));
   });

@@ -253,7 +253,7 @@ describe("a page that is loaded anew with the calls that the last one has saved"
 
     const { secret, copy } = page;
     const anew = at.client({ secret });
-    await anew.open({ birth: copy.welcome?.birth ?? null });
+    await anew.open({ knownSince: copy.welcome?.knownSince ?? null });
     expect((await anew.caughtUp()).outcomes?.map(([, outcome]) => outcome)).toEqual(outcomes);
     for (const first of [1, 1, 3]) {
       anew.pushAt(first, ...saved.slice(first - 1));
@@ -279,7 +279,7 @@ describe("a page that is loaded anew with the calls that the last one has saved"
 
     const { secret, copy } = page;
     const anew = at.client({ secret });
-    await anew.open({ birth: copy.welcome?.birth ?? null });
+    await anew.open({ knownSince: copy.welcome?.knownSince ?? null });
     await anew.caughtUp();
     anew.nextId = 1;
     expect(await anew.commit(count(1), count(10), count(100))).toEqual([1, 2, rev + 1]);

@@ -15,7 +15,7 @@ describe("a call says what became of it", () => {
     expect(call.status).toBe("local");
     const seen: string[] = [];
     room.on("pending", () => seen.push(call.status));
-    socket.delta(0, { counters: [["put", "c1", { value: 1 }]] }, { mark: 1, outcomes: [[1, 1]] });
+    socket.delta(0, { counters: [["put", "c1", { value: 1 }]] }, { lastCallId: 1, outcomes: [[1, 1]] });
     expect(seen).toEqual(["committed"]);
   });
 
@@ -27,7 +27,7 @@ describe("a call says what became of it", () => {
     await vi.advanceTimersByTimeAsync(250);
     server.newest.greetAgain();
     expect(calls.map(({ status }) => status)).toEqual(["local", "local"]);
-    server.newest.update({ mark: 1, outcomes: [[1, { code: "forbidden", message: "no" }]] });
+    server.newest.update({ lastCallId: 1, outcomes: [[1, { code: "forbidden", message: "no" }]] });
     expect(calls.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
   });
 
@@ -64,7 +64,7 @@ describe("a record's listener", () => {
     room.transact((tx) => tx.shapes.patch("s1", { x: 2 }));
     expect(told.splice(0)).toEqual([1, true, 2]);
     await turn();
-    socket.delta(0, { shapes: [["patch", "s1", { x: 2 }]] }, { mark: 1, outcomes: [[1, 1]] });
+    socket.delta(0, { shapes: [["patch", "s1", { x: 2 }]] }, { lastCallId: 1, outcomes: [[1, 1]] });
     expect(told).toEqual([false]);
     expect(room.isPending("shapes", "s1")).toBe(false);
   });
@@ -87,7 +87,7 @@ describe("a record's listener", () => {
     room.onPending("shapes", "s1", (isPending) => told.push(isPending));
     room.transact((tx) => tx.shapes.delete("s1"));
     await turn();
-    socket.update({ mark: 1, outcomes: [[1, { code: "forbidden", message: "no" }]] });
+    socket.update({ lastCallId: 1, outcomes: [[1, { code: "forbidden", message: "no" }]] });
     expect(told).toEqual([true, false]);
     expect(room.state.shapes.has("s1")).toBe(true);
   });
@@ -100,7 +100,7 @@ describe("a record's listener", () => {
     const stop = room.onPending("shapes", "s1", gone);
     stop();
     await turn();
-    socket.delta(0, { shapes: [["patch", "s1", { x: 1 }]] }, { mark: 1, outcomes: [[1, 1]] });
+    socket.delta(0, { shapes: [["patch", "s1", { x: 1 }]] }, { lastCallId: 1, outcomes: [[1, 1]] });
     expect(late.mock.calls).toEqual([[false]]);
     expect(gone).not.toHaveBeenCalled();
   });
@@ -129,7 +129,7 @@ describe("a full queue", () => {
     expect(seen).not.toHaveBeenCalled();
     expect([room.pending, room.state.counters.get("c1")?.value, room.state.shapes.size]).toEqual([2, 2, 0]);
     await turn();
-    socket.delta(0, { counters: [["put", "c1", { value: 1 }]] }, { mark: 1, outcomes: [[1, 1]] });
+    socket.delta(0, { counters: [["put", "c1", { value: 1 }]] }, { lastCallId: 1, outcomes: [[1, 1]] });
     expect(room.mutate.addUp({ id: "c1", by: 5 }).status).toBe("local");
     await vi.advanceTimersByTimeAsync(16);
     expect(socket.calls.map(({ payload }) => (payload as { by: number }).by)).toEqual([1, 1, 5]);

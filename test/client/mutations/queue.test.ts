@@ -26,7 +26,7 @@ describe("the way up", () => {
     const { room, socket } = await joined({ rev: 4 });
     room.mutate.addUp({ id: "c1", by: 1 });
     await turn();
-    socket.delta(4, { counters: [["put", "c1", { value: 1 }]] }, { mark: 1, outcomes: [[1, 5]] });
+    socket.delta(4, { counters: [["put", "c1", { value: 1 }]] }, { lastCallId: 1, outcomes: [[1, 5]] });
     room.mutate.addUp({ id: "c1", by: 1 });
     await vi.advanceTimersByTimeAsync(16);
     expect(socket.frames("push").map(({ first, confirmed }) => [first, confirmed])).toEqual([
@@ -45,7 +45,7 @@ describe("the way up", () => {
     socket.delta(
       0,
       { counters: [["put", "c1", { value: 300 }]] },
-      { mark: 25, outcomes: outcomes(1, 25) },
+      { lastCallId: 25, outcomes: outcomes(1, 25) },
       25,
     );
     for (let n = 0; n < 8; n++) room.transact((tx) => tx.papers.put(`p${n}`, { text: "x".repeat(2_900) }));
@@ -56,11 +56,11 @@ describe("the way up", () => {
   });
 
   test("is bytes where the room has the same names, and text in a room with others", async () => {
-    for (const isCompact of [true, false]) {
-      const { room, socket } = await joined({ isCompact });
+    for (const acceptsBinary of [true, false]) {
+      const { room, socket } = await joined({ acceptsBinary });
       room.transact((tx) => tx.papers.put("p1", { text: "é" }));
       await turn();
-      expect(socket.sent.map((frame) => typeof frame)).toEqual([isCompact ? "object" : "string"]);
+      expect(socket.sent.map((frame) => typeof frame)).toEqual([acceptsBinary ? "object" : "string"]);
       expect(socket.calls[0]?.payload).toEqual({ papers: [["put", "p1", { text: "é" }]] });
     }
   });
@@ -85,7 +85,7 @@ describe("the way up", () => {
     }
     const pushes = socket.frames("push").length;
     expect(pushes).toBeLessThan(20);
-    socket.delta(0, { counters: [["put", "c1", { value: 1 }]] }, { mark: 1, outcomes: [[1, 1]] });
+    socket.delta(0, { counters: [["put", "c1", { value: 1 }]] }, { lastCallId: 1, outcomes: [[1, 1]] });
     await vi.advanceTimersByTimeAsync(16);
     expect(socket.ids).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
     expect(socket.frames("push")).toHaveLength(pushes + 1);
@@ -119,7 +119,7 @@ describe("direct edits of one record that were never sent", () => {
         ],
       },
       {
-        mark: 2,
+        lastCallId: 2,
         outcomes: [
           [1, 1],
           [2, 2],
@@ -154,7 +154,7 @@ describe("direct edits of one record that were never sent", () => {
         papers: [["put", "p1", { text: "3" }]],
       },
     ]);
-    server.newest.update({ mark: 1, outcomes: [[1, 1]] });
+    server.newest.update({ lastCallId: 1, outcomes: [[1, 1]] });
     expect(await Promise.all(calls.map(outcomeOf))).toEqual([1, 1, 1]);
   });
 
@@ -228,7 +228,7 @@ describe("direct edits of one record that were never sent", () => {
     const calls = [1, 2].map((x) => room.transact((tx) => tx.shapes.put("s1", { x, y: 0 })));
     await vi.advanceTimersByTimeAsync(250);
     server.newest.greetAgain();
-    server.newest.update({ mark: 1, outcomes: [[1, { code: "forbidden", message: "no" }]] });
+    server.newest.update({ lastCallId: 1, outcomes: [[1, { code: "forbidden", message: "no" }]] });
     expect(await Promise.all(calls.map(outcomeOf))).toEqual(["forbidden", "forbidden"]);
     expect(refused).toEqual(["forbidden", "forbidden"]);
     expect(room.state.shapes.has("s1")).toBe(false);
@@ -260,7 +260,7 @@ describe("pacing", () => {
     expect(burst).toBeLessThanOrEqual(20);
     for (let second = 1; second <= 2; second++) {
       for (let answers = 0; answers < 50; answers++) {
-        socket.update({ mark: socket.calls.length, outcomes: socket.ids.map((id) => [id, 1]) });
+        socket.update({ lastCallId: socket.calls.length, outcomes: socket.ids.map((id) => [id, 1]) });
         await vi.advanceTimersByTimeAsync(20);
       }
       expect(socket.calls.length - burst).toBeGreaterThanOrEqual(42 * second);
@@ -286,7 +286,7 @@ describe("pacing", () => {
       0,
       { counters: [["put", "c1", { value: 2 }]] },
       {
-        mark: 2,
+        lastCallId: 2,
         outcomes: [
           [1, 1],
           [2, 2],
@@ -354,7 +354,7 @@ describe("pacing", () => {
       0,
       { counters: [["put", "c1", { value: 2 }]] },
       {
-        mark: 2,
+        lastCallId: 2,
         outcomes: [
           [1, 1],
           [2, 2],

@@ -29,7 +29,7 @@ import { Link } from "../../support/clients/worker-transport.ts";
 class Keeper implements CallKeeper {
   readonly secret: string;
   readonly calls = new Map<number, KeptCall>();
-  introduction: Introduction = { birth: null, attempt: 0 };
+  introduction: Introduction = { knownSince: null, attempt: 0 };
   queue: PendingQueue | undefined;
   /** Answered calls that are still kept. */
   readonly answered: number[] = [];
@@ -234,7 +234,7 @@ describe("a page that is loaded anew with the calls that its room has not answer
   test.each([
     ["writes the same field", patch("shapes", "s", { x: 50 }), { x: 50, y: 1 }],
     ["deletes the record", remove("shapes", "s"), undefined],
-  ])("does not overwrite what somebody does who %s after its lost commit", async (_, deed, left) => {
+  ])("does not overwrite what somebody does who %s after its lost commit", async (_, action, left) => {
     const at = newTestRoom();
     const page = openPage(at);
     await page.room.ready;
@@ -242,7 +242,7 @@ describe("a page that is loaded anew with the calls that its room has not answer
     page.room.transact((tx) => tx.shapes.put("s", { x: 1, y: 1 }));
     await until(() => wasAnswered(page));
     const ben = await at.join();
-    await ben.commit(deed);
+    await ben.commit(action);
     const { rev } = await at.json();
     const next = await reload(at, page);
     const collections = await expectAgreement(at, next);
@@ -377,7 +377,7 @@ describe("a call that is kept", () => {
     expect(page.link.calls).toEqual([]);
     page.keeper.release();
     expect(await outcomeOf(call)).toBe(1);
-    expect(page.keeper.introduction.birth).toBe(0);
+    expect(page.keeper.introduction.knownSince).toBe(0);
   });
 });
 

@@ -1,6 +1,6 @@
 import "fake-indexeddb/auto";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { CallLog, readSecrets, readQueue } from "../../../client/offline/stored-calls.ts";
+import { StoredCalls, readSecrets, readQueue } from "../../../client/offline/stored-calls.ts";
 import { deleteDatabase, Storage } from "../../../client/offline/database.ts";
 import { PendingQueue, type Settle } from "../../../client/mutations/pending-queue.ts";
 import type { Outcome } from "../../../src/model/call.ts";
@@ -24,7 +24,7 @@ async function keptQueue() {
   open.push(storage);
   await storage.use(async () => {}); // open, as it is when a page is in use
   const isFailing = () => failures.length > 0;
-  const log: CallLog = new CallLog(storage, room, secret, {
+  const log: StoredCalls = new StoredCalls(storage, room, secret, {
     settled() {},
     failed: (error) => failures.push(error),
     isFailing,
@@ -180,7 +180,7 @@ describe("the calls of a client on disk", () => {
       if (end !== "close") await deleted();
       queue.add("add", { n: 3 }, 0, 0, quiet);
       await expect.poll(rows).toEqual([1, 2, 3].map((n) => [n, { n }]));
-      expect((await readQueue(storage, room, secret)).birth).toBe(7);
+      expect((await readQueue(storage, room, secret)).knownSince).toBe(7);
       expect(failures).toEqual([]);
     },
   );

@@ -43,7 +43,7 @@ function part(number: number, records: readonly [id: string, record: object, han
 function end(tag: number, parts: number, from: number, to: number, ...shapes: [number, Entry][]): Uint8Array {
   const entries: Entries = new Map([["shapes", new Map(shapes)]]);
   const shared = encodeShared({ delta: encodeDelta(from, to, entries).body });
-  return encodeUpdate({ tag, mark: 0, parts }, shared);
+  return encodeUpdate({ tag, lastCallId: 0, parts }, shared);
 }
 
 /** A client at revision 5, with `a` under the handle 3 and `b` under 4. */
@@ -60,7 +60,7 @@ async function twoShapes() {
     ]),
   );
   socket.say(end(0, 1, 5, 5));
-  socket.say({ kind: "roster", peers: [] });
+  socket.say({ kind: "peers", peers: [] });
   await room.ready;
   const shapes = () => Object.fromEntries(room.state.shapes.entries().map(([id, { x }]) => [id, x]));
   return { room, socket, shapes, told };

@@ -116,7 +116,7 @@ describe("clients who insert at the same place while nobody hears of the others"
     const world = new ListWorld(["ann", "ben", "eve"].slice(0, count));
     between(world);
     for (const client of world.clients) {
-      client.make("add", { id: `by-${client.actor}`, order: client.keyAt(1) });
+      client.make("add", { id: `by-${client.clientId}`, order: client.keyAt(1) });
     }
     world.settle();
     const ids = Object.keys(world.keys);
@@ -130,7 +130,7 @@ describe("clients who insert at the same place while nobody hears of the others"
     for (const client of world.clients) {
       const [[, top], [, bottom]] = client.shown as [[string, string], [string, string]];
       for (const [at, order] of ordersBetween(top, bottom, 4).entries())
-        client.make("add", { id: `${client.actor}-${at}`, order });
+        client.make("add", { id: `${client.clientId}-${at}`, order });
     }
     world.settle();
     const authors = Object.keys(world.keys).map((id) => id.split("-")[0]);
@@ -139,13 +139,13 @@ describe("clients who insert at the same place while nobody hears of the others"
     for (const client of world.clients) {
       for (let at = 0; at < 4; at++) {
         const last = client.shown.length;
-        client.make("add", { id: `${client.actor}+${at}`, order: client.keyAt(last) });
+        client.make("add", { id: `${client.clientId}+${at}`, order: client.keyAt(last) });
       }
     }
     world.settle();
-    for (const { actor } of world.clients) {
-      const own = Object.keys(world.keys).filter((id) => id.startsWith(`${actor}+`));
-      expect(own).toEqual([0, 1, 2, 3].map((at) => `${actor}+${at}`));
+    for (const { clientId } of world.clients) {
+      const own = Object.keys(world.keys).filter((id) => id.startsWith(`${clientId}+`));
+      expect(own).toEqual([0, 1, 2, 3].map((at) => `${clientId}+${at}`));
     }
   });
 });

@@ -11,7 +11,11 @@ describe("others in a room", () => {
     const other = await enter(at, { token: () => "user:bob", presence: { at: 2, note: "hello" } });
     await until(() => one.room.others.length === 1);
     expect(one.room.others).toEqual([
-      { actor: other.room.self.actor, user: { id: "bob", name: "BOB" }, presence: { at: 2, note: "hello" } },
+      {
+        clientId: other.room.self.clientId,
+        user: { id: "bob", name: "BOB" },
+        presence: { at: 2, note: "hello" },
+      },
     ]);
     other.room.presence.update({ at: 3 });
     await until(() => one.room.others[0]?.presence.at === 3);
@@ -37,7 +41,7 @@ describe("others in a room", () => {
     const late = await enter(at);
     expect(late.room.others.map(({ presence }) => presence.at).toSorted((a, b) => a - b)).toEqual([2, 3]);
     expect(new Set(seen)).toEqual(new Set([1]));
-    expect(other.room.others[0]?.actor).toBe(peer?.actor);
+    expect(other.room.others[0]?.clientId).toBe(peer?.clientId);
   });
 
   test("are told of one who vanished without a word, and not of one who only listens", async () => {
@@ -62,8 +66,8 @@ describe("others in a room", () => {
     const silent = await enter(at);
     const late = await enter(at, { presence: { at: 3 } });
     await until(() => late.room.others.length === 1);
-    expect(late.room.others).toEqual([{ actor: one.room.self.actor, user: null, presence: { at: 1 } }]);
-    expect(silent.room.self).toEqual({ actor: expect.any(String), user: null, presence: {} });
+    expect(late.room.others).toEqual([{ clientId: one.room.self.clientId, user: null, presence: { at: 1 } }]);
+    expect(silent.room.self).toEqual({ clientId: expect.any(String), user: null, presence: {} });
   });
 
   test("who have gone while one was away are gone afterwards", async () => {
@@ -80,7 +84,7 @@ describe("others in a room", () => {
     one.room.reconnect();
     await until(() => one.room.others.length === 1);
     expect(one.room.others[0]).toBe(peer);
-    expect(peer?.actor).toBe(stays.room.self.actor);
+    expect(peer?.clientId).toBe(stays.room.self.clientId);
   });
 });
 
@@ -96,7 +100,7 @@ describe("events in a room", () => {
     one.room.onEvent("wave", echoed);
     for (const text of ["a", "b", "c"]) one.room.broadcast("wave", { text });
     await until(() => heard.length === 3);
-    const from = { actor: one.room.self.actor, user: { id: "alice", name: "ALICE" } };
+    const from = { clientId: one.room.self.clientId, user: { id: "alice", name: "ALICE" } };
     expect(heard).toEqual(["a", "b", "c"].map((text) => [text, from]));
     await one.room.mutate.addUp({ id: "s1", by: 1 }).committed;
     expect(echoed).not.toHaveBeenCalled();

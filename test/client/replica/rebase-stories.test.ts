@@ -19,7 +19,12 @@ describe("pending calls", () => {
     room.mutate.addUp({ id: "c1", by: 1 });
     room.mutate.addUp({ id: "c1", by: 2 });
     await turn();
-    socket.delta(0, { counters: [["patch", "c1", { value: 101 }]] }, { mark: 1, outcomes: [[1, 2]] }, 2);
+    socket.delta(
+      0,
+      { counters: [["patch", "c1", { value: 101 }]] },
+      { lastCallId: 1, outcomes: [[1, 2]] },
+      2,
+    );
     expect(room.state.counters.get("c1")?.value).toBe(103);
     expect(room.pending).toBe(1);
   });
@@ -55,7 +60,7 @@ describe("a prediction that a rebase rejects", () => {
     expect(room.pending).toBe(1);
     socket.delta(1, { shapes: [["put", "s1", { x: 2, y: 2 }]] });
     expect(room.state.shapes.get("s1")).toEqual({ x: 2, y: 2, color: "red" });
-    socket.delta(2, { shapes: [["patch", "s1", { color: "red" }]] }, { mark: 1, outcomes: [[1, 3]] });
+    socket.delta(2, { shapes: [["patch", "s1", { color: "red" }]] }, { lastCallId: 1, outcomes: [[1, 3]] });
     expect(await committed).toEqual({ rev: 3 });
     expect(refused).not.toHaveBeenCalled();
   });
@@ -66,7 +71,10 @@ describe("a prediction that a rebase rejects", () => {
     const call = room.mutate.paint({ id: "s1", color: "red" });
     await turn();
     socket.delta(0, { shapes: [["delete", "s1"]] });
-    socket.update({ mark: 1, outcomes: [[1, { code: "no-canvas", message: "there is nothing to paint" }]] });
+    socket.update({
+      lastCallId: 1,
+      outcomes: [[1, { code: "no-canvas", message: "there is nothing to paint" }]],
+    });
     expect(await outcomeOf(call)).toBe("no-canvas");
   });
 
@@ -101,7 +109,7 @@ test("a mutator that throws in a rebase loses its own prediction and nothing els
     1,
     { counters: [["put", "c2", { value: 2 }]] },
     {
-      mark: 3,
+      lastCallId: 3,
       outcomes: [
         [1, 2],
         [2, { code: "internal", message: "the room could not run this call" }],
@@ -163,6 +171,6 @@ describe("two clients", () => {
     expect(one.room.rev).toBe(2);
     one.network.release();
     expect(await outcomeOf(late)).toBe("conflict");
-    expect(one.room.state.tasks.get("t1")?.assignee).toBe(other.room.self.actor);
+    expect(one.room.state.tasks.get("t1")?.assignee).toBe(other.room.self.clientId);
   });
 });

@@ -12,9 +12,9 @@ import { RecordNames } from "../../support/frames/record-names.ts";
 import { applyDelta, namesOf } from "../../support/frames/applied-delta.ts";
 import { JournaledRoom, tinyLimits } from "../../support/rooms/journaled-room.ts";
 import { anyEdit, contentOf, copyOfState, operationOf, type Edit } from "../../support/random-edits.ts";
-import { sheet, writer } from "../../support/boards/rules-board.ts";
+import { rulesBoard, writer } from "../../support/boards/rules-board.ts";
 
-const options = { definition: sheet, limits: defaultLimits, caller: writer("ann"), checkPayload };
+const options = { definition: rulesBoard, limits: defaultLimits, caller: writer("ann"), checkPayload };
 
 function baseWith(notes: { [id: string]: { text: string; rank: number } }): State {
   const base = new State();
@@ -138,21 +138,21 @@ interface SentCall extends PendingCall {
 
 /** A client as small as it can be: its copy, what it waits for, and the wire in both directions. */
 class SmallClient {
-  readonly actor: string;
+  readonly clientId: string;
   base = new State();
   names = new RecordNames();
   rev = 0;
   pending: SentCall[] = [];
   up: SentCall[] = [];
-  down: { readonly body: Uint8Array | undefined; readonly mark: number }[] = [];
+  down: { readonly body: Uint8Array | undefined; readonly lastCallId: number }[] = [];
   #lastId = 0;
 
-  constructor(actor: string) {
-    this.actor = actor;
+  constructor(clientId: string) {
+    this.clientId = clientId;
   }
 
   get view(): Overlay {
-    return rebase(this.base, this.pending, { ...options, caller: writer(this.actor) });
+    return rebase(this.base, this.pending, { ...options, caller: writer(this.clientId) });
   }
 
   make(type: string, payload: Json): void {
@@ -173,7 +173,7 @@ class SmallClient {
         this.rev = to;
       }
     }
-    this.pending = this.pending.filter(({ clientReqId }) => clientReqId > frame.mark);
+    this.pending = this.pending.filter(({ clientReqId }) => clientReqId > frame.lastCallId);
   }
 }
 
@@ -186,27 +186,28 @@ class Trio {
     this.room.journal.create();
   }
 
-  client(actor: string): SmallClient {
-    return this.clients.find((client) => client.actor === actor) as SmallClient;
+  client(clientId: string): SmallClient {
+    return this.clients.find((client) => client.clientId === clientId) as SmallClient;
   }
 
   /** The room takes one call off the wire. What it has executed before, or cannot execute yet, does nothing. */
   execute(client: SmallClient): void {
     const call = client.up.shift();
-    if (call !== undefined) this.room.journal.engine.submit(writer(client.actor), call, 0);
+    if (call !== undefined) this.room.journal.engine.submit(writer(client.clientId), call, 0);
     this.room.noteState();
   }
 
   flush(): void {
-    const { rev } = this.room.memory;
+    const { rev } = this.room.roomState;
     const before = this.room.flushedRev;
     this.room.flush();
     if (rev === before) return this.#tell(undefined);
-    this.#tell(this.room.memory.history.since(before));
+    this.#tell(this.room.roomState.history.since(before));
   }
 
   #tell(delta: EncodedDelta | undefined): void {
-    for (const client of this.clients) client.down.push({ body: delta?.body, mark: this.#markOf(client) });
+    for (const client of this.clients)
+      client.down.push({ body: delta?.body, lastCallId: this.#loggedClientOf(client) });
   }
 
   /** Everything on the wire is lost; the client catches up and sends again what was not answered. */
@@ -214,14 +215,14 @@ class Trio {
     this.flush();
     client.up = [];
     client.down = [];
-    const { memory } = this.room;
-    const delta = client.rev === memory.rev ? undefined : memory.history.since(client.rev);
-    if (delta === undefined && client.rev !== memory.rev) {
-      client.base = copyOfState(memory.state);
-      client.names = namesOf(memory.state, memory.handles, Object.keys(sheet.collections));
-      client.rev = memory.rev;
+    const { roomState } = this.room;
+    const delta = client.rev === roomState.rev ? undefined : roomState.history.since(client.rev);
+    if (delta === undefined && client.rev !== roomState.rev) {
+      client.base = copyOfState(roomState.records);
+      client.names = namesOf(roomState.records, roomState.handles, Object.keys(rulesBoard.collections));
+      client.rev = roomState.rev;
     }
-    client.down.push({ body: delta?.body, mark: this.#markOf(client) });
+    client.down.push({ body: delta?.body, lastCallId: this.#loggedClientOf(client) });
     client.receive();
     client.up = [...client.pending];
   }
@@ -239,8 +240,8 @@ class Trio {
     for (const client of this.clients) while (client.down.length > 0) client.receive();
   }
 
-  #markOf(client: SmallClient): number {
-    return this.room.memory.marks.get(client.actor)?.mark ?? 0;
+  #loggedClientOf(client: SmallClient): number {
+    return this.room.roomState.clientLog.get(client.clientId)?.lastCallId ?? 0;
   }
 }
 
@@ -249,15 +250,15 @@ const command = fc.record({
     ...(["edit", "edit", "add", "clear", "execute", "execute", "flush", "receive", "receive"] as const),
     ...(["reconnect", "crash", "send again"] as const),
   ),
-  actor: fc.constantFrom("ann", "ben"),
+  clientId: fc.constantFrom("ann", "ben"),
   edits: fc.array(anyEdit, { minLength: 1, maxLength: 3 }),
 });
 
 function carryOut(
   trio: Trio,
-  { kind, actor, edits }: { kind: string; actor: string; edits: readonly Edit[] },
+  { kind, clientId, edits }: { kind: string; clientId: string; edits: readonly Edit[] },
 ): void {
-  const client = trio.client(actor);
+  const client = trio.client(clientId);
   if (kind === "edit") client.make("transact", encodeChanges(operationOf(copyOfState(client.view), edits)));
   if (kind === "add") client.make("add", { id: "c", by: 1 });
   if (kind === "clear") client.make("clear", {});
@@ -275,13 +276,13 @@ test("two clients come to see what the room has, each call once, whatever is los
       const trio = new Trio();
       for (const command of commands) carryOut(trio, command);
       trio.settle();
-      const { state } = trio.room.memory;
+      const { records } = trio.room.roomState;
       for (const client of trio.clients) {
         expect(client.pending).toEqual([]);
-        expect(contentOf(client.view)).toEqual(contentOf(state));
+        expect(contentOf(client.view)).toEqual(contentOf(records));
       }
       const added = commands.filter(({ kind }) => kind === "add").length;
-      expect(state.get("counters", "c")?.["value"] ?? 0).toBe(added);
+      expect(records.get("counters", "c")?.["value"] ?? 0).toBe(added);
     }),
     { numRuns: 100 },
   );

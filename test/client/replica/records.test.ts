@@ -60,7 +60,7 @@ describe("a record that nothing has touched is the same object as before", () =>
       0,
       changes,
       {
-        mark: 2,
+        lastCallId: 2,
         outcomes: [
           [1, 1],
           [2, 2],

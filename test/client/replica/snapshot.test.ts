@@ -76,7 +76,7 @@ test("a state that was cut in the middle goes on where it was", async () => {
   ben.link.loses = () => false;
   ben.link.mend();
   await ben.room.ready;
-  expect(ben.link.hellos.at(-1)?.arrived).toMatchObject({ parts: 3, collection: "shapes" });
+  expect(ben.link.hellos.at(-1)?.resumeSnapshot).toMatchObject({ parts: 3, collection: "shapes" });
   expect(partsTo(ben)[sent]?.part).toBe(3);
   await expectAgreement(at, alice, ben);
 });

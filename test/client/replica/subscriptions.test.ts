@@ -57,7 +57,7 @@ describe("subscribe", () => {
     room.transact((tx) => tx.shapes.patch("s7", { x: -2 }));
     expect([runs, told.at(-1)]).toEqual([1_002, ["s7", -2]]);
     await turn();
-    socket.delta(1, { shapes: [["patch", "s7", { x: -2 }]] }, { mark: 1, outcomes: [[1, 2]] });
+    socket.delta(1, { shapes: [["patch", "s7", { x: -2 }]] }, { lastCallId: 1, outcomes: [[1, 2]] });
     socket.delta(2, { counters: [["put", "c1", { value: 1 }]] });
     expect(runs).toBe(1_002);
   });

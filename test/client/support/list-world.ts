@@ -1,5 +1,5 @@
 import { Replica, type ViewChanges } from "../../../client/replica/replica.ts";
-import type { Call } from "../../../src/room/engine/engine.ts";
+import type { SubmittedCall } from "../../../src/room/engine/engine.ts";
 import { decodeDelta, type Delta, type Entries } from "../../../src/protocol/encoding/delta.ts";
 import { defaultLimits, type Limits } from "../../../src/room/limits.ts";
 import { RecordsReader } from "../../../src/model/reader.ts";
@@ -15,18 +15,18 @@ const limits: Limits = { ...defaultLimits, longOrderKeyLength: 16, maxShortenedO
 
 /** A client whose network is two lists. */
 export class ListClient {
-  readonly actor: string;
+  readonly clientId: string;
   readonly replica: Replica;
   /** What an app reads. */
   readonly tasks: RecordsReader;
-  pending: (Call & PendingCall)[] = [];
-  up: Call[] = [];
-  down: { readonly delta: Delta | undefined; readonly mark: number }[] = [];
+  pending: (SubmittedCall & PendingCall)[] = [];
+  up: SubmittedCall[] = [];
+  down: { readonly delta: Delta | undefined; readonly lastCallId: number }[] = [];
   #lastId = 0;
 
-  constructor(actor: string) {
-    this.actor = actor;
-    this.replica = new Replica(listBoard, writer(actor), () => true);
+  constructor(clientId: string) {
+    this.clientId = clientId;
+    this.replica = new Replica(listBoard, writer(clientId), () => true);
     this.tasks = new RecordsReader(() => this.replica.view, "tasks");
     this.replica.finishSnapshot("epoch", 0, { from: 0, to: 0, entries: new Map() }, []);
   }
@@ -55,14 +55,14 @@ export class ListClient {
   receive(): void {
     const frame = this.down.shift();
     if (frame === undefined) return;
-    this.pending = this.pending.filter(({ clientReqId }) => clientReqId > frame.mark);
+    this.pending = this.pending.filter(({ clientReqId }) => clientReqId > frame.lastCallId);
     this.#note(this.replica.advance(frame.delta, this.pending));
   }
 
   /** Takes a whole state in the place of what it has. */
-  restart(delta: Delta, mark: number): void {
+  restart(delta: Delta, lastCallId: number): void {
     this.down = [];
-    this.pending = this.pending.filter(({ clientReqId }) => clientReqId > mark);
+    this.pending = this.pending.filter(({ clientReqId }) => clientReqId > lastCallId);
     this.#note(this.replica.finishSnapshot("epoch", 0, delta, this.pending));
     this.up = [...this.pending];
   }
@@ -78,8 +78,8 @@ export class ListWorld {
   readonly clients: readonly ListClient[];
   readonly journal: Journal;
 
-  constructor(actors: readonly string[]) {
-    this.clients = actors.map((actor) => new ListClient(actor));
+  constructor(clientIds: readonly string[]) {
+    this.clients = clientIds.map((clientId) => new ListClient(clientId));
     const options = { definition: listBoard, limits, serverMutators: {}, onFailure: () => {} };
     this.journal = new Journal(new MemoryStorage(2 * limits.maxRingFlushes), options, () => "epoch");
     this.journal.create();
@@ -87,25 +87,25 @@ export class ListWorld {
 
   /** The list as the room has it. */
   get keys(): { [id: string]: string } {
-    return keysIn(this.journal.memory.state, "tasks", "order");
+    return keysIn(this.journal.roomState.records, "tasks", "order");
   }
 
   /** The room takes a call off the wire; answers which record that was of. */
   execute(client: ListClient): string | undefined {
     const call = client.up.shift();
     if (call === undefined) return undefined;
-    const { kind } = this.journal.engine.submit(writer(client.actor), call, 0);
+    const { kind } = this.journal.engine.submit(writer(client.clientId), call, 0);
     return kind === "executed" ? (call.payload as { id: string }).id : undefined;
   }
 
   flush(): void {
     const { engine } = this.journal;
-    const flush = engine.cut(0);
+    const flush = engine.takeBatch(0);
     if (flush === undefined) return;
     this.journal.write(flush);
     for (const client of this.clients) {
       const delta = flush.delta && decodeDelta(flush.delta.body);
-      client.down.push({ delta, mark: this.#markOf(client) });
+      client.down.push({ delta, lastCallId: this.#loggedClientOf(client) });
     }
   }
 
@@ -114,7 +114,7 @@ export class ListWorld {
     this.flush();
     if (withCheckpoint) this.journal.checkpoint(0, () => true);
     this.journal.reload();
-    for (const client of this.clients) client.restart(this.#snapshot(), this.#markOf(client));
+    for (const client of this.clients) client.restart(this.#snapshot(), this.#loggedClientOf(client));
   }
 
   settle(): void {
@@ -124,20 +124,20 @@ export class ListWorld {
   }
 
   #snapshot(): Delta {
-    const { state, handles, rev } = this.journal.memory;
+    const { records, handles, rev } = this.journal.roomState;
     const entries: Entries = new Map();
     for (const name of Object.keys(listBoard.collections)) {
-      const records = state.ids(name).map((id) => {
-        const record = state.get(name, id);
+      const listed = records.ids(name).map((id) => {
+        const record = records.get(name, id);
         if (record === undefined) throw new Error(`${id} is listed and not there`);
         return [handles.get(name, id) as number, { id, change: { kind: "put", record } }] as const;
       });
-      entries.set(name, new Map(records));
+      entries.set(name, new Map(listed));
     }
     return { from: 0, to: rev, entries };
   }
 
-  #markOf(client: ListClient): number {
-    return this.journal.memory.marks.get(client.actor)?.mark ?? 0;
+  #loggedClientOf(client: ListClient): number {
+    return this.journal.roomState.clientLog.get(client.clientId)?.lastCallId ?? 0;
   }
 }

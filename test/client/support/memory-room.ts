@@ -32,7 +32,7 @@ export class MemoryRoom {
   }
 
   /** Every call that reaches the room. */
-  async arrived(): Promise<readonly TestCall<TestBoard>[]> {
+  async resumeSnapshot(): Promise<readonly TestCall<TestBoard>[]> {
     await this.settle();
     return this.server.calls;
   }

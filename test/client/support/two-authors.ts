@@ -6,7 +6,7 @@ import {
   type ScriptedSocket,
   type SentCall,
 } from "../../support/rooms/scripted-room.ts";
-import type { SpokenOutcome } from "../../support/frames/frame-builders.ts";
+import type { ScriptedOutcome } from "../../support/frames/frame-builders.ts";
 
 type Author = "here" | "there";
 type Shape = { [field: string]: unknown };
@@ -116,16 +116,16 @@ export class TwoAuthors {
     this.#commit(changes, "here", id);
   }
 
-  #answer(outcome: SpokenOutcome): void {
+  #answer(outcome: ScriptedOutcome): void {
     this.#untold.push(() => {
-      this.#socket.update({ mark: outcome[0], outcomes: [outcome] });
+      this.#socket.update({ lastCallId: outcome[0], outcomes: [outcome] });
       this.#look((key) => this.#toldAuthorOf(key));
     });
   }
 
   #commit(changes: WireChanges, author: Author, id?: number): void {
     const rev = ++this.#rev;
-    const own = id === undefined ? {} : { mark: id, outcomes: [[id, rev] as const] };
+    const own = id === undefined ? {} : { lastCallId: id, outcomes: [[id, rev] as const] };
     this.#untold.push(() => {
       this.#told.apply(changes, author);
       this.#socket.delta(rev - 1, changes, own);

@@ -83,7 +83,12 @@ describe("a mutator with an undo rule", () => {
     const { room, socket } = await joined({ records: { counters: { c1: { value: 10 } } } });
     room.mutate.addUp({ id: "c1", by: 5 });
     await turn();
-    socket.delta(0, { counters: [["patch", "c1", { value: 115 }]] }, { mark: 1, outcomes: [[1, 2]] }, 2);
+    socket.delta(
+      0,
+      { counters: [["patch", "c1", { value: 115 }]] },
+      { lastCallId: 1, outcomes: [[1, 2]] },
+      2,
+    );
     const value = () => room.state.counters.get("c1")?.value;
     expect([room.history.undo(), value()]).toEqual([true, 110]); // somebody else has added 100
     expect([room.history.redo(), value()]).toEqual([true, 115]);
@@ -108,7 +113,7 @@ describe("a mutator with an undo rule", () => {
       0,
       { shapes: [["patch", "s1", { color: "green" }]] },
       {
-        mark: 2,
+        lastCallId: 2,
         outcomes: [
           [1, 1],
           [2, 2],
@@ -161,7 +166,7 @@ describe("a mutator with an undo rule", () => {
       0,
       { counters: [["put", "c1", { value: 3 }]], shapes: [["put", "s1", { x: 1, y: 1 }]] },
       {
-        mark: 2,
+        lastCallId: 2,
         outcomes: [
           [1, 1],
           [2, 2],
@@ -199,7 +204,7 @@ describe("a mutator with an undo rule", () => {
     room.on("reject", () => {});
     room.mutate.addUp({ id: "c1", by: 1 });
     await turn();
-    socket.update({ mark: 1, outcomes: [[1, { code: "forbidden", message: "no" }]] });
+    socket.update({ lastCallId: 1, outcomes: [[1, { code: "forbidden", message: "no" }]] });
     await turn();
     expect(room.history.canUndo).toBe(false);
   });
@@ -290,7 +295,7 @@ describe("the history", () => {
     await turn();
     expect([room.history.undo(), room.history.canUndo]).toEqual([false, true]);
     socket.update({
-      mark: 2,
+      lastCallId: 2,
       outcomes: [
         [1, 1],
         [2, 2],

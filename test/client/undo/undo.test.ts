@@ -34,7 +34,7 @@ describe("undo takes back", () => {
     const { room, socket } = await joined({ records: oneShape });
     setX(room, 2);
     await turn();
-    socket.delta(0, { shapes: [["patch", "s1", { x: 2 }]] }, { mark: 1, outcomes: [[1, 1]] });
+    socket.delta(0, { shapes: [["patch", "s1", { x: 2 }]] }, { lastCallId: 1, outcomes: [[1, 1]] });
     const seen: unknown[] = [];
     room.subscribe(
       (s) => s.shapes.get("s1")?.x,
@@ -85,7 +85,11 @@ describe("undo takes back", () => {
     const { room, socket } = await joined({ records: { shapes: { s1: { x: 1, y: 1, color: "red" } } } });
     room.transact((tx) => tx.shapes.put("s1", { x: 5, y: 1, path: [1] }));
     await turn();
-    socket.delta(0, { shapes: [["put", "s1", { x: 5, y: 1, path: [1] }]] }, { mark: 1, outcomes: [[1, 1]] });
+    socket.delta(
+      0,
+      { shapes: [["put", "s1", { x: 5, y: 1, path: [1] }]] },
+      { lastCallId: 1, outcomes: [[1, 1]] },
+    );
     socket.delta(1, { shapes: [["patch", "s1", { y: 9 }]] });
     room.history.undo();
     expect(room.state.shapes.get("s1")).toEqual({ x: 1, y: 9, color: "red" });
@@ -152,7 +156,7 @@ describe("what somebody else has done since", () => {
     const { room, socket } = await joined({ records: oneShape });
     room.transact((tx) => tx.shapes.patch("s1", { x: 2, y: 2 }));
     await turn();
-    socket.delta(0, { shapes: [["patch", "s1", { x: 2, y: 2 }]] }, { mark: 1, outcomes: [[1, 1]] });
+    socket.delta(0, { shapes: [["patch", "s1", { x: 2, y: 2 }]] }, { lastCallId: 1, outcomes: [[1, 1]] });
     socket.delta(1, { shapes: [["patch", "s1", { y: 7, color: "red" }]] });
     expect(room.history.undo()).toBe(true);
     expect(room.state.shapes.get("s1")).toEqual({ x: 1, y: 7, color: "red" });
@@ -164,7 +168,7 @@ describe("what somebody else has done since", () => {
     const { room, socket } = await joined({ records: oneShape });
     for (const x of [2, 1]) setX(room, x);
     await turn();
-    socket.update({ mark: 1, outcomes: [[1, 1]], delta: { from: 0, to: 1, changes: {} } });
+    socket.update({ lastCallId: 1, outcomes: [[1, 1]], delta: { from: 0, to: 1, changes: {} } });
     socket.delta(1, { shapes: [["patch", "s1", { x: 2 }]] }); // as the first of the two steps had it
     expect(room.history.undo()).toBe(false);
     expect(room.state.shapes.get("s1")?.x).toBe(2);
@@ -174,7 +178,7 @@ describe("what somebody else has done since", () => {
     const { room, socket } = await joined({ records: oneShape });
     setX(room, 2);
     await turn();
-    socket.delta(0, { shapes: [["patch", "s1", { x: 2 }]] }, { mark: 1, outcomes: [[1, 1]] });
+    socket.delta(0, { shapes: [["patch", "s1", { x: 2 }]] }, { lastCallId: 1, outcomes: [[1, 1]] });
     socket.delta(1, { shapes: [["patch", "s1", { x: 7, y: 7 }]] });
     expect(room.history.undo({ force: true })).toBe(true);
     expect(room.state.shapes.get("s1")).toEqual({ x: 1, y: 7 });
@@ -187,7 +191,7 @@ describe("what somebody else has done since", () => {
     setX(room, 2);
     setX(room, 3);
     await turn();
-    socket.delta(0, { shapes: [["delete", "s1"]] }, { mark: 1, outcomes: [[1, 1]] });
+    socket.delta(0, { shapes: [["delete", "s1"]] }, { lastCallId: 1, outcomes: [[1, 1]] });
     expect(room.history.undo({ force: true })).toBe(false);
     expect(room.history.undo()).toBe(false);
     expect(room.state.shapes.has("s1")).toBe(false);
@@ -199,7 +203,7 @@ describe("what somebody else has done since", () => {
       const { room, socket } = await joined();
       room.transact((tx) => tx.shapes.put("s1", { x: 1, y: 1 }));
       await turn();
-      socket.delta(0, { shapes: [["put", "s1", { x: 1, y: 1 }]] }, { mark: 1, outcomes: [[1, 1]] });
+      socket.delta(0, { shapes: [["put", "s1", { x: 1, y: 1 }]] }, { lastCallId: 1, outcomes: [[1, 1]] });
       socket.delta(1, { shapes: [["patch", "s1", { y: 7 }]] });
       expect(room.history.undo({ force })).toBe(force);
       expect(room.state.shapes.has("s1")).toBe(!force);
@@ -211,7 +215,7 @@ describe("what somebody else has done since", () => {
     const { room, socket } = await joined({ records: oneShape });
     room.transact((tx) => tx.shapes.delete("s1"));
     await turn();
-    socket.delta(0, { shapes: [["delete", "s1"]] }, { mark: 1, outcomes: [[1, 1]] });
+    socket.delta(0, { shapes: [["delete", "s1"]] }, { lastCallId: 1, outcomes: [[1, 1]] });
     socket.delta(1, { shapes: [["put", "s1", { x: 7, y: 7 }]] });
     expect(room.history.undo()).toBe(false);
     expect(room.state.shapes.get("s1")).toEqual({ x: 7, y: 7 });
@@ -226,7 +230,7 @@ describe("what somebody else has done since", () => {
       0,
       { shapes: [["patch", "s1", { x: 2, y: 2 }]] },
       {
-        mark: 2,
+        lastCallId: 2,
         outcomes: [
           [1, 1],
           [2, 2],
@@ -248,7 +252,7 @@ describe("what somebody else has done since", () => {
       for (const [, id, fields] of patches) tx.spans.patch(id, fields);
     });
     await turn();
-    socket.delta(0, { spans: patches }, { mark: 1, outcomes: [[1, 1]] });
+    socket.delta(0, { spans: patches }, { lastCallId: 1, outcomes: [[1, 1]] });
     socket.delta(1, { spans: [["patch", "a", { from: 5 }]] }); // 5 to 2 would be no span
     expect(room.history.undo()).toBe(true);
     expect(room.state.spans.entries()).toEqual([
@@ -270,7 +274,7 @@ describe("an edit that the room refuses", () => {
     const told: unknown[] = [];
     room.on("history", (history) => told.push(history));
     socket.update({
-      mark: 2,
+      lastCallId: 2,
       outcomes: [
         [1, 1],
         [2, refusal],
@@ -282,7 +286,7 @@ describe("an edit that the room refuses", () => {
     expect(room.state.shapes.get("s1")).toEqual({ x: 1, y: 1 });
     expect(told).toEqual([{ canUndo: false, canRedo: true }]);
     await vi.advanceTimersByTimeAsync(16);
-    socket.update({ mark: 3, outcomes: [[3, refusal]] });
+    socket.update({ lastCallId: 3, outcomes: [[3, refusal]] });
     await turn();
     expect(told.slice(1)).toEqual([{ canUndo: false, canRedo: false }]);
     expect(room.state.shapes.get("s1")).toEqual({ x: 1, y: 2 });
@@ -295,7 +299,7 @@ describe("an edit that the room refuses", () => {
     await turn();
     setX(room, 3);
     await vi.advanceTimersByTimeAsync(16);
-    socket.update({ mark: 1, outcomes: [[1, refusal]] });
+    socket.update({ lastCallId: 1, outcomes: [[1, refusal]] });
     await turn();
     room.history.undo();
     expect(room.state.shapes.get("s1")?.x).toBe(1);

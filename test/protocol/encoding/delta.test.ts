@@ -56,7 +56,7 @@ class Flushes {
 describe("a delta", () => {
   test("comes back as it went, in its order", () => {
     const entry = fc.tuple(anyChange, fc.string({ unit: "binary", minLength: 1, maxLength: 40 }));
-    const sections = fc.dictionary(
+    const partitions = fc.dictionary(
       fc.string({ maxLength: 10 }),
       fc.uniqueArray(
         fc.tuple(
@@ -72,7 +72,7 @@ describe("a delta", () => {
       { maxKeys: 3 },
     );
     fc.assert(
-      fc.property(fc.nat(1e9), fc.nat(1e6), sections, (from, revs, given) => {
+      fc.property(fc.nat(1e9), fc.nat(1e6), partitions, (from, revs, given) => {
         const entries: Entries = new Map(
           Object.entries(given).map(([collection, records]) => [
             collection,
@@ -244,7 +244,7 @@ describe("deltas squashed into one", () => {
     room.flush([edit({ kind: "patch", set: { text: "older" }, unset: [] })]);
     room.flush([edit({ kind: "delete" })]);
     room.flush([edit({ kind: "put", record: { text: "new" } })]);
-    expect(readDelta(squashDeltas(room.deltas.slice(1)).body).sections).toEqual([
+    expect(readDelta(squashDeltas(room.deltas.slice(1)).body).partitions).toEqual([
       [
         "notes",
         [

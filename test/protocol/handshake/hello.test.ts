@@ -9,7 +9,7 @@ const hello: Hello = {
   epoch: null,
   rev: 0,
   confirmed: 0,
-  birth: null,
+  knownSince: null,
 };
 
 /** A subprotocol that carries this JSON. */
@@ -26,12 +26,12 @@ describe("a hello", () => {
         epoch: fc.option(word),
         rev: fc.maxSafeNat(),
         confirmed: fc.maxSafeNat(),
-        birth: fc.option(fc.maxSafeNat()),
+        knownSince: fc.option(fc.maxSafeNat()),
         token: fc
           .array(fc.integer({ min: 0, max: 0x10ffff }), { maxLength: 50 })
           .map((points) => String.fromCodePoint(...points)),
       },
-      { requiredKeys: ["schema", "epoch", "rev", "confirmed", "birth"] },
+      { requiredKeys: ["schema", "epoch", "rev", "confirmed", "knownSince"] },
     );
     fc.assert(
       fc.property(given, (members) => {
@@ -65,7 +65,7 @@ describe("a hello", () => {
 
 describe("a hello that cannot be read is none:", () => {
   const { secret: _secret, ...unproved } = hello;
-  const { birth: _birth, ...unborn } = hello;
+  const { knownSince: _knownSince, ...unborn } = hello;
   test.each<[string, string[]]>([
     ["no subprotocols", []],
     ["others alone", ["deltaroom.v1"]],
@@ -76,7 +76,7 @@ describe("a hello that cannot be read is none:", () => {
     ["null", [offering("null")]],
     ["a list", [offering("[]")]],
     ["no secret", [offering(JSON.stringify(unproved))]],
-    ["no birth", [offering(JSON.stringify(unborn))]],
+    ["no knownSince", [offering(JSON.stringify(unborn))]],
     ["an empty secret", [offering(JSON.stringify({ ...hello, secret: "" }))]],
     ["a short secret", [offering(JSON.stringify({ ...hello, secret: "s".repeat(19) }))]],
     ["a long secret", [offering(JSON.stringify({ ...hello, secret: "s".repeat(65) }))]],

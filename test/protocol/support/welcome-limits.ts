@@ -8,6 +8,6 @@ export const welcomeLimits: Welcome["limits"] = {
   maxFrameBytes: 1_048_576,
   maxUnacknowledgedBytes: 1_048_576,
   maxUnacknowledgedFrames: 64,
-  signalsPerSecond: 120,
-  signalsBurst: 240,
+  ephemeralPerSecond: 120,
+  ephemeralBurst: 240,
 };

@@ -13,12 +13,12 @@ export class Bystanders {
   /** What should not have happened to them. */
   readonly troubles: string[] = [];
   readonly #writer: BoardRoom;
-  readonly #witness: BoardRoom;
+  readonly #sessionJudge: BoardRoom;
 
   private constructor(url: string) {
     this.url = url;
     this.#writer = openBoard(url, { presence: presence("writer") });
-    this.#witness = openBoard(url, { presence: presence("witness") });
+    this.#sessionJudge = openBoard(url, { presence: presence("witness") });
   }
 
   static async open(url: string): Promise<Bystanders> {
@@ -38,14 +38,14 @@ export class Bystanders {
     const startedAt = performance.now();
     const call = this.#writer.transact((tx) => tx.shapes.put(own, { kind: "circle", x, y: 0, color: "sea" }));
     const { rev } = await call.committed;
-    while (this.#witness.rev < rev) {
+    while (this.#sessionJudge.rev < rev) {
       if (performance.now() - startedAt > patienceMs) break;
       await sleep(1);
     }
     const tookMs = performance.now() - startedAt;
     this.worstMs = Math.max(this.worstMs, tookMs);
     // Others may have changed it since, as they may: whoever clears the board.
-    const isSeen = this.#witness.rev > rev || this.#witness.state.shapes.get(own)?.x === x;
+    const isSeen = this.#sessionJudge.rev > rev || this.#sessionJudge.state.shapes.get(own)?.x === x;
     if (tookMs > patienceMs || !isSeen)
       throw new Error(`a round trip took ${Math.round(tookMs)} ms, seen: ${isSeen}`);
   }
@@ -54,8 +54,8 @@ export class Bystanders {
   async state(): Promise<BoardJson> {
     const json = await readBoard(this.url);
     const { [own]: _, ...shapes } = json.collections.shapes;
-    const seen = this.#witness.state.shapes.ids().filter((id) => id !== own);
-    if (this.#witness.rev === json.rev && seen.join() !== Object.keys(shapes).toSorted().join())
+    const seen = this.#sessionJudge.state.shapes.ids().filter((id) => id !== own);
+    if (this.#sessionJudge.rev === json.rev && seen.join() !== Object.keys(shapes).toSorted().join())
       throw new Error("the witness has other records than the room");
     return { ...json, collections: { ...json.collections, shapes } };
   }
@@ -65,6 +65,6 @@ export class Bystanders {
   }
 
   get #rooms(): readonly BoardRoom[] {
-    return [this.#writer, this.#witness];
+    return [this.#writer, this.#sessionJudge];
   }
 }

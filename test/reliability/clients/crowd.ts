@@ -73,7 +73,7 @@ export class Crowd {
   async settle(): Promise<boolean> {
     for (const line of this.#exchange.lines) if (!line.isWhole) line.cut();
     return await comesTrue(
-      () => this.#guests.every((guest) => guest.isSettled && this.#exchange.lineOf(guest.actor)),
+      () => this.#guests.every((guest) => guest.isSettled && this.#exchange.lineOf(guest.clientId)),
       settleTimeoutMs,
     );
   }
@@ -117,7 +117,7 @@ export class Crowd {
 
   #befall(misfortune: Misfortune): void {
     this.#let(misfortune, (guest, index) => {
-      const line = this.#exchange.lineOf(guest.actor);
+      const line = this.#exchange.lineOf(guest.clientId);
       if (line !== undefined) this.#apply(misfortune, line);
       if (!["reload", "crash", "vanish"].includes(misfortune)) return;
       this.#leave(guest);

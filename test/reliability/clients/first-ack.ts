@@ -30,7 +30,7 @@ export async function firstAck(
   payload: Json,
 ): Promise<FirstAck> {
   const secret = randomBytes(18).toString("base64url");
-  const hello = encodeHello({ secret, schema: 1, epoch, rev, confirmed: 0, birth: null });
+  const hello = encodeHello({ secret, schema: 1, epoch, rev, confirmed: 0, knownSince: null });
   const { promise, resolve, reject } = Promise.withResolvers<FirstAck>();
   const startedAt = performance.now();
   let caughtUpMs = 0;

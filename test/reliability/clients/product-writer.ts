@@ -2,7 +2,7 @@ import { connect } from "../../../client/index.ts";
 import type { Chance } from "../support/seeded-random.ts";
 import { inventCall } from "../rooms/ledger-call.ts";
 import { ledger } from "../rooms/ledger.ts";
-import type { Testimony } from "../support/client-observations.ts";
+import type { ClientObservations } from "../support/client-observations.ts";
 
 const callIntervalMs = 10;
 const maxPending = 64;
@@ -14,18 +14,18 @@ export class ProductWriter {
   isWriting = true;
   readonly #room;
   readonly #chance: Chance;
-  readonly #testimony: Testimony;
+  readonly #observations: ClientObservations;
   readonly #calling: NodeJS.Timeout;
   #isReady = false;
 
-  constructor(url: string, name: string, chance: Chance, testimony: Testimony) {
+  constructor(url: string, name: string, chance: Chance, observations: ClientObservations) {
     this.name = name;
     this.#chance = chance;
-    this.#testimony = testimony;
+    this.#observations = observations;
     this.#room = connect(url, ledger);
     this.#room.on("reject", () => {}); // `committed` tells as much
     this.#room.on("error", ({ code, message }) =>
-      testimony.accuse("altered", `${name} was told ${code}: ${message}`),
+      observations.accuse("altered", `${name} was told ${code}: ${message}`),
     );
     void this.#room.ready.then(() => (this.#isReady = true));
     this.#calling = setInterval(() => this.#call(), callIntervalMs);
@@ -66,9 +66,9 @@ export class ProductWriter {
     if (room.status !== "offline") await promise;
     stop();
     room.disconnect();
-    this.#testimony.hearRev(room.rev);
+    this.#observations.hearRev(room.rev);
     for (const [name, entry] of room.state.entries.entries()) {
-      if (!room.isPending("entries", name)) this.#testimony.hearEntry(name, entry);
+      if (!room.isPending("entries", name)) this.#observations.hearEntry(name, entry);
     }
   }
 
@@ -85,9 +85,9 @@ export class ProductWriter {
     this.names.push(entry);
     const call = type === "append" ? room.mutate.append(payload) : room.mutate.refuse(payload);
     call.committed.then(
-      ({ rev }) => this.#testimony.hearOutcome(entry, rev),
+      ({ rev }) => this.#observations.hearOutcome(entry, rev),
       ({ code, message, data }: { code: string; message: string; data: unknown }) =>
-        this.#testimony.hearOutcome(entry, { code, message, data }),
+        this.#observations.hearOutcome(entry, { code, message, data }),
     );
   }
 }

@@ -29,8 +29,8 @@ export class Guest {
     this.room.ready.catch(() => {}); // closed before
   }
 
-  get actor(): string {
-    return this.room.self.actor;
+  get clientId(): string {
+    return this.room.self.clientId;
   }
 
   /** Online, with an answer to every call. */

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { frameBytes } from "../../../src/protocol/codec.ts";
-import { actorOf } from "../../../src/protocol/handshake/client-secret.ts";
+import { clientIdOf } from "../../../src/protocol/handshake/client-secret.ts";
 import { encodeHello } from "../../../src/protocol/handshake/hello-text.ts";
 import { pingText, pongText, subprotocol } from "../../../src/protocol/version.ts";
 import { readFrame, type ReadFrame } from "../../support/frames/decoded-frames.ts";
@@ -31,12 +31,12 @@ export class StalledReader {
   /** Comes to the room at `path`, reads what there is, and then nothing more. */
   static async open(exchange: Exchange, path: string): Promise<StalledReader> {
     const secret = randomBytes(18).toString("base64url");
-    const actor = actorOf(secret);
-    const hello = encodeHello({ secret, schema: 1, epoch: null, rev: 0, confirmed: 0, birth: null });
+    const clientId = clientIdOf(secret);
+    const hello = encodeHello({ secret, schema: 1, epoch: null, rev: 0, confirmed: 0, knownSince: null });
     const socket = new WebSocket(`${exchange.url.replace("http", "ws")}${path}`, [subprotocol, hello]);
     socket.binaryType = "arraybuffer";
-    const reader = new StalledReader(socket, () => exchange.lines.find((line) => line.actor === actor));
-    if (!(await comesTrue(() => reader.kinds.includes("roster"), openTimeoutMs)))
+    const reader = new StalledReader(socket, () => exchange.lines.find((line) => line.clientId === clientId));
+    if (!(await comesTrue(() => reader.kinds.includes("peers"), openTimeoutMs)))
       throw new Error("a reader was not caught up");
     reader.#acknowledge();
     reader.#line()?.stall();

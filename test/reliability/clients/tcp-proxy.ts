@@ -1,12 +1,12 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { decodeHello } from "../../../src/protocol/handshake/hello.ts";
-import { actorOf } from "../../../src/protocol/handshake/client-secret.ts";
+import { clientIdOf } from "../../../src/protocol/handshake/client-secret.ts";
 
 /** One TCP connection of a client: the near end is the client's, the far end is the room's. */
 export class Line {
   /** Who is on it; known from its hello on, and undefined for a request without one. */
-  actor: string | undefined;
+  clientId: string | undefined;
   readonly #near: Socket;
   readonly #far: Socket;
   #isHeld = false;
@@ -24,7 +24,7 @@ export class Line {
       from.on("close", () => this.#isHeld || to.destroy());
       from.on("end", () => this.#isHeld || to.end());
     }
-    near.once("data", (head: Buffer) => (this.actor = clientOf(head.toString("latin1"))));
+    near.once("data", (head: Buffer) => (this.clientId = clientOf(head.toString("latin1"))));
   }
 
   /** Whether the room has this connection, as far as TCP knows. */
@@ -111,8 +111,8 @@ export class Exchange {
   }
 
   /** The connection that a client is on now. */
-  lineOf(actor: string): Line | undefined {
-    return this.lines.findLast((line) => line.actor === actor && line.isWhole);
+  lineOf(clientId: string): Line | undefined {
+    return this.lines.findLast((line) => line.clientId === clientId && line.isWhole);
   }
 
   close(): void {
@@ -125,5 +125,5 @@ export class Exchange {
 function clientOf(head: string): string | undefined {
   const offered = /^Sec-WebSocket-Protocol: *(.*?)\r?$/im.exec(head)?.[1] ?? "";
   const hello = decodeHello(offered.split(",").map((name) => name.trim()));
-  return hello && actorOf(hello.secret);
+  return hello && clientIdOf(hello.secret);
 }

@@ -4,7 +4,7 @@ import { readFrame, type ReadFrame } from "../../support/frames/decoded-frames.t
 import { ClientCopy } from "../../support/clients/client-copy.ts";
 import type { Chance } from "../support/seeded-random.ts";
 import { inventCall } from "../rooms/ledger-call.ts";
-import type { Testimony } from "../support/client-observations.ts";
+import type { ClientObservations } from "../support/client-observations.ts";
 
 const pumpIntervalMs = 10;
 /** Of the checksums: to add up the whole copy takes a while, and `connect` compares each of them. */
@@ -23,18 +23,18 @@ export class WireWriter {
   readonly names: string[] = [];
   /** Calls sent more than once, and outcomes heard more than once. */
   resent = 0;
-  retold = 0;
+  remembered = 0;
   isWriting = true;
   readonly secret = randomBytes(18).toString("base64url");
   /** Its public id, as docs/PROTOCOL.md has it follow from the secret. */
-  readonly actor = createHash("sha256").update(this.secret).digest().subarray(0, 12).toString("base64url");
+  readonly clientId = createHash("sha256").update(this.secret).digest().subarray(0, 12).toString("base64url");
   /** One that never confirms makes the room keep every outcome. */
   readonly confirms: boolean;
   /** What it was told, and a judge of each frame. */
   readonly #copy = new ClientCopy();
   readonly #url: string;
   readonly #chance: Chance;
-  readonly #testimony: Testimony;
+  readonly #observations: ClientObservations;
   readonly #calls: WireCall[] = [];
   readonly #pumping: NodeJS.Timeout;
   #socket: WebSocket | undefined;
@@ -47,17 +47,17 @@ export class WireWriter {
   #next = 1;
   #sent = 0;
   #waitUntil = 0;
-  #birth: number | null = null;
+  #knownSince: number | null = null;
   #tokens = 0;
   #tokensAt = 0;
   #owedBytes = 0;
   #owedFrames = 0;
 
-  constructor(url: string, name: string, chance: Chance, testimony: Testimony, confirms = true) {
+  constructor(url: string, name: string, chance: Chance, observations: ClientObservations, confirms = true) {
     this.name = name;
     this.#url = url.replace(/^http/, "ws");
     this.#chance = chance;
-    this.#testimony = testimony;
+    this.#observations = observations;
     this.confirms = confirms;
     this.#pumping = setInterval(() => this.#pump(), pumpIntervalMs);
   }
@@ -85,7 +85,7 @@ export class WireWriter {
       epoch: fromNothing ? null : this.#copy.epoch,
       rev: fromNothing ? 0 : this.#copy.rev,
       confirmed: this.#confirmed,
-      birth: isUnsure ? this.#birth : null,
+      knownSince: isUnsure ? this.#knownSince : null,
     };
     this.#copy.reconnect();
     this.#owedBytes = 0;
@@ -98,7 +98,7 @@ export class WireWriter {
       this.#hear(data instanceof ArrayBuffer ? new Uint8Array(data) : String(data), isUnsure);
     });
     socket.addEventListener("close", ({ code, reason }) => {
-      if (code >= 3000) this.#testimony.accuse("altered", `${this.name} was closed: ${code} ${reason}`);
+      if (code >= 3000) this.#observations.accuse("altered", `${this.name} was closed: ${code} ${reason}`);
       this.#socket = undefined;
       this.#isLive = false;
       resolve();
@@ -179,18 +179,18 @@ export class WireWriter {
     const frame = readFrame(raw);
     const known =
       frame.kind === "update" ? frame.outcomes?.filter(([id]) => this.#copy.outcomes.has(id)) : [];
-    this.retold += known?.length ?? 0;
+    this.remembered += known?.length ?? 0;
     try {
       this.#copy.take(this.#chance.happens(comparedShare) ? frame : withoutChecksums(frame));
     } catch (error) {
-      this.#testimony.accuse(
+      this.#observations.accuse(
         "altered",
         `${this.name}: ${String(error)}: ${JSON.stringify(frame).slice(0, 200)}`,
       );
     }
-    this.#testimony.hearFrame(frame, this.names);
+    this.#observations.hearFrame(frame, this.names);
     if (frame.kind === "welcome") {
-      if (!isUnsure) this.#birth = frame.birth;
+      if (!isUnsure) this.#knownSince = frame.knownSince;
       this.#tokens = frame.limits.callsBurst;
       this.#tokensAt = Date.now();
     } else if (frame.kind === "update") {
@@ -206,14 +206,14 @@ export class WireWriter {
   #begin(): void {
     this.#isLive = true;
     this.#waitUntil = 0;
-    this.#next = this.#copy.mark + 1;
+    this.#next = this.#copy.lastCallId + 1;
     if (this.#chance.happens(0.5)) this.#next = this.#chance.between(this.#confirmed + 1, this.#next);
     this.#pump();
   }
 
   #obey({ clientReqId, retryAfterMs = 0, code, message }: Extract<ReadFrame, { kind: "error" }>): void {
     if (clientReqId === undefined || code !== "rate-limited")
-      return this.#testimony.accuse("altered", `${this.name} was told ${code}: ${message}`);
+      return this.#observations.accuse("altered", `${this.name} was told ${code}: ${message}`);
     this.#next = clientReqId;
     this.#waitUntil = Date.now() + retryAfterMs;
   }

@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ReadFrame } from "../../support/frames/decoded-frames.ts";
-import type { StoredMark, StoredRoom } from "./stored-room.ts";
-import { Testimony, type Outcome, type Violation } from "../support/client-observations.ts";
+import type { StoredClient, StoredRoom } from "./stored-room.ts";
+import { ClientObservations, type Outcome, type Violation } from "../support/client-observations.ts";
 import type { WireWriter } from "../clients/wire-writer.ts";
 
 /** All that has left a room up to a moment, and what therefore has to be in its storage at that moment. */
 export class Told {
-  readonly testimony = new Testimony();
+  readonly observations = new ClientObservations();
   readonly #writers: readonly WireWriter[];
   readonly #outcomes = new Map<string, Map<number, Outcome>>();
 
@@ -14,33 +14,34 @@ export class Told {
     this.#writers = writers;
   }
 
-  hear(actor: string, frame: ReadFrame): void {
-    this.testimony.hearFrame(frame, this.#writerAt(actor).names);
-    const known = this.#outcomes.get(actor) ?? new Map<number, Outcome>();
-    this.#outcomes.set(actor, known);
+  hear(clientId: string, frame: ReadFrame): void {
+    this.observations.hearFrame(frame, this.#writerAt(clientId).names);
+    const known = this.#outcomes.get(clientId) ?? new Map<number, Outcome>();
+    this.#outcomes.set(clientId, known);
     if (frame.kind !== "update") return;
     for (const [id, outcome] of frame.outcomes ?? []) known.set(id, outcome);
   }
 
-  audit({ ledger, marks }: StoredRoom): Violation[] {
-    const found = this.testimony.audit(ledger);
-    for (const actor of this.#outcomes.keys()) found.push(...this.auditMark(actor, marks.get(actor)));
+  audit({ ledger, clientLog }: StoredRoom): Violation[] {
+    const found = this.observations.audit(ledger);
+    for (const clientId of this.#outcomes.keys())
+      found.push(...this.auditMark(clientId, clientLog.get(clientId)));
     return found;
   }
 
   /** Every outcome that a client was told is kept until the client can have said that it has it. */
-  auditMark(actor: string, stored: StoredMark | undefined): Violation[] {
-    const { name, confirms } = this.#writerAt(actor);
-    const told = this.#outcomes.get(actor) ?? new Map<number, Outcome>();
-    const { mark = 0, confirmed = 0, outcomes = new Map<number, Outcome>() } = stored ?? {};
+  auditMark(clientId: string, stored: StoredClient | undefined): Violation[] {
+    const { name, confirms } = this.#writerAt(clientId);
+    const told = this.#outcomes.get(clientId) ?? new Map<number, Outcome>();
+    const { lastCallId = 0, confirmed = 0, outcomes = new Map<number, Outcome>() } = stored ?? {};
     const found: Violation[] = [];
     const accuse = (kind: Violation["kind"], text: string) => found.push({ kind, text: `${name}: ${text}` });
     let answered = 0;
     while (told.has(answered + 1)) answered += 1;
     if (confirmed > (confirms ? answered : 0))
       accuse("lost", `call ${confirmed} counts as confirmed, it cannot be`);
-    if (mark < Math.max(0, ...told.keys()))
-      accuse("lost", `the mark is ${mark}, and a later call was answered`);
+    if (lastCallId < Math.max(0, ...told.keys()))
+      accuse("lost", `the mark is ${lastCallId}, and a later call was answered`);
     for (const [id, outcome] of told) {
       const kept = outcomes.get(id);
       if (kept === undefined && id > confirmed) accuse("lost", `the outcome of call ${id} is gone`);
@@ -50,9 +51,9 @@ export class Told {
     return found;
   }
 
-  #writerAt(actor: string): WireWriter {
-    const writer = this.#writers.find((candidate) => candidate.actor === actor);
-    if (writer === undefined) throw new Error(`the room spoke to ${actor}, who is none of its clients`);
+  #writerAt(clientId: string): WireWriter {
+    const writer = this.#writers.find((candidate) => candidate.clientId === clientId);
+    if (writer === undefined) throw new Error(`the room spoke to ${clientId}, who is none of its clients`);
     return writer;
   }
 }

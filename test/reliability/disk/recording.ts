@@ -6,7 +6,7 @@ import type { ReadFrame } from "../../support/frames/decoded-frames.ts";
 import type { Chance } from "../support/seeded-random.ts";
 import { SentFrames } from "./sent-frames.ts";
 import { readTrace, straceCommand, type SystemCall } from "./strace.ts";
-import { Testimony } from "../support/client-observations.ts";
+import { ClientObservations } from "../support/client-observations.ts";
 import { WireWriter } from "../clients/wire-writer.ts";
 import { Workerd } from "../process/workerd.ts";
 
@@ -22,7 +22,7 @@ const tracerTimeoutMs = 30_000;
 /** A frame that was sent to a client, and where in the trace it began to leave. */
 export interface Telling {
   readonly at: number;
-  readonly actor: string;
+  readonly clientId: string;
   readonly frame: ReadFrame;
 }
 
@@ -32,7 +32,7 @@ export interface Recording {
   readonly tellings: readonly Telling[];
   readonly writers: readonly WireWriter[];
   /** What the clients say that they heard. */
-  readonly heard: Testimony;
+  readonly heard: ClientObservations;
   /** The files in the end, by path. */
   readonly files: ReadonlyMap<string, Buffer>;
 }
@@ -42,7 +42,7 @@ export async function record(script: string, seconds: number, chance: Chance): P
   const folder = await mkdtemp(join(tmpdir(), "deltaroom-trace-"));
   const tracePath = join(folder, "trace");
   const server = await Workerd.start({ script, under: straceCommand(tracePath) });
-  const heard = new Testimony();
+  const heard = new ClientObservations();
   const writers = Array.from({ length: writerCount }, (_, index) => {
     const url = `${server.url}/rooms/${roomId}`;
     return new WireWriter(url, `wire${index}`, chance.fork(), heard, index >= silentCount);
@@ -99,15 +99,15 @@ async function readAll(folder: string): Promise<Map<string, Buffer>> {
 
 function tellingsIn(calls: readonly SystemCall[]): Telling[] {
   const sockets = new Map<string, SentFrames>();
-  const actors = new Map<string, string>();
+  const clientIds = new Map<string, string>();
   const tellings: Telling[] = [];
   for (const call of calls) {
     if (call.kind !== "send") continue;
     const sent = sockets.get(call.socket) ?? new SentFrames();
     sockets.set(call.socket, sent);
     for (const { at, frame } of sent.take(call.startedAt, call.data)) {
-      if (frame.kind === "welcome") actors.set(call.socket, frame.actor);
-      tellings.push({ at, actor: actors.get(call.socket) ?? "nobody", frame });
+      if (frame.kind === "welcome") clientIds.set(call.socket, frame.clientId);
+      tellings.push({ at, clientId: clientIds.get(call.socket) ?? "nobody", frame });
     }
   }
   return tellings.toSorted((a, b) => a.at - b.at);

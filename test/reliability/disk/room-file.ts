@@ -57,8 +57,8 @@ export class RoomFile {
   /** Bytes of the flushes that the pages do not hold yet. */
   journaledBytes(): number {
     const [{ bytes } = { bytes: 0 }] = this.#rows<{ bytes: number }>(
-      `SELECT coalesce(sum(octet_length(body) + octet_length(marks) + octet_length(authors)), 0) AS bytes
-       FROM deltaroom_journal WHERE n > (SELECT n FROM deltaroom_room)`,
+      `SELECT coalesce(sum(octet_length(body) + octet_length(clientLog) + octet_length(authors)), 0) AS bytes
+       FROM deltaroom_journal WHERE flushSeq > (SELECT flushSeq FROM deltaroom_room)`,
     );
     return bytes;
   }

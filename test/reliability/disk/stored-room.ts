@@ -6,7 +6,7 @@ import { journalSlots } from "../../../src/room/storage/journal.ts";
 import { jsonSnapshot, shownState } from "../../../src/durable-object/json-snapshot.ts";
 import { SqliteStorage } from "../../../src/durable-object/sqlite-storage.ts";
 import { readDelta, type ReadDelta } from "../../support/frames/decoded-frames.ts";
-import { readRowMarks, type RowMark } from "../../support/frames/journal-rows.ts";
+import { readRowClients, type RowClient } from "../../support/frames/journal-rows.ts";
 import { ledger, ledgerLimits, type LedgerJson } from "../rooms/ledger.ts";
 import type { Outcome } from "../support/client-observations.ts";
 
@@ -15,12 +15,12 @@ export interface StoredRoom {
   readonly ledger: LedgerJson;
   /** Revision that the pages hold. */
   readonly checkpointRev: number;
-  /** By actor: its newest executed call, which outcomes it has, and all others. */
-  readonly marks: ReadonlyMap<string, StoredMark>;
+  /** By client id: its newest executed call, which outcomes it has, and all others. */
+  readonly clientLog: ReadonlyMap<string, StoredClient>;
 }
 
-export interface StoredMark {
-  mark: number;
+export interface StoredClient {
+  lastCallId: number;
   confirmed: number;
   readonly outcomes: Map<number, Outcome>;
 }
@@ -46,30 +46,30 @@ export function assertIntact(database: DatabaseSync): void {
 
 const everything = new Views(ledger).of({ user: null, role: "" });
 
-/** Wakes the room with the product's own code. Of its marks, those of `actors` are answered; it must have no others. */
-export function wakeRoom(database: DatabaseSync, actors: Iterable<string>): StoredRoom {
+/** Wakes the room with the product's own code. Of its client logs, those of `client ids` are answered; it must have no others. */
+export function wakeRoom(database: DatabaseSync, clientIds: Iterable<string>): StoredRoom {
   const limits = { ...defaultLimits, ...ledgerLimits };
   const storage = new SqliteStorage(durableObjectStorage(database), journalSlots(limits));
   const memory = wake(storage, limits, () => "never-stored");
   const flushed = { ...memory, bytes: memory.pages.bytes };
   const json = [...jsonSnapshot(shownState(flushed, Object.keys(ledger.collections), everything))].join("");
-  const marks = new Map<string, StoredMark>();
-  for (const actor of actors) {
-    const known = memory.marks.get(actor);
+  const clientLog = new Map<string, StoredClient>();
+  for (const clientId of clientIds) {
+    const known = memory.clientLog.get(clientId);
     if (known === undefined) continue;
     const outcomes = new Map(known.answers.map(([id, outcome]) => [id, wireOutcome(outcome)]));
-    marks.set(actor, { mark: known.mark, confirmed: known.confirmed, outcomes });
+    clientLog.set(clientId, { lastCallId: known.lastCallId, confirmed: known.confirmed, outcomes });
   }
-  if (marks.size !== memory.marks.size)
-    throw new Error(`the room remembers ${memory.marks.size} clients, not ${marks.size}`);
-  return { ledger: JSON.parse(json) as LedgerJson, checkpointRev: memory.checkpointRev, marks };
+  if (clientLog.size !== memory.clientLog.size)
+    throw new Error(`the room remembers ${memory.clientLog.size} clients, not ${clientLog.size}`);
+  return { ledger: JSON.parse(json) as LedgerJson, checkpointRev: memory.checkpointRev, clientLog };
 }
 
-/** Reads the tables with nothing of the product's code: pages and marks of the checkpoint, and the journal above it. */
+/** Reads the tables with nothing of the product's code: pages and client logs of the checkpoint, and the journal above it. */
 export function readTables(database: DatabaseSync): StoredRoom {
-  const [room] = database.prepare("SELECT epoch, n, rev FROM deltaroom_room").all() as {
+  const [room] = database.prepare("SELECT epoch, flushSeq, rev FROM deltaroom_room").all() as {
     epoch: string;
-    n: number;
+    flushSeq: number;
     rev: number;
   }[];
   if (room === undefined) throw new Error("the room has no row");
@@ -79,36 +79,42 @@ export function readTables(database: DatabaseSync): StoredRoom {
     const byId = Object.fromEntries(ids.map((id, index) => [id, records[index]]));
     Object.assign((collections[String(page["collection"])] ??= {}), byId);
   }
-  const marks = new Map<string, StoredMark>();
-  for (const row of database.prepare("SELECT actor, mark, confirmed, outcomes FROM deltaroom_mark").all()) {
+  const clientLog = new Map<string, StoredClient>();
+  for (const row of database
+    .prepare("SELECT clientId, lastCallId, confirmed, outcomes FROM deltaroom_client")
+    .all()) {
     const outcomes = JSON.parse(String(row["outcomes"])) as (readonly [number, StoredOutcome])[];
     const wire = outcomes.map(([id, outcome]) => [id, wireOutcome(outcome)] as const);
-    const mark = { mark: Number(row["mark"]), confirmed: Number(row["confirmed"]), outcomes: new Map(wire) };
-    marks.set(String(row["actor"]), mark);
+    const client = {
+      lastCallId: Number(row["lastCallId"]),
+      confirmed: Number(row["confirmed"]),
+      outcomes: new Map(wire),
+    };
+    clientLog.set(String(row["clientId"]), client);
   }
-  let { n, rev } = room;
+  let { flushSeq, rev } = room;
   const journal = database.prepare(
-    `SELECT n, "from", "to", body, marks FROM deltaroom_journal WHERE n > ? ORDER BY n`,
+    `SELECT flushSeq, "from", "to", body, clientLog FROM deltaroom_journal WHERE flushSeq > ? ORDER BY flushSeq`,
   );
-  for (const row of journal.all(n)) {
-    const next = Number(row["n"]);
+  for (const row of journal.all(flushSeq)) {
+    const next = Number(row["flushSeq"]);
     const from = Number(row["from"]);
-    if (next !== n + 1 || from !== rev)
-      throw new Error(`flush ${n} at ${rev} is followed by ${next} from ${from}`);
+    if (next !== flushSeq + 1 || from !== rev)
+      throw new Error(`flush ${flushSeq} at ${rev} is followed by ${next} from ${from}`);
     applyDelta(collections, readDelta(row["body"] as Uint8Array));
-    for (const marked of readRowMarks(String(row["marks"])).marks) addOutcomes(marks, marked);
-    n = next;
+    for (const logged of readRowClients(String(row["clientLog"])).clientLog) addOutcomes(clientLog, logged);
+    flushSeq = next;
     rev = Number(row["to"]);
   }
   const found: unknown = { epoch: room.epoch, rev, collections };
-  return { ledger: found as LedgerJson, checkpointRev: room.rev, marks };
+  return { ledger: found as LedgerJson, checkpointRev: room.rev, clientLog };
 }
 
 function applyDelta(
   collections: { [name: string]: { [id: string]: object } },
-  { sections }: ReadDelta,
+  { partitions }: ReadDelta,
 ): void {
-  for (const [name, entries] of sections) {
+  for (const [name, entries] of partitions) {
     const records = (collections[name] ??= {});
     for (const entry of entries) {
       if (entry[0] !== "put") throw new Error(`the ledger knows no ${entry[0]}`);
@@ -117,11 +123,14 @@ function applyDelta(
   }
 }
 
-function addOutcomes(marks: Map<string, StoredMark>, { actor, confirmed, answers }: RowMark): void {
-  const known = marks.get(actor) ?? { mark: 0, confirmed: 0, outcomes: new Map() };
-  marks.set(actor, known);
+function addOutcomes(
+  clientLog: Map<string, StoredClient>,
+  { clientId, confirmed, answers }: RowClient,
+): void {
+  const known = clientLog.get(clientId) ?? { lastCallId: 0, confirmed: 0, outcomes: new Map() };
+  clientLog.set(clientId, known);
   for (const [id, outcome] of answers) {
-    known.mark = id;
+    known.lastCallId = id;
     known.outcomes.set(id, typeof outcome === "number" ? outcome : wireOutcome(outcome));
   }
   known.confirmed = Math.max(known.confirmed, confirmed);

@@ -19,7 +19,7 @@ interface Order {
 /** Writes further apart belong to two transactions. */
 const maxGapMs = 2;
 
-export class Striker {
+export class Killer {
   readonly #thread = new Worker(new URL(import.meta.url));
 
   constructor() {

@@ -12,7 +12,7 @@ export type Violation = {
 };
 
 /** Everything that a room has told anybody in its life. Whatever is on its disk later has to agree with all of it. */
-export class Testimony {
+export class ClientObservations {
   /** What contradicts itself in what was heard. */
   readonly violations: Violation[] = [];
   #epoch: string | undefined;
@@ -26,8 +26,8 @@ export class Testimony {
   }
 
   /** What was told up to now, to be compared with what the room says later. */
-  copy(): Testimony {
-    const copy = new Testimony();
+  copy(): ClientObservations {
+    const copy = new ClientObservations();
     copy.#epoch = this.#epoch;
     copy.#rev = this.#rev;
     for (const [name, order] of this.#orders) copy.#orders.set(name, order);
@@ -50,7 +50,7 @@ export class Testimony {
       for (const [name, fields] of frame.records) this.hearEntry(name, fields as unknown as Entry);
     }
     if (frame.kind !== "update") return;
-    for (const [collection, entries] of frame.delta?.sections ?? []) {
+    for (const [collection, entries] of frame.delta?.partitions ?? []) {
       if (collection !== "entries") continue;
       for (const entry of entries) {
         if (entry[0] === "put") this.hearEntry(entry[2], entry[3] as unknown as Entry);

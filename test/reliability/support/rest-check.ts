@@ -69,13 +69,13 @@ export class RestCheck {
 
   /** A newcomer is shown exactly those who are there, each as they show themselves; and so is everybody else. */
   async #checkPresence(guests: readonly Guest[]): Promise<void> {
-    const presences = new Map(guests.map(({ room }) => [room.self.actor, room.self.presence]));
+    const presences = new Map(guests.map(({ room }) => [room.self.clientId, room.self.presence]));
     const newcomer = openBoard(this.#url, {});
     await newcomer.ready;
     const areRight = () =>
       [newcomer, ...guests.map(({ room }) => room)].every((room) => sees(room, presences));
     await comesTrue(areRight, timeoutMs);
-    const ghosts = newcomer.others.filter(({ actor }) => !presences.has(actor)).length;
+    const ghosts = newcomer.others.filter(({ clientId }) => !presences.has(clientId)).length;
     const missing = presences.size - (newcomer.others.length - ghosts);
     this.#findings.check(
       sees(newcomer, presences),
@@ -117,9 +117,9 @@ export class RestCheck {
 }
 
 function sees({ others, self }: BoardRoom, presences: ReadonlyMap<string, unknown>): boolean {
-  const expected = presences.size - (presences.has(self.actor) ? 1 : 0);
+  const expected = presences.size - (presences.has(self.clientId) ? 1 : 0);
   return (
     others.length === expected &&
-    others.every(({ actor, presence }) => isDeepStrictEqual(presence, presences.get(actor)))
+    others.every(({ clientId, presence }) => isDeepStrictEqual(presence, presences.get(clientId)))
   );
 }

@@ -42,7 +42,7 @@ describe.each([
     bob.cut();
     await interlude(room);
     await bob.open();
-    expect(await bob.caughtUp()).toEqual({ kind: "update", tag: 0, mark: 0, checksums });
+    expect(await bob.caughtUp()).toEqual({ kind: "update", tag: 0, lastCallId: 0, checksums });
     await expectSameAs(room, alice, bob);
   });
 
@@ -60,7 +60,7 @@ describe.each([
     expect(await bob.caughtUp()).toEqual({
       kind: "update",
       tag: 0,
-      mark: 0,
+      lastCallId: 0,
       checksums,
       delta: {
         from: 1,
@@ -177,12 +177,12 @@ describe("a resync", () => {
     expect(await alice.next("update")).toEqual({
       kind: "update",
       tag: 7,
-      mark: 4,
+      lastCallId: 4,
       outcomes: [[4, 4, expect.any(Number)]],
       delta,
       checksums,
     });
-    expect(await alice.next("roster")).toEqual({ kind: "roster", peers: [[bob.actor, null, { at: 1 }]] });
+    expect(await alice.next("peers")).toEqual({ kind: "peers", peers: [[bob.clientId, null, { at: 1 }]] });
   });
 
   it("that names no epoch is answered with a snapshot", async () => {

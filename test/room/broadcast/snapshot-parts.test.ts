@@ -4,7 +4,7 @@ import { withLoneRoom, type LoneClient, type LoneRoom } from "../../support/room
 import { put } from "../../support/rooms/test-rooms.ts";
 
 const pages = { flushIntervalMs: 0, pageBytes: 400, maxRingFlushes: 16 };
-const inflates = { inflates: true } as const;
+const acceptsDeflate = { acceptsDeflate: true } as const;
 
 /** Two dozen notes, of which the pages know, and time for them to be compressed. */
 async function fill(room: LoneRoom): Promise<LoneClient> {
@@ -80,8 +80,8 @@ describe("pages are compressed", () => {
       expect(stored.length).toBeGreaterThan(3);
       expect(stored.every(({ isDeflated }) => isDeflated === 1)).toBe(true);
       const { deflated } = room;
-      for (const actor of ["actor-benny", "actor-carla"]) {
-        const client = room.join(actor, inflates);
+      for (const clientId of ["actor-benny", "actor-carla"]) {
+        const client = room.join(clientId, acceptsDeflate);
         expect(client.copy.collections).toEqual(room.collections);
         expect(deflatedParts(client)).toBe(stored.length);
       }
@@ -98,7 +98,7 @@ describe("pages are compressed", () => {
       await rest(room);
       expect(pagesOf(room).every(({ isDeflated }) => isDeflated === 1)).toBe(true);
       expect(room.deflated - deflated).toBe(1);
-      expect(room.join("actor-benny", inflates).copy.collections).toEqual(room.collections);
+      expect(room.join("actor-benny", acceptsDeflate).copy.collections).toEqual(room.collections);
     });
   });
 
@@ -106,10 +106,10 @@ describe("pages are compressed", () => {
     await withLoneRoom({ limits: pages }, async (room) => {
       const alice = room.join("actor-alice");
       for (let id = 10; id < 30; id++) edit(alice, `n${id}`, "x".repeat(60));
-      const first = room.join("actor-benny", inflates);
+      const first = room.join("actor-benny", acceptsDeflate);
       expect([partsOf(first).length > 0, deflatedParts(first)]).toEqual([true, 0]);
       await settled();
-      const next = room.join("actor-carla", inflates);
+      const next = room.join("actor-carla", acceptsDeflate);
       expect(deflatedParts(next)).toBe(partsOf(next).length);
       expect(next.copy.collections).toEqual(room.collections);
     });
@@ -121,12 +121,12 @@ describe("pages are compressed", () => {
       for (let n = 0; n < 16; n++) edit(alice, "n10", `one ${n}`);
       const { promise, resolve } = Promise.withResolvers<void>();
       room.holdsDeflate = promise;
-      room.join("actor-benny", inflates);
+      room.join("actor-benny", acceptsDeflate);
       await settled(); // it has begun
       for (let n = 0; n < 16; n++) edit(alice, "n10", `two ${n}`);
       resolve();
       await settled();
-      expect(room.join("actor-carla", inflates).copy.collections).toEqual(room.collections);
+      expect(room.join("actor-carla", acceptsDeflate).copy.collections).toEqual(room.collections);
     });
   });
 
@@ -144,7 +144,7 @@ describe("pages are compressed", () => {
       room.failing.saveDeflated = "disk full";
       await fill(room);
       expect(room.logged).toContain("deflate-failed");
-      expect(room.join("actor-benny", inflates).copy.collections).toEqual(room.collections);
+      expect(room.join("actor-benny", acceptsDeflate).copy.collections).toEqual(room.collections);
     });
   });
 });
@@ -162,7 +162,7 @@ describe("a snapshot that was cut", () => {
 
   /** A client that has some parts and then loses its connection. */
   function begin(room: LoneRoom): LoneClient {
-    const client = room.join("actor-benny", inflates);
+    const client = room.join("actor-benny", acceptsDeflate);
     expect(partsOf(client).length).toBeGreaterThan(1);
     expect(client.copy.epoch).toBe(null);
     client.leave();
@@ -170,7 +170,7 @@ describe("a snapshot that was cut", () => {
   }
 
   /** What a client says that has so much of a snapshot. */
-  function arrivedOf(client: LoneClient): NonNullable<Hello["arrived"]> {
+  function resumeSnapshotOf(client: LoneClient): NonNullable<Hello["resumeSnapshot"]> {
     const seen = partsOf(client);
     const { rev = 0 } = seen[0] ?? {};
     const { collection = "", until = null } = seen.at(-1) ?? {};
@@ -189,17 +189,17 @@ describe("a snapshot that was cut", () => {
     await withLoneRoom({ limits: slow }, async (room) => {
       const alice = await fill(room);
       const before = begin(room);
-      const arrived = arrivedOf(before);
+      const resumeSnapshot = resumeSnapshotOf(before);
       for (let n = 0; n < edits; n++) edit(alice, n % 2 === 0 ? "n10" : "n29", `changed ${n}`);
       if (edits > 0) await rest(room); // a checkpoint in between: the parts to come are newer
-      const again = room.rejoin(before, { ...inflates, arrived });
+      const again = room.rejoin(before, { ...acceptsDeflate, resumeSnapshot });
       acknowledgeAll(again);
-      expect(partsOf(again)[0]?.part).toBe(arrived.parts);
+      expect(partsOf(again)[0]?.part).toBe(resumeSnapshot.parts);
       expect(again.copy.collections).toEqual(room.collections);
     });
   });
 
-  it.each<[string, Partial<NonNullable<Hello["arrived"]>>]>([
+  it.each<[string, Partial<NonNullable<Hello["resumeSnapshot"]>>]>([
     ["further back than history reaches", {}],
     ["in another epoch", { epoch: "another" }],
     ["before anything came", { parts: 0 }],
@@ -212,7 +212,10 @@ describe("a snapshot that was cut", () => {
         for (let n = 0; n < 80; n++) edit(alice, "n10", `changed ${n}`);
         await rest(room);
       }
-      const again = room.rejoin(before, { ...inflates, arrived: { ...arrivedOf(before), ...changes } });
+      const again = room.rejoin(before, {
+        ...acceptsDeflate,
+        resumeSnapshot: { ...resumeSnapshotOf(before), ...changes },
+      });
       acknowledgeAll(again);
       expect(partsOf(again)[0]?.part).toBe(0);
       expect(again.copy.collections).toEqual(room.collections);

@@ -10,35 +10,35 @@ function settle(index: AuthorshipIndex, changes: readonly (readonly [id: string,
   index.settle(new Map([["notes", new Map(changes)]]));
 }
 
-/** In a flush of its own, `actor` changes a record of `notes`. */
-function change(index: AuthorshipIndex, id: string, rev: number, actor: string): void {
-  index.note("notes", id, rev, actor);
+/** In a flush of its own, `client id` changes a record of `notes`. */
+function change(index: AuthorshipIndex, id: string, rev: number, clientId: string): void {
+  index.note("notes", id, rev, clientId);
   settle(index, [[id, put]]);
 }
 
-function remove(index: AuthorshipIndex, id: string, rev: number, actor: string): void {
-  index.note("notes", id, rev, actor);
+function remove(index: AuthorshipIndex, id: string, rev: number, clientId: string): void {
+  index.note("notes", id, rev, clientId);
   settle(index, [[id, deletion]]);
 }
 
 interface Write {
-  readonly actor: string;
+  readonly clientId: string;
   readonly id: string;
   readonly deletes: boolean;
 }
 
-const actors = ["ann", "ben", "cem"];
+const clientIds = ["ann", "ben", "cem"];
 const ids = ["a", "b"];
 const log: fc.Arbitrary<Write[]> = fc.array(
-  fc.record({ actor: fc.constantFrom(...actors), id: fc.constantFrom(...ids), deletes: fc.boolean() }),
+  fc.record({ clientId: fc.constantFrom(...clientIds), id: fc.constantFrom(...ids), deletes: fc.boolean() }),
   { maxLength: 12 },
 );
 
 /** An index that has seen `writes`, the first one at revision 1. */
 function indexOf(writes: readonly Write[], maxTombstones = 100): AuthorshipIndex {
   const index = new AuthorshipIndex(maxTombstones);
-  for (const [at, { actor, id, deletes }] of writes.entries()) {
-    (deletes ? remove : change)(index, id, at + 1, actor);
+  for (const [at, { clientId, id, deletes }] of writes.entries()) {
+    (deletes ? remove : change)(index, id, at + 1, clientId);
   }
   return index;
 }
@@ -49,12 +49,12 @@ describe("whether others have changed a record", () => {
       fc.property(log, (writes) => {
         const index = indexOf(writes);
         for (const id of ids) {
-          for (const actor of [...actors, "nobody"]) {
+          for (const clientId of [...clientIds, "nobody"]) {
             for (let baseRev = 0; baseRev <= writes.length + 1; baseRev++) {
               const inLog = writes.some(
-                (write, at) => write.id === id && write.actor !== actor && at + 1 > baseRev,
+                (write, at) => write.id === id && write.clientId !== clientId && at + 1 > baseRev,
               );
-              expect(index.changedByOthers("notes", id, actor, baseRev)).toBe(inLog);
+              expect(index.changedByOthers("notes", id, clientId, baseRev)).toBe(inLog);
             }
           }
         }
@@ -74,7 +74,7 @@ describe("whether others have changed a record", () => {
   });
 
   test("is no for a record that nobody ever changed", () => {
-    const index = indexOf([{ actor: "ann", id: "a", deletes: false }]);
+    const index = indexOf([{ clientId: "ann", id: "a", deletes: false }]);
     expect(index.changedByOthers("notes", "z", "ben", 0)).toBe(false);
     expect(index.changedByOthers("cards", "a", "ben", 0)).toBe(false);
   });
@@ -87,8 +87,8 @@ describe("deleted records", () => {
     remove(index, "b", 1, "ann");
     remove(index, "a", 2, "ben");
     expect([...index.tombstones()]).toEqual([
-      ["notes", "b", { rev: 1, actor: "ann", othersRev: 0 }],
-      ["notes", "a", { rev: 2, actor: "ben", othersRev: 1 }],
+      ["notes", "b", { rev: 1, clientId: "ann", othersRev: 0 }],
+      ["notes", "a", { rev: 2, clientId: "ben", othersRev: 1 }],
     ]);
   });
 
@@ -137,7 +137,7 @@ describe("deleted records", () => {
 
   test("are bounded over any writes, and what is there is always known", () => {
     const write = fc.record({
-      actor: fc.constantFrom(...actors),
+      clientId: fc.constantFrom(...clientIds),
       id: fc.constantFrom("a", "b", "c", "d", "e"),
       deletes: fc.boolean(),
     });
@@ -163,7 +163,7 @@ describe("authors as text", () => {
   test("come back as they went", () => {
     const authorship = fc.record({
       rev: fc.nat(),
-      actor: fc.constantFrom(...actors, ""),
+      clientId: fc.constantFrom(...clientIds, ""),
       othersRev: fc.nat(),
     });
     fc.assert(
@@ -174,16 +174,16 @@ describe("authors as text", () => {
     );
   });
 
-  test("name an actor once, however many records it has changed", () => {
+  test("name an clientId once, however many records it has changed", () => {
     const authors = Array.from({ length: 50 }, (_, rev) => ({
       rev,
-      actor: "a-long-actor-name",
+      clientId: "a-long-actor-name",
       othersRev: 0,
     }));
     expect(encodeAuthors(authors).split("a-long-actor-name").length).toBe(2);
   });
 
   test("say nobody for a record whose author is forgotten", () => {
-    expect(decodeAuthors(encodeAuthors([undefined]))).toEqual([{ rev: 0, actor: "", othersRev: 0 }]);
+    expect(decodeAuthors(encodeAuthors([undefined]))).toEqual([{ rev: 0, clientId: "", othersRev: 0 }]);
   });
 });

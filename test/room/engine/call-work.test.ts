@@ -11,7 +11,7 @@ import type { Call } from "../../support/clients/wire-client.ts";
 /** The work of a call, as what it takes of its session's budget. */
 function workOfCall(room: LoneRoom, call: Call): number {
   const alice = room.join(`actor-${room.now}`);
-  const left = () => alice.session?.meter.work.state.tokens ?? 0;
+  const left = () => alice.session?.rateLimits.work.state.tokens ?? 0;
   const before = left();
   alice.push(call);
   const work = before - left();
@@ -91,9 +91,9 @@ describe("the work of a call", () => {
       expect(workOfCall(room, ["nothing", { text }])).toBeGreaterThan(50_000);
       const alice = room.join("actor-alice");
       alice.push(put("notes", "n", { text }));
-      const before = alice.session?.meter.work.state.tokens ?? 0;
+      const before = alice.session?.rateLimits.work.state.tokens ?? 0;
       alice.pushAt(1, put("notes", "n", { text }));
-      expect(before - (alice.session?.meter.work.state.tokens ?? 0)).toBeGreaterThan(50_000);
+      expect(before - (alice.session?.rateLimits.work.state.tokens ?? 0)).toBeGreaterThan(50_000);
     });
   });
 

@@ -1,45 +1,45 @@
 import { describe, expect, test } from "vitest";
 import type { Caller, Run } from "../../../src/model/call.ts";
-import type { Authorize, Call } from "../../../src/room/engine/engine.ts";
+import type { Authorize, SubmittedCall } from "../../../src/room/engine/engine.ts";
 import { utf8Bytes } from "../../../src/model/json.ts";
 import { defaultLimits } from "../../../src/room/limits.ts";
 import { Rejection, type Json } from "../../../src/index.ts";
-import { ann, ben, Desk } from "../../support/rooms/engine-without-storage.ts";
+import { ann, ben, EngineHarness } from "../../support/rooms/engine-without-storage.ts";
 import { contentOf } from "../../support/random-edits.ts";
 
 describe("a call that is accepted", () => {
   test("is committed at the next revision, one for each operation", () => {
-    const desk = new Desk();
-    expect(desk.put(ann, "a")).toEqual({ kind: "accepted", rev: 1 });
-    expect(desk.outcome(ben, "add", { id: "c", by: 1 })).toEqual({ kind: "accepted", rev: 2 });
-    expect(desk.memory.rev).toBe(2);
-    expect(contentOf(desk.memory.state)).toEqual({
+    const harness = new EngineHarness();
+    expect(harness.put(ann, "a")).toEqual({ kind: "accepted", rev: 1 });
+    expect(harness.outcome(ben, "add", { id: "c", by: 1 })).toEqual({ kind: "accepted", rev: 2 });
+    expect(harness.roomState.rev).toBe(2);
+    expect(contentOf(harness.roomState.records)).toEqual({
       notes: { a: { text: "", rank: 0 } },
       counters: { c: { value: 1 } },
     });
   });
 
   test("takes a revision also when it changes nothing", () => {
-    const desk = new Desk();
-    expect(desk.outcome(ann, "nothing", {})).toEqual({ kind: "accepted", rev: 1 });
-    expect(desk.outcome(ann, "transact", {})).toEqual({ kind: "accepted", rev: 2 });
-    expect(desk.flush().row).toMatchObject({ from: 0, to: 2 });
+    const harness = new EngineHarness();
+    expect(harness.outcome(ann, "nothing", {})).toEqual({ kind: "accepted", rev: 1 });
+    expect(harness.outcome(ann, "transact", {})).toEqual({ kind: "accepted", rev: 2 });
+    expect(harness.flush().row).toMatchObject({ from: 0, to: 2 });
   });
 
   test("runs what only the server has", () => {
-    const desk = new Desk();
-    expect(desk.outcome(ann, "roll", { id: "d" })).toEqual({ kind: "accepted", rev: 1 });
-    expect(desk.memory.state.get("counters", "d")).toEqual({ value: 6 });
+    const harness = new EngineHarness();
+    expect(harness.outcome(ann, "roll", { id: "d" })).toEqual({ kind: "accepted", rev: 1 });
+    expect(harness.roomState.records.get("counters", "d")).toEqual({ value: 6 });
   });
 
   test("is told to hooks, with who made it, and its events leave with it", () => {
-    const desk = new Desk();
-    desk.outcome(ann, "announce", { at: 5 });
-    desk.outcome(ben, "add", { id: "c", by: 1 });
-    const { operations, broadcasts } = desk.flush();
+    const harness = new EngineHarness();
+    harness.outcome(ann, "announce", { at: 5 });
+    harness.outcome(ben, "add", { id: "c", by: 1 });
+    const { operations, broadcasts } = harness.flush();
     expect(operations).toEqual([
-      { rev: 1, type: "announce", payload: { at: 5 }, actor: "ann", user: { name: "ann" } },
-      { rev: 2, type: "add", payload: { id: "c", by: 1 }, actor: "ben", user: { name: "ben" } },
+      { rev: 1, type: "announce", payload: { at: 5 }, clientId: "ann", user: { name: "ann" } },
+      { rev: 2, type: "add", payload: { id: "c", by: 1 }, clientId: "ben", user: { name: "ben" } },
     ]);
     expect(broadcasts).toEqual([{ event: "ping", payload: { at: 5 } }]);
   });
@@ -47,35 +47,35 @@ describe("a call that is accepted", () => {
 
 describe("exactly once:", () => {
   test("a call that was executed is answered again, and nothing runs", () => {
-    const desk = new Desk();
-    const call: Call = { clientReqId: 1, baseRev: 0, type: "add", payload: { id: "c", by: 1 } };
-    desk.submit(ann, call);
-    desk.outcome(ben, "add", { id: "c", by: 10 });
-    expect(desk.submit(ann, call)).toEqual({ kind: "duplicate", outcome: { kind: "accepted", rev: 1 } });
-    desk.flush();
-    expect(desk.submit(ann, call)).toEqual({ kind: "duplicate", outcome: { kind: "accepted", rev: 1 } });
-    expect(desk.memory.state.get("counters", "c")).toEqual({ value: 11 });
-    expect([desk.memory.rev, desk.engine.hasBatch]).toEqual([2, false]);
+    const harness = new EngineHarness();
+    const call: SubmittedCall = { clientReqId: 1, baseRev: 0, type: "add", payload: { id: "c", by: 1 } };
+    harness.submit(ann, call);
+    harness.outcome(ben, "add", { id: "c", by: 10 });
+    expect(harness.submit(ann, call)).toEqual({ kind: "duplicate", outcome: { kind: "accepted", rev: 1 } });
+    harness.flush();
+    expect(harness.submit(ann, call)).toEqual({ kind: "duplicate", outcome: { kind: "accepted", rev: 1 } });
+    expect(harness.roomState.records.get("counters", "c")).toEqual({ value: 11 });
+    expect([harness.roomState.rev, harness.engine.hasBatch]).toEqual([2, false]);
   });
 
   test("a call that was rejected is answered again in the same words, though it would be accepted now", () => {
-    const desk = new Desk();
-    const call: Call = { clientReqId: 1, baseRev: 0, type: "claim", payload: { id: "a" } };
-    desk.submit(ann, call);
-    desk.put(ben, "a");
-    expect(desk.submit(ann, call)).toMatchObject({ kind: "duplicate", outcome: { code: "not-found" } });
-    expect(desk.memory.state.get("notes", "a")).toEqual({ text: "", rank: 0 });
+    const harness = new EngineHarness();
+    const call: SubmittedCall = { clientReqId: 1, baseRev: 0, type: "claim", payload: { id: "a" } };
+    harness.submit(ann, call);
+    harness.put(ben, "a");
+    expect(harness.submit(ann, call)).toMatchObject({ kind: "duplicate", outcome: { code: "not-found" } });
+    expect(harness.roomState.records.get("notes", "a")).toEqual({ text: "", rank: 0 });
   });
 
   test("a call whose outcome the client has confirmed is too old to be answered, and does not run", () => {
-    const desk = new Desk();
-    desk.put(ann, "a");
-    desk.memory.marks.confirm("ann", 1);
-    expect(desk.submit(ann, { clientReqId: 1, baseRev: 0, type: "nothing", payload: {} })).toMatchObject({
+    const harness = new EngineHarness();
+    harness.put(ann, "a");
+    harness.roomState.clientLog.confirm("ann", 1);
+    expect(harness.submit(ann, { clientReqId: 1, baseRev: 0, type: "nothing", payload: {} })).toMatchObject({
       kind: "duplicate",
       outcome: { kind: "rejected", code: "too-old" },
     });
-    expect([desk.memory.rev, desk.memory.marks.get("ann")?.mark]).toEqual([1, 1]);
+    expect([harness.roomState.rev, harness.roomState.clientLog.get("ann")?.lastCallId]).toEqual([1, 1]);
   });
 
   test.each<[title: string, type: string, payload: Json, same: boolean]>([
@@ -85,25 +85,29 @@ describe("exactly once:", () => {
     ["another type is another call", "nothing", { id: "c", by: 1 }, false],
     ["so is one that could never be valid", "add", JSON.parse("[".repeat(9_999) + "]".repeat(9_999)), false],
   ])("of two calls under one id the first counts: %s", (_, type, payload, same) => {
-    const desk = new Desk();
-    desk.outcome(ann, "add", { id: "c", by: 1 });
-    const submission = desk.submit(ann, { clientReqId: 1, baseRev: 0, type, payload });
+    const harness = new EngineHarness();
+    harness.outcome(ann, "add", { id: "c", by: 1 });
+    const submission = harness.submit(ann, { clientReqId: 1, baseRev: 0, type, payload });
     const outcome = same ? { kind: "accepted", rev: 1 } : { kind: "rejected", code: "id-conflict" };
     expect(submission).toMatchObject({ kind: "duplicate", outcome });
-    expect(desk.memory.state.get("counters", "c")).toEqual({ value: 1 });
+    expect(harness.roomState.records.get("counters", "c")).toEqual({ value: 1 });
   });
 
   test("a call above the next is a gap, and nothing runs", () => {
-    const desk = new Desk();
-    const submission = desk.submit(ann, { clientReqId: 3, baseRev: 0, type: "nothing", payload: {} });
+    const harness = new EngineHarness();
+    const submission = harness.submit(ann, { clientReqId: 3, baseRev: 0, type: "nothing", payload: {} });
     expect(submission).toEqual({ kind: "gap", expected: 1 });
-    expect([desk.memory.rev, desk.engine.hasBatch, desk.memory.marks.size]).toEqual([0, false, 0]);
+    expect([harness.roomState.rev, harness.engine.hasBatch, harness.roomState.clientLog.size]).toEqual([
+      0,
+      false,
+      0,
+    ]);
   });
 
   test("the same id of another client is another call", () => {
-    const desk = new Desk();
-    desk.put(ann, "a");
-    expect(desk.put(ben, "b")).toEqual({ kind: "accepted", rev: 2 });
+    const harness = new EngineHarness();
+    harness.put(ann, "a");
+    expect(harness.put(ben, "b")).toEqual({ kind: "accepted", rev: 2 });
   });
 });
 
@@ -117,24 +121,24 @@ describe("a call that is rejected", () => {
     ["because it is a reader's", "nothing", {}, { ...ann, role: "reader" }, "forbidden"],
     ["because its mutator threw", "crash", {}, ann, "internal"],
   ])("%s consumes its id and no revision, and changes nothing", (_title, type, payload, client, code) => {
-    const desk = new Desk();
-    expect(desk.outcome(client, type, payload)).toMatchObject({ kind: "rejected", code });
-    expect([desk.memory.rev, contentOf(desk.memory.state)]).toEqual([0, {}]);
-    expect(desk.memory.marks.get("ann")?.mark).toBe(1);
-    const { row, delta, operations } = desk.flush();
+    const harness = new EngineHarness();
+    expect(harness.outcome(client, type, payload)).toMatchObject({ kind: "rejected", code });
+    expect([harness.roomState.rev, contentOf(harness.roomState.records)]).toEqual([0, {}]);
+    expect(harness.roomState.clientLog.get("ann")?.lastCallId).toBe(1);
+    const { row, delta, operations } = harness.flush();
     expect([row.from, row.to, delta, operations]).toEqual([0, 0, undefined, []]);
-    expect(desk.put(ann, "a")).toEqual({ kind: "accepted", rev: 1 });
+    expect(harness.put(ann, "a")).toEqual({ kind: "accepted", rev: 1 });
   });
 
   test("by a mutator that threw tells the caller nothing of it, and the operator all", () => {
-    const desk = new Desk();
-    const outcome = desk.outcome(ann, "crash", {});
+    const harness = new EngineHarness();
+    const outcome = harness.outcome(ann, "crash", {});
     expect(outcome).toEqual({
       kind: "rejected",
       code: "internal",
       message: "the room could not run this call",
     });
-    expect(desk.failures).toEqual([new Error("a bug with secrets in its text")]);
+    expect(harness.failures).toEqual([new Error("a bug with secrets in its text")]);
   });
 
   test("by a mutator that is asynchronous is internal", () => {
@@ -142,28 +146,28 @@ describe("a call that is rejected", () => {
       await Promise.resolve();
       tx["counters"]?.put("late", { value: 1 });
     };
-    const desk = new Desk({ serverMutators: { roll } });
-    expect(desk.outcome(ann, "roll", { id: "d" })).toMatchObject({ code: "internal" });
-    expect(desk.memory.rev).toBe(0);
+    const harness = new EngineHarness({ serverMutators: { roll } });
+    expect(harness.outcome(ann, "roll", { id: "d" })).toMatchObject({ code: "internal" });
+    expect(harness.roomState.rev).toBe(0);
   });
 
   test("broadcasts nothing", () => {
-    const desk = new Desk({ authorize: () => false });
-    desk.outcome(ann, "announce", { at: 1 });
-    expect(desk.flush().broadcasts).toEqual([]);
+    const harness = new EngineHarness({ authorize: () => false });
+    harness.outcome(ann, "announce", { at: 1 });
+    expect(harness.flush().broadcasts).toEqual([]);
   });
 });
 
 describe("authorize", () => {
   test("is asked with the records before and after, and what has changed", () => {
     const asked: unknown[] = [];
-    const desk = new Desk({
+    const harness = new EngineHarness({
       authorize: (operation, caller) => {
-        asked.push({ ...operation, actor: caller.actor });
+        asked.push({ ...operation, clientId: caller.clientId });
         return true;
       },
     });
-    desk.put(ann, "a", "one");
+    harness.put(ann, "a", "one");
     const payload = {
       notes: [
         ["patch", "a", { rank: 2 }],
@@ -171,12 +175,12 @@ describe("authorize", () => {
       ],
       cards: [],
     };
-    desk.outcome(ben, "transact", payload);
+    harness.outcome(ben, "transact", payload);
     expect(asked[1]).toEqual({
       type: "transact",
       payload,
       isRepair: false,
-      actor: "ben",
+      clientId: "ben",
       changes: [
         {
           collection: "notes",
@@ -201,14 +205,14 @@ describe("authorize", () => {
       (payload as { by: number }).by = 100;
       return true;
     };
-    const desk = new Desk({ authorize });
+    const harness = new EngineHarness({ authorize });
     const submit = () =>
-      desk.submit(ann, { clientReqId: 1, baseRev: 0, type: "add", payload: { id: "c", by: 1 } });
+      harness.submit(ann, { clientReqId: 1, baseRev: 0, type: "add", payload: { id: "c", by: 1 } });
     expect([submit(), submit()]).toMatchObject([
       { kind: "executed" },
       { kind: "duplicate", outcome: { kind: "accepted", rev: 1 } },
     ]);
-    expect(desk.memory.state.get("counters", "c")).toEqual({ value: 1 });
+    expect(harness.roomState.records.get("counters", "c")).toEqual({ value: 1 });
   });
 
   test.each<[string, () => unknown, string]>([
@@ -230,10 +234,10 @@ describe("authorize", () => {
     ["is asynchronous, which is no yes", () => Promise.resolve(true), "forbidden"],
     ["says something that is not true", () => 1, "forbidden"],
   ])("that %s refuses the operation", (title, authorize, code) => {
-    const desk = new Desk({ authorize: authorize as () => boolean });
-    expect(desk.put(ann, "a")).toMatchObject({ kind: "rejected", code });
-    expect([desk.memory.rev, contentOf(desk.memory.state)]).toEqual([0, {}]);
-    expect(desk.failures.length).toBe(code === "internal" || title.includes("asynchronous") ? 1 : 0);
+    const harness = new EngineHarness({ authorize: authorize as () => boolean });
+    expect(harness.put(ann, "a")).toMatchObject({ kind: "rejected", code });
+    expect([harness.roomState.rev, contentOf(harness.roomState.records)]).toEqual([0, {}]);
+    expect(harness.failures.length).toBe(code === "internal" || title.includes("asynchronous") ? 1 : 0);
   });
 });
 
@@ -243,135 +247,139 @@ describe("changed by others", () => {
     { title: "before the caller's revision is none", baseRev: 2, code: undefined },
     { title: "is none for a caller who claims a revision of the future", baseRev: 1e9, code: undefined },
   ])("$title", ({ baseRev, code }) => {
-    const desk = new Desk();
-    desk.put(ann, "a");
-    desk.put(ben, "a", "two");
-    const outcome = desk.outcome(ann, "claim", { id: "a" }, baseRev);
+    const harness = new EngineHarness();
+    harness.put(ann, "a");
+    harness.put(ben, "a", "two");
+    const outcome = harness.outcome(ann, "claim", { id: "a" }, baseRev);
     expect(outcome).toMatchObject(code === undefined ? { kind: "accepted" } : { code });
   });
 
   test("the caller's own changes are none", () => {
-    const desk = new Desk();
-    desk.put(ann, "a");
-    expect(desk.outcome(ann, "claim", { id: "a" }, 0)).toMatchObject({ kind: "accepted" });
+    const harness = new EngineHarness();
+    harness.put(ann, "a");
+    expect(harness.outcome(ann, "claim", { id: "a" }, 0)).toMatchObject({ kind: "accepted" });
   });
 
   test("the room's own changes are somebody else's", () => {
-    const desk = new Desk();
-    desk.put(ann, "a");
-    desk.engine.transact((tx) => tx["notes"]?.patch("a", { rank: 9 }));
-    expect(desk.outcome(ann, "claim", { id: "a" }, 1)).toMatchObject({ code: "conflict" });
+    const harness = new EngineHarness();
+    harness.put(ann, "a");
+    harness.engine.transact((tx) => tx["notes"]?.patch("a", { rank: 9 }));
+    expect(harness.outcome(ann, "claim", { id: "a" }, 1)).toMatchObject({ code: "conflict" });
   });
 });
 
 describe("the room's own edit", () => {
   test("is one operation, and may write any collection", () => {
-    const desk = new Desk();
-    const isDone = desk.engine.transact((tx) => {
+    const harness = new EngineHarness();
+    const isDone = harness.engine.transact((tx) => {
       tx["counters"]?.put("c", { value: 1 });
       tx["notes"]?.put("a", { text: "", rank: 0 });
     });
-    expect([isDone, desk.memory.rev]).toEqual([true, 1]);
-    expect(desk.flush().operations).toEqual([
-      { rev: 1, type: "transact", payload: null, actor: "room", user: null },
+    expect([isDone, harness.roomState.rev]).toEqual([true, 1]);
+    expect(harness.flush().operations).toEqual([
+      { rev: 1, type: "transact", payload: null, clientId: "room", user: null },
     ]);
   });
 
   test("that throws has changed nothing", () => {
-    const desk = new Desk();
+    const harness = new EngineHarness();
     const edit = () =>
-      desk.engine.transact((tx) => {
+      harness.engine.transact((tx) => {
         tx["counters"]?.put("c", { value: 1 });
         throw new Error("no");
       });
     expect(edit).toThrow("no");
-    expect([desk.memory.rev, desk.engine.hasBatch, contentOf(desk.memory.state)]).toEqual([0, false, {}]);
+    expect([harness.roomState.rev, harness.engine.hasBatch, contentOf(harness.roomState.records)]).toEqual([
+      0,
+      false,
+      {},
+    ]);
   });
 
   test("that is too large for an operation is refused, and has changed nothing", () => {
-    const desk = new Desk({}, { maxOperationBytes: 200 });
+    const harness = new EngineHarness({}, { maxOperationBytes: 200 });
     const edit = () =>
-      desk.engine.transact((tx) => tx["notes"]?.put("a", { text: "x".repeat(300), rank: 0 }));
+      harness.engine.transact((tx) => tx["notes"]?.put("a", { text: "x".repeat(300), rank: 0 }));
     expect(edit).toThrow(expect.objectContaining({ code: "too-large" }));
-    expect([desk.memory.rev, desk.engine.hasBatch]).toEqual([0, false]);
+    expect([harness.roomState.rev, harness.engine.hasBatch]).toEqual([0, false]);
   });
 });
 
 describe("limits", () => {
   test("an operation that changes too much is too-large", () => {
-    const desk = new Desk({}, { maxOperationBytes: 300 });
-    expect(desk.put(ann, "a", "x".repeat(300))).toMatchObject({ code: "too-large" });
-    expect(desk.put(ann, "a", "x".repeat(100))).toMatchObject({ kind: "accepted" });
+    const harness = new EngineHarness({}, { maxOperationBytes: 300 });
+    expect(harness.put(ann, "a", "x".repeat(300))).toMatchObject({ code: "too-large" });
+    expect(harness.put(ann, "a", "x".repeat(100))).toMatchObject({ kind: "accepted" });
   });
 
   test("a room that is full takes nothing that grows it, and everything that does not", () => {
-    const desk = new Desk({}, { maxStateBytes: 1_000 });
-    expect(desk.put(ann, "a", "x".repeat(600))).toMatchObject({ kind: "accepted" });
-    desk.flush();
-    expect(desk.put(ann, "b", "x".repeat(600))).toMatchObject({ code: "too-large" });
-    expect(desk.put(ann, "a", "y".repeat(600))).toMatchObject({ kind: "accepted" });
-    expect(desk.outcome(ann, "clear", {})).toMatchObject({ kind: "accepted" });
+    const harness = new EngineHarness({}, { maxStateBytes: 1_000 });
+    expect(harness.put(ann, "a", "x".repeat(600))).toMatchObject({ kind: "accepted" });
+    harness.flush();
+    expect(harness.put(ann, "b", "x".repeat(600))).toMatchObject({ code: "too-large" });
+    expect(harness.put(ann, "a", "y".repeat(600))).toMatchObject({ kind: "accepted" });
+    expect(harness.outcome(ann, "clear", {})).toMatchObject({ kind: "accepted" });
   });
 
   test("a room whose records weigh too much takes nothing that makes them heavier, and everything that does not", () => {
-    const desk = new Desk({}, { maxStateWeight: 1_000 });
+    const harness = new EngineHarness({}, { maxStateWeight: 1_000 });
     let made = 0;
-    while (desk.put(ann, `a${made}`, "")?.kind === "accepted") made += 1;
+    while (harness.put(ann, `a${made}`, "")?.kind === "accepted") made += 1;
     expect(made).toBeGreaterThan(2);
     expect(made).toBeLessThan(7);
-    expect(desk.put(ann, "b", "")).toMatchObject({ code: "too-large" });
-    expect(desk.put(ann, "a0", "")).toMatchObject({ kind: "accepted" });
-    const { state } = desk.memory;
-    const { weight } = state;
+    expect(harness.put(ann, "b", "")).toMatchObject({ code: "too-large" });
+    expect(harness.put(ann, "a0", "")).toMatchObject({ kind: "accepted" });
+    const { records } = harness.roomState;
+    const { weight } = records;
     // A room that was filled under a higher limit can still be made smaller.
-    const tight = new Desk({}, { maxStateWeight: 1 });
-    tight.memory.state.set("notes", "a", { text: "x" });
-    tight.memory.state.set("notes", "c", { text: "y" });
+    const tight = new EngineHarness({}, { maxStateWeight: 1 });
+    tight.roomState.records.set("notes", "a", { text: "x" });
+    tight.roomState.records.set("notes", "c", { text: "y" });
     expect(tight.put(ann, "b", "")).toMatchObject({ code: "too-large" });
     // Still too heavy after it, but lighter.
     expect(tight.outcome(ann, "transact", { notes: [["delete", "c"]] })).toMatchObject({ kind: "accepted" });
-    expect(tight.memory.state.weight).toBeGreaterThan(1);
+    expect(tight.roomState.records.weight).toBeGreaterThan(1);
     expect(tight.outcome(ann, "clear", {})).toMatchObject({ kind: "accepted" });
     expect(weight).toBeLessThanOrEqual(1_000);
   });
 
   test("a full room has place again once its pages are written", () => {
-    const desk = new Desk({}, { maxStateBytes: 1_000 });
-    desk.put(ann, "a", "x".repeat(600));
-    desk.outcome(ann, "clear", {});
-    desk.flush();
-    const { memory } = desk;
-    expect([...memory.pages.encodeChanged(memory)]).not.toEqual([]);
-    memory.journalBytes = 0;
-    expect(desk.put(ann, "b", "x".repeat(600))).toMatchObject({ kind: "accepted" });
+    const harness = new EngineHarness({}, { maxStateBytes: 1_000 });
+    harness.put(ann, "a", "x".repeat(600));
+    harness.outcome(ann, "clear", {});
+    harness.flush();
+    const { roomState } = harness;
+    expect([...roomState.pages.encodeChanged(roomState)]).not.toEqual([]);
+    roomState.journalBytes = 0;
+    expect(harness.put(ann, "b", "x".repeat(600))).toMatchObject({ kind: "accepted" });
   });
 
   test("a client that confirms nothing is held back after so many outcomes, and goes on once it confirms", () => {
-    const desk = new Desk({}, { maxUnconfirmedOutcomes: 2 });
-    desk.put(ann, "a");
-    desk.outcome(ann, "nope", {});
-    const third: Call = { clientReqId: 3, baseRev: 0, type: "nothing", payload: {} };
-    expect(desk.submit(ann, third)).toEqual({ kind: "unconfirmed", limit: "own" });
-    expect([desk.memory.rev, desk.memory.marks.get("ann")?.mark]).toEqual([1, 2]);
-    expect(desk.submit(ann, { ...third, clientReqId: 1 }).kind).toBe("duplicate");
-    desk.memory.marks.confirm("ann", 1);
-    expect(desk.submit(ann, third)).toEqual({ kind: "executed" });
+    const harness = new EngineHarness({}, { maxUnconfirmedOutcomes: 2 });
+    harness.put(ann, "a");
+    harness.outcome(ann, "nope", {});
+    const third: SubmittedCall = { clientReqId: 3, baseRev: 0, type: "nothing", payload: {} };
+    expect(harness.submit(ann, third)).toEqual({ kind: "unconfirmed", limit: "own" });
+    expect([harness.roomState.rev, harness.roomState.clientLog.get("ann")?.lastCallId]).toEqual([1, 2]);
+    expect(harness.submit(ann, { ...third, clientReqId: 1 }).kind).toBe("duplicate");
+    harness.roomState.clientLog.confirm("ann", 1);
+    expect(harness.submit(ann, third)).toEqual({ kind: "executed" });
   });
 
   test("a client that confirms nothing is held back before its outcomes outgrow a row of storage", () => {
-    const desk = new Desk();
+    const harness = new EngineHarness();
     const payload = { code: "c", data: "x".repeat(3_500) };
     let executed = 0;
     for (; executed < 5_000; executed++) {
-      let submission = desk.next(ann, "refuse", payload);
+      let submission = harness.next(ann, "refuse", payload);
       if (submission.kind === "full") {
-        desk.flush();
-        submission = desk.next(ann, "refuse", payload);
+        harness.flush();
+        submission = harness.next(ann, "refuse", payload);
       }
       if (submission.kind === "unconfirmed") break;
     }
     expect(executed).toBeGreaterThan(100);
-    const [stored] = desk.memory.marks.takeChanged();
+    const [stored] = harness.roomState.clientLog.takeChanged();
     expect(utf8Bytes(JSON.stringify(stored?.outcomes))).toBeLessThan(defaultLimits.maxRowBytes);
   });
 });

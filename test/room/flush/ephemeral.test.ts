@@ -10,18 +10,18 @@ describe("presence", () => {
     const room = newPrivateRoom();
     const alice = await room.join({ token: "user:alice" });
     const bob = await room.join({ token: "reader:bob" });
-    const { actor } = bob;
+    const { clientId } = bob;
     bob.setPresence({ at: 1 });
     expect((await alice.next("update")).presence).toEqual([
-      ["join", actor, { id: "bob", name: "BOB" }, { at: 1 }],
+      ["join", clientId, { id: "bob", name: "BOB" }, { at: 1 }],
     ]);
     bob.setPresence({ at: 2 });
-    expect((await alice.next("update")).presence).toEqual([["set", actor, { at: 2 }]]);
+    expect((await alice.next("update")).presence).toEqual([["set", clientId, { at: 2 }]]);
     bob.cut();
-    expect((await alice.next("update")).presence).toEqual([["leave", actor]]);
+    expect((await alice.next("update")).presence).toEqual([["leave", clientId]]);
   });
 
-  it("of everybody else is in the roster that a newcomer is sent", async () => {
+  it("of everybody else is in the peers that a newcomer is sent", async () => {
     const room = newTestRoom();
     const [alice, bob, silent] = [await room.join(), await room.join(), await room.join()];
     alice.setPresence({ at: 1, note: "hm" });
@@ -29,8 +29,8 @@ describe("presence", () => {
     await silent.until(({ peers }) => peers.size === 2);
     const carol = await room.join();
     expect(Object.fromEntries(carol.copy.peers)).toEqual({
-      [alice.actor]: { user: null, presence: { at: 1, note: "hm" } },
-      [bob.actor]: { user: null, presence: { at: 2 } },
+      [alice.clientId]: { user: null, presence: { at: 1, note: "hm" } },
+      [bob.clientId]: { user: null, presence: { at: 2 } },
     });
   });
 
@@ -42,9 +42,9 @@ describe("presence", () => {
     await room.evict();
     expect(await bob.quiet()).toEqual([]);
     const carol = await room.join();
-    expect([...carol.copy.peers]).toEqual([[alice.actor, { user: null, presence: { at: 1 } }]]);
+    expect([...carol.copy.peers]).toEqual([[alice.clientId, { user: null, presence: { at: 1 } }]]);
     alice.setPresence({ at: 9 });
-    expect((await bob.next("update")).presence).toEqual([["set", alice.actor, { at: 9 }]]);
+    expect((await bob.next("update")).presence).toEqual([["set", alice.clientId, { at: 9 }]]);
   });
 
   it("leaves no ghost of a client that went while the room slept", async () => {
@@ -171,7 +171,7 @@ describe("presence", () => {
     alice.setPresence(presence);
     expect(await alice.next("error")).toMatchObject({ code });
     expect(await bob.quiet()).toEqual([]);
-    expect((await room.join()).copy.peers.get(alice.actor)?.presence).toEqual({ at: 1 });
+    expect((await room.join()).copy.peers.get(alice.clientId)?.presence).toEqual({ at: 1 });
   });
 });
 
@@ -183,7 +183,7 @@ describe("events", () => {
     for (let index = 0; index < 20; index++) bob.sendEvent("wave", { text: `${index}` });
     await alice.until(({ events }) => events.length === 20);
     expect(alice.copy.events).toEqual(
-      Array.from({ length: 20 }, (_, index) => [bob.actor, "wave", { text: `${index}` }]),
+      Array.from({ length: 20 }, (_, index) => [bob.clientId, "wave", { text: `${index}` }]),
     );
   });
 

@@ -49,7 +49,7 @@ describe("when a row cannot be written", () => {
       room.pass(40);
       room.failing.append = undefined;
       room.pass(1_000);
-      expect(bob.take()).toEqual([{ kind: "update", mark: 1, outcomes: [[1, 1]] }]);
+      expect(bob.take()).toEqual([{ kind: "update", lastCallId: 1, outcomes: [[1, 1]] }]);
     });
   });
 
@@ -89,7 +89,7 @@ describe("when a row cannot be written", () => {
 
   it("an RPC caller is told by an exception, and may call again", async () => {
     await withLoneRoom({}, (room) => {
-      const cron = { actor: "rpc:1", user: null, role: "writer" };
+      const cron = { clientId: "rpc:1", user: null, role: "writer" };
       room.failing.append = "disk full";
       expect(() => room.room.call(cron, ...add(1))).toThrow("came to nothing");
       room.failing.append = undefined;
@@ -124,7 +124,7 @@ describe("when a checkpoint cannot be written", () => {
       alice.push(add(1));
       expect(room.checkpointN).toBe(11);
       room.evict();
-      expect(room.room.read().state.get("shapes", "sum")).toEqual({ x: 11, y: 0 });
+      expect(room.room.read().records.get("shapes", "sum")).toEqual({ x: 11, y: 0 });
     });
   });
 
@@ -138,10 +138,10 @@ describe("when a checkpoint cannot be written", () => {
       room.pass(2_000);
       expect(room.logged).toContain("storage-failed");
       const rows = (table: string) => room.sql.exec(`SELECT * FROM ${table}`).toArray().length;
-      expect([rows("deltaroom_page"), rows("deltaroom_mark"), room.checkpointN]).toEqual([0, 0, 0]);
+      expect([rows("deltaroom_page"), rows("deltaroom_client"), room.checkpointN]).toEqual([0, 0, 0]);
       room.sql.exec("DROP TRIGGER full");
       room.evict();
-      expect(room.room.read().state.get("shapes", "sum")).toEqual({ x: 40, y: 0 });
+      expect(room.room.read().records.get("shapes", "sum")).toEqual({ x: 40, y: 0 });
     });
   });
 
@@ -155,7 +155,7 @@ describe("when a checkpoint cannot be written", () => {
       expect(room.room.read().epoch).toBe(alice.copy.epoch);
       alice.push(add(1));
       room.evict();
-      expect(room.room.read().state.get("shapes", "sum")).toEqual({ x: 2, y: 0 });
+      expect(room.room.read().records.get("shapes", "sum")).toEqual({ x: 2, y: 0 });
     });
   });
 
@@ -163,16 +163,16 @@ describe("when a checkpoint cannot be written", () => {
     await withLoneRoom({ limits: everyMessage }, (room) => {
       const alice = room.join("actor-alice");
       room.failing.checkpoint = "disk full";
-      for (let call = 1; call <= 40; call++) alice.pushAt(alice.copy.mark + 1, add(1));
-      const acknowledged = alice.copy.mark;
+      for (let call = 1; call <= 40; call++) alice.pushAt(alice.copy.lastCallId + 1, add(1));
+      const acknowledged = alice.copy.lastCallId;
       expect(acknowledged).toBeGreaterThanOrEqual(15);
       room.evict();
-      expect(room.room.read().state.get("shapes", "sum")).toEqual({ x: acknowledged, y: 0 });
+      expect(room.room.read().records.get("shapes", "sum")).toEqual({ x: acknowledged, y: 0 });
       room.failing.checkpoint = undefined;
       alice.pushAt(acknowledged + 1, add(1));
-      alice.pushAt(alice.copy.mark + 1, add(1));
-      expect(room.room.read().state.get("shapes", "sum")).toEqual({ x: alice.copy.mark, y: 0 });
-      expect(alice.copy.mark).toBeGreaterThan(acknowledged);
+      alice.pushAt(alice.copy.lastCallId + 1, add(1));
+      expect(room.room.read().records.get("shapes", "sum")).toEqual({ x: alice.copy.lastCallId, y: 0 });
+      expect(alice.copy.lastCallId).toBeGreaterThan(acknowledged);
     });
   });
 });
@@ -291,7 +291,7 @@ describe("when a page cannot be read that a call needs", () => {
       room.pass(100);
       expect(alice.closed?.reason).toBe("internal");
       const back = room.join("actor-alice");
-      expect([back.copy.mark, back.copy.get("notes", "n3")]).toEqual([22, { text: "once more" }]);
+      expect([back.copy.lastCallId, back.copy.get("notes", "n3")]).toEqual([22, { text: "once more" }]);
       expect(back.copy.get("notes", "n9")).not.toEqual(again);
     });
   });
@@ -308,13 +308,13 @@ describe("when a page cannot be read that a call needs", () => {
   it("an RPC caller is told by an exception, and may call again", async () => {
     await withLoneRoom({ limits }, (room) => {
       sleeping(room);
-      const cron = { actor: "rpc:1", user: null, role: "writer" };
+      const cron = { clientId: "rpc:1", user: null, role: "writer" };
       room.failing.page = "disk error";
       expect(() => room.room.call(cron, ...add(1))).toThrow("disk error");
       expect(() => room.room.transact((tx) => tx["notes"]?.delete("n3"))).toThrow("disk error");
       room.failing.page = undefined;
       expect(room.room.call(cron, ...add(1))).toEqual({ kind: "accepted", rev: 21 });
-      expect(room.room.read().state.get("shapes", "sum")).toEqual({ x: 2, y: 0 });
+      expect(room.room.read().records.get("shapes", "sum")).toEqual({ x: 2, y: 0 });
     });
   });
 
@@ -328,7 +328,10 @@ describe("when a page cannot be read that a call needs", () => {
     const asked = [
       ["checkpoint", (_: LoneRoom, alice: LoneClient) => alice.push(put("notes", "n3", again))],
       ["flush", ({ room }: LoneRoom) => room.transact((tx) => tx["notes"]?.delete("n3"))],
-      ["flush", ({ room }: LoneRoom) => room.call({ actor: "rpc:1", user: null, role: "writer" }, ...add(1))],
+      [
+        "flush",
+        ({ room }: LoneRoom) => room.call({ clientId: "rpc:1", user: null, role: "writer" }, ...add(1)),
+      ],
     ] as const;
     for (const [what, ask] of asked) {
       await withLoneRoom({ limits }, (room) => {
@@ -336,7 +339,7 @@ describe("when a page cannot be read that a call needs", () => {
         const rival = write(room);
         expect(() => ask(room, alice)).toThrow(`another instance has written ${what}`);
         expect([room.aborted?.slice(0, 16), alice.take()]).toEqual(["another instance", []]);
-        expect(rival.room.read().state.get("notes", "n3")).toEqual({ text: "theirs 1" });
+        expect(rival.room.read().records.get("notes", "n3")).toEqual({ text: "theirs 1" });
       });
     }
   });
@@ -350,7 +353,7 @@ describe("an instance that another one has superseded", () => {
     await alice.commit(add(1));
     const put = { change: { kind: "put", record: { x: 7, y: 7 } }, id: "theirs" } as const;
     const { body } = encodeDelta(1, 2, new Map([["shapes", new Map([[1, put]])]]));
-    const authors = JSON.stringify({ actors: ["actor-other"], records: [2, 0, 0] });
+    const authors = JSON.stringify({ clientIds: ["actor-other"], records: [2, 0, 0] });
     await room.sql(
       `INSERT INTO deltaroom_journal SELECT 2, 2, epoch, 1, 2, X'${hexOf(body)}', '[]', '[]', '${authors}' FROM deltaroom_journal`,
     );
@@ -362,8 +365,8 @@ describe("an instance that another one has superseded", () => {
     alice.push(add(10));
     expect(await alice.closed()).toMatchObject({ closeCode: 1006 });
     await alice.open();
-    const { delta, mark } = await alice.caughtUp();
-    expect([delta?.from, delta?.to, mark]).toEqual([1, 2, 1]);
+    const { delta, lastCallId } = await alice.caughtUp();
+    expect([delta?.from, delta?.to, lastCallId]).toEqual([1, 2, 1]);
     alice.pushAt(2, add(10));
     expect(await alice.outcomesOf(2)).toEqual([3]);
     expect((await room.json()).collections["shapes"]).toEqual({
@@ -377,7 +380,7 @@ describe("an instance that another one has superseded", () => {
       const alice = room.join("actor-alice");
       for (let call = 1; call <= 40; call++) alice.push(add(1));
       room.sql.exec(
-        'INSERT INTO deltaroom_journal SELECT slot + 1, n + 1, epoch, "to", "to", body, ids, marks, authors FROM deltaroom_journal WHERE n = 40',
+        'INSERT INTO deltaroom_journal SELECT slot + 1, flushSeq + 1, epoch, "to", "to", body, ids, clientLog, authors FROM deltaroom_journal WHERE flushSeq = 40',
       );
       room.pass(2_000);
       expect(room.checkpointN).toBe(0);
@@ -435,7 +438,7 @@ describe("an instance that another one has superseded", () => {
         expect(frames(bob)).toEqual([]);
         expect(() => other.room.read()).toThrow("another instance has written checkpoint 1");
         other.evict();
-        expect(other.room.read().state.get("shapes", "late")).toBeUndefined();
+        expect(other.room.read().records.get("shapes", "late")).toBeUndefined();
         expect(other.room.read().rev).toBe(40);
       });
     });

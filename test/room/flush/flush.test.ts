@@ -79,8 +79,8 @@ describe("a flush", () => {
       alice.push(patch("shapes", "s2", { x: 3 }), put("shapes", "s1", { x: 3, y: 0 }));
       alice.take();
       const shown = () => {
-        const { rev, state } = room.room.read();
-        return [rev, state.ids("shapes").map((id) => [id, state.get("shapes", id)?.["x"]])];
+        const { rev, records } = room.room.read();
+        return [rev, records.ids("shapes").map((id) => [id, records.get("shapes", id)?.["x"]])];
       };
       expect(shown()).toEqual([
         2,
@@ -104,7 +104,7 @@ describe("a flush", () => {
 
   it("is not caused by a backend that makes a call again", async () => {
     await withLoneRoom({}, (room) => {
-      const cron = { actor: "rpc:1", user: null, role: "writer" };
+      const cron = { clientId: "rpc:1", user: null, role: "writer" };
       const call = () => room.room.call(cron, "addUp", { id: "sum", by: 1 });
       const outcome = call();
       room.join("actor-alice").push(edit(1));
@@ -266,7 +266,7 @@ describe("a checkpoint", () => {
       }
       expect(room.rows.length).toBe(16);
       room.evict();
-      expect(room.room.read().state.get("shapes", "s")).toEqual({ x: 50, y: 0 });
+      expect(room.room.read().records.get("shapes", "s")).toEqual({ x: 50, y: 0 });
     });
   });
 

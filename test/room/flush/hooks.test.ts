@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Operation } from "../../../src/room/engine/batch.ts";
-import type { Room } from "../../../src/room/room.ts";
+import type { RoomServer } from "../../../src/room/room.ts";
 import { withLoneRoom, type LoneRoom } from "../../support/rooms/lone-room.ts";
 import { idOf } from "../../support/clients/named-client.ts";
 import { put } from "../../support/rooms/test-rooms.ts";
@@ -9,15 +9,15 @@ const edit = put("shapes", "s", { x: 1, y: 1 });
 const add = (by: number) => ["addUp", { id: "sum", by }] as const;
 
 /** Writes one record of the room's own. */
-function note(room: Room, id: string): number {
+function note(room: RoomServer, id: string): number {
   return room.transact((tx) => tx["notes"]?.put(id, { text: id }));
 }
 
 /** What hooks hear, in order. `answers` is called with each operation as well. */
 function listen(lone: LoneRoom, answers: (operation: Operation) => unknown = () => {}): string[] {
   const heard: string[] = [];
-  lone.rules.onJoin = ({ actor }) => void heard.push(`join ${actor}`);
-  lone.rules.onLeave = ({ actor }) => void heard.push(`leave ${actor}`);
+  lone.rules.onJoin = ({ clientId }) => void heard.push(`join ${clientId}`);
+  lone.rules.onLeave = ({ clientId }) => void heard.push(`leave ${clientId}`);
   lone.rules.onCommit = (operation) => {
     heard.push(`commit ${operation.rev}`);
     return answers(operation);
@@ -27,20 +27,20 @@ function listen(lone: LoneRoom, answers: (operation: Operation) => unknown = () 
 
 /** As the clients and a room woken from the same disk have it. */
 function expectOnDisk(lone: LoneRoom): void {
-  const { state, rev } = lone.room.read();
-  const records = state.ids("notes").map((id) => [id, state.get("notes", id)]);
+  const { records, rev } = lone.room.read();
+  const notes = records.ids("notes").map((id) => [id, records.get("notes", id)]);
   const woken = lone.rival().room.read();
-  expect([woken.rev, woken.state.ids("notes").map((id) => [id, woken.state.get("notes", id)])]).toEqual([
+  expect([woken.rev, woken.records.ids("notes").map((id) => [id, woken.records.get("notes", id)])]).toEqual([
     rev,
-    records,
+    notes,
   ]);
 }
 
 describe("hooks that write", () => {
   it("hear every operation once and in order of revisions, their own included", async () => {
     await withLoneRoom({}, (lone) => {
-      const heard = listen(lone, ({ rev, actor }) => {
-        if (actor !== "room") note(lone.room, `to-${rev}`);
+      const heard = listen(lone, ({ rev, clientId }) => {
+        if (clientId !== "room") note(lone.room, `to-${rev}`);
       });
       const alice = lone.join("actor-alice");
       lone.pass(100);
@@ -59,8 +59,8 @@ describe("hooks that write", () => {
     await withLoneRoom({ limits: { flushIntervalMs: 0, maxRingFlushes: 8 } }, (lone) => {
       const alice = lone.join("actor-alice");
       const sent: number[] = [];
-      listen(lone, ({ rev, actor }) => {
-        if (actor !== "room") return;
+      listen(lone, ({ rev, clientId }) => {
+        if (clientId !== "room") return;
         sent.push(alice.copy.rev - rev);
       });
       for (let count = 0; count < 20; count++) note(lone.room, "n"); // a checkpoint in between
@@ -71,9 +71,10 @@ describe("hooks that write", () => {
   it("of every kind may write, in the midst of a join, a dismissal, an alarm and a renewed epoch", async () => {
     await withLoneRoom({ limits: { maxSilenceMs: 1_000 } }, (lone) => {
       const heard: string[] = [];
-      lone.rules.onJoin = ({ actor }) => void heard.push(`join ${actor} ${note(lone.room, `join-${actor}`)}`);
-      lone.rules.onLeave = ({ actor }) =>
-        void heard.push(`leave ${actor} ${note(lone.room, `leave-${actor}`)}`);
+      lone.rules.onJoin = ({ clientId }) =>
+        void heard.push(`join ${clientId} ${note(lone.room, `join-${clientId}`)}`);
+      lone.rules.onLeave = ({ clientId }) =>
+        void heard.push(`leave ${clientId} ${note(lone.room, `leave-${clientId}`)}`);
       const alice = lone.join("actor-alice");
       const bob = lone.join("actor-bobby");
       alice.send({ kind: "presence", presence: { at: 1 } });
@@ -142,8 +143,8 @@ describe("hooks that write", () => {
 
   it("in answer to each of a thousand operations of clients are not taken for endless", async () => {
     await withLoneRoom({}, (lone) => {
-      const heard = listen(lone, ({ actor, rev }) => {
-        if (actor !== "room") note(lone.room, `n${rev % 7}`);
+      const heard = listen(lone, ({ clientId, rev }) => {
+        if (clientId !== "room") note(lone.room, `n${rev % 7}`);
       });
       const alice = lone.join("actor-alice");
       for (let frame = 0; frame < 4; frame++) alice.push(...Array.from({ length: 250 }, () => edit));
@@ -156,8 +157,8 @@ describe("hooks that write", () => {
   it("when a write fails hear nothing of it, and may try again", async () => {
     await withLoneRoom({}, (lone) => {
       const failed: unknown[] = [];
-      const heard = listen(lone, ({ actor }) => {
-        if (actor === "room") return;
+      const heard = listen(lone, ({ clientId }) => {
+        if (clientId === "room") return;
         lone.failing.append = "disk full";
         try {
           note(lone.room, "n");
@@ -217,11 +218,11 @@ describe("asynchronous hooks", () => {
 });
 
 describe("what a call runs", () => {
-  const entries: [string, (room: Room) => unknown][] = [
+  const entries: [string, (room: RoomServer) => unknown][] = [
     ["transact", (room) => note(room, "n")],
     ["broadcast", (room) => room.broadcast("wave", { text: "hi" })],
     ["renewEpoch", (room) => room.renewEpoch()],
-    ["a remote call", (room) => room.call({ actor: "rpc:1", user: null, role: "writer" }, ...add(1))],
+    ["a remote call", (room) => room.call({ clientId: "rpc:1", user: null, role: "writer" }, ...add(1))],
     ["a read of the state", (room) => room.read()],
     ["flush", (room) => room.flush()],
     ["alarm", (room) => room.alarm()],

@@ -3,12 +3,12 @@ import { AuthorshipIndex } from "../../../src/room/engine/authorship.ts";
 import { Batch } from "../../../src/room/engine/batch.ts";
 import { Handles } from "../../../src/room/storage/handles.ts";
 import { LazyHistory } from "../../../src/room/storage/lazy-history.ts";
-import { Marks } from "../../../src/room/engine/client-log.ts";
-import type { Memory } from "../../../src/room/storage/room-state.ts";
+import { ClientLog } from "../../../src/room/engine/client-log.ts";
+import type { RoomState } from "../../../src/room/storage/room-state.ts";
 import { PageTable } from "../../../src/room/storage/page-table.ts";
 import { PagedState } from "../../../src/room/storage/paged-state.ts";
 import { State } from "../../../src/model/state.ts";
-import { Sender } from "../../../src/room/broadcast/broadcaster.ts";
+import { Broadcaster } from "../../../src/room/broadcast/broadcaster.ts";
 import { SqliteStorage } from "../../../src/durable-object/sqlite-storage.ts";
 import { reloadProblems } from "../../simulation/judges/state-check.ts";
 import { idOf } from "../../support/clients/named-client.ts";
@@ -23,10 +23,10 @@ const steps: readonly (readonly [of: { prototype: object }, ...methods: string[]
   [AuthorshipIndex, "note", "set", "load"],
   [PageTable, "touch"],
   [Handles, "take", "load"],
-  [Marks, "execute", "see", "confirm", "evict", "takeChanged"],
+  [ClientLog, "execute", "see", "confirm", "evict", "takeChanged"],
   [Batch, "addOperation", "addAnswer", "toFlush"],
   [LazyHistory, "push", "trim"],
-  [Sender, "fanOut", "catchUp", "reply"],
+  [Broadcaster, "fanOut", "catchUp", "reply"],
   [SqliteStorage, "append", "checkpoint", "page", "create", "assertNewest"],
 ];
 
@@ -87,7 +87,9 @@ function story(lone: LoneRoom, alice: LoneClient, bob: LoneClient): void {
   push(bob, remove("notes", "n2"), ["stumble", {}], ["celebrate", { text: "hi" }]);
   survive(() => lone.pass(100));
   survive(() => lone.room.transact((tx) => tx["notes"]?.put("room", { text: "own" })));
-  survive(() => lone.room.call({ actor: "rpc:1", user: null, role: "writer" }, "addUp", { id: "u", by: 1 }));
+  survive(() =>
+    lone.room.call({ clientId: "rpc:1", user: null, role: "writer" }, "addUp", { id: "u", by: 1 }),
+  );
   survive(() => alice.leave());
   survive(() => void lone.join("actor-carol"));
   push(bob, ...Array.from({ length: 6 }, (_, x) => put("shapes", "s", { x, y: 2 })));
@@ -95,21 +97,21 @@ function story(lone: LoneRoom, alice: LoneClient, bob: LoneClient): void {
 }
 
 /** The outcomes that no client has confirmed: what one confirms is on disk with the next flush only. */
-function marksOf({ marks }: Memory, newest: Memory): unknown {
-  return [idOf("actor-alice"), idOf("actor-bobby"), "rpc:1"].map((actor) => {
-    const { mark, answers } = marks.get(actor) ?? { mark: 0, answers: [] };
-    const confirmed = newest.marks.get(actor)?.confirmed ?? 0;
-    return [actor, mark, answers.filter(([clientReqId]) => clientReqId > confirmed)];
+function clientLogOf({ clientLog }: RoomState, newest: RoomState): unknown {
+  return [idOf("actor-alice"), idOf("actor-bobby"), "rpc:1"].map((clientId) => {
+    const { lastCallId, answers } = clientLog.get(clientId) ?? { lastCallId: 0, answers: [] };
+    const confirmed = newest.clientLog.get(clientId)?.confirmed ?? 0;
+    return [clientId, lastCallId, answers.filter(([clientReqId]) => clientReqId > confirmed)];
   });
 }
 
-function expectMemoryIsDisk(lone: LoneRoom, step: number): void {
+function expectStateIsStored(lone: LoneRoom, step: number): void {
   lone.room.flush();
-  const { memory } = lone.room;
-  const woken = lone.rival().room.memory;
-  expect(reloadProblems(memory, woken, true), `after a fault in step ${step}`).toEqual([]);
-  expect(marksOf(memory, memory)).toEqual(marksOf(woken, memory));
-  expect(memory.history.since(0)?.body).toEqual(woken.history.since(0)?.body);
+  const { roomState } = lone.room;
+  const woken = lone.rival().room.roomState;
+  expect(reloadProblems(roomState, woken, true), `after a fault in step ${step}`).toEqual([]);
+  expect(clientLogOf(roomState, roomState)).toEqual(clientLogOf(woken, roomState));
+  expect(roomState.history.since(0)?.body).toEqual(woken.history.since(0)?.body);
 }
 
 describe.each(["before", "behind"] as const)("an error %s any step", (when) => {
@@ -127,7 +129,7 @@ describe.each(["before", "behind"] as const)("an error %s any step", (when) => {
         const [alice, bob] = [lone.join("actor-alice"), lone.join("actor-bobby")];
         count = withFault(at, when, () => story(lone, alice, bob));
         if (at >= count) return;
-        expectMemoryIsDisk(lone, at);
+        expectStateIsStored(lone, at);
         const { rev } = lone.room.read();
         // A session that was closed comes back, and is caught up then.
         expect(bob.closed === undefined ? bob.copy.rev : rev, `step ${at}`).toBe(rev);
@@ -135,7 +137,7 @@ describe.each(["before", "behind"] as const)("an error %s any step", (when) => {
         dave.push(put("notes", "last", { text: "still here" }));
         lone.pass(100);
         expect(dave.copy.outcomes.get(1)).toEqual(expect.any(Number));
-        expectMemoryIsDisk(lone, at);
+        expectStateIsStored(lone, at);
         expect(lone.aborted).toBeUndefined();
       });
     }

@@ -28,7 +28,7 @@ describe("a client", () => {
   it("that has the room's names is told so, and its pushes as bytes do what they do as text", async () => {
     const room = newSmallRoom();
     const [alice, bob] = [await room.join({}, { names: names.hash }), await room.join()];
-    expect([alice.copy.welcome?.isCompact, bob.copy.welcome?.isCompact]).toEqual([true, false]);
+    expect([alice.copy.welcome?.acceptsBinary, bob.copy.welcome?.acceptsBinary]).toEqual([true, false]);
     alice.sendRaw(bytesOf(1, edit, ["addUp", { id: "s", by: 2.5 }], ["refuse", { text: "é" }]));
     expect(await alice.outcomesOf(1, 3)).toEqual([
       1,
@@ -59,7 +59,7 @@ describe("a client", () => {
   ])("that %s is refused bytes, which change nothing", async (_, hash) => {
     const room = newSmallRoom();
     const alice = await room.join({}, hash === undefined ? {} : { names: hash });
-    expect(alice.copy.welcome?.isCompact).toBe(false);
+    expect(alice.copy.welcome?.acceptsBinary).toBe(false);
     alice.sendRaw(bytesOf(1, edit));
     expect(await alice.next("error")).toEqual({
       kind: "error",
@@ -95,9 +95,9 @@ describe("a client", () => {
       alice.sendRaw(bytesOf(2, edit)); // was on its way
       expect(room.room.read().rev).toBe(rev);
       const again = room.join("actor-alice", { names: names.hash });
-      expect(again.copy.welcome?.isCompact).toBe(false);
+      expect(again.copy.welcome?.acceptsBinary).toBe(false);
       const knowing = room.join("actor-carol", { names: nameTable(other).hash });
-      expect(knowing.copy.welcome?.isCompact).toBe(true);
+      expect(knowing.copy.welcome?.acceptsBinary).toBe(true);
     });
   });
 });
@@ -160,31 +160,31 @@ describe("bytes that are no push", () => {
       damage: fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 }),
       end: fc.option(fc.nat(), { freq: 4 }),
     });
-    await withLoneRoom({ limits: { flushIntervalMs: 0, callsBurst: 1e6, signalsBurst: 1e6 } }, (room) => {
+    await withLoneRoom({ limits: { flushIntervalMs: 0, callsBurst: 1e6, ephemeralBurst: 1e6 } }, (room) => {
       const bob = room.join("actor-bob");
-      let actors = 0;
+      let clientIds = 0;
       const stateOf = (lone: LoneRoom) => {
-        const { rev, n, state, handles } = lone.room.memory;
-        return JSON.stringify([rev, n, state.checksums, handles.next]);
+        const { rev, flushSeq, records, handles } = lone.room.roomState;
+        return JSON.stringify([rev, flushSeq, records.checksums, handles.next]);
       };
       fc.assert(
         fc.property(fc.array(message, { minLength: 1, maxLength: 5 }), (messages) => {
-          const mallory = room.join(`mallory-${++actors}`, { names: names.hash });
+          const mallory = room.join(`mallory-${++clientIds}`, { names: names.hash });
           for (const { calls, damage, end } of messages) {
-            const mark = mallory.copy.mark;
-            let bytes = bytesOf(mark + 1, ...calls);
+            const lastCallId = mallory.copy.lastCallId;
+            let bytes = bytesOf(lastCallId + 1, ...calls);
             for (const [at, byte] of damage) bytes = bytes.with(at % bytes.length, byte);
             if (end !== null) bytes = bytes.slice(0, end % bytes.length);
             const before = stateOf(room);
             mallory.sendRaw(bytes);
             const answers = mallory.take();
             const refusals = answers.filter(({ kind }) => kind === "error" || kind === "gap");
-            const isRefused = refusals.length > 0 && mallory.copy.mark === mark;
+            const isRefused = refusals.length > 0 && mallory.copy.lastCallId === lastCallId;
             expect(isRefused && stateOf(room) !== before).toBe(false);
             mallory.send({ kind: "ack", bytes: 1e9 });
             expect(mallory.closed).toBeUndefined();
           }
-          const next = mallory.copy.mark + 1;
+          const next = mallory.copy.lastCallId + 1;
           const rev = room.room.read().rev;
           mallory.pushAt(next, ["addUp", { id: "sum", by: 1 }]);
           expect(mallory.copy.outcomes.get(next)).toBe(rev + 1);

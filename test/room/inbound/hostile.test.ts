@@ -18,7 +18,7 @@ const unreadable: [what: string, data: string | ArrayBuffer, code?: string][] = 
   ["binary data", new Uint8Array([1, 2, 3]).buffer],
   ["no kind", "{}"],
   ["a kind that there is not", '{"kind":"drop"}'],
-  ["a kind of the other direction", '{"kind":"roster","peers":[]}'],
+  ["a kind of the other direction", '{"kind":"peers","peers":[]}'],
   ["a push without calls", push({ calls: [] })],
   ["a push of something else", push({ calls: { length: 1 } })],
   ["a call that is no tuple", push({ calls: [{ type: "transact" }] })],

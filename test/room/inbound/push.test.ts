@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readDelta } from "../../support/frames/decoded-frames.ts";
-import { readRowMarks } from "../../support/frames/journal-rows.ts";
+import { readRowClients } from "../../support/frames/journal-rows.ts";
 import { newSmallRoom, newTestRoom, patch, put, remove } from "../../support/rooms/test-rooms.ts";
 
 const add = (by: number) => ["addUp", { id: "sum", by }] as const;
@@ -13,7 +13,7 @@ describe("a push", () => {
     const delta = { from: 0, to: 1, changes: { shapes: [["put", "s1", { x: 1, y: 2 }]] } };
     expect(await alice.next("update")).toEqual({
       kind: "update",
-      mark: 1,
+      lastCallId: 1,
       outcomes: [[1, 1]],
       delta,
       checksums: expect.anything() as unknown,
@@ -110,13 +110,13 @@ describe("the journal", () => {
     alice.push(["refuse", { text: "hm" }]);
     expect(await alice.next("update")).toEqual({
       kind: "update",
-      mark: 1,
+      lastCallId: 1,
       outcomes: [[1, { code: "no-way", message: "this is never allowed", data: { text: "hm" } }]],
     });
     expect(await bob.quiet()).toEqual([]);
     const [row, ...others] = await room.rows();
     expect([row, others]).toMatchObject([{ n: 1, from: 0, to: 0, ids: "[]" }, []]);
-    expect(readDelta(new Uint8Array(row?.body ?? []))).toEqual({ from: 0, to: 0, sections: [] });
+    expect(readDelta(new Uint8Array(row?.body ?? []))).toEqual({ from: 0, to: 0, partitions: [] });
   });
 
   it("has no row for what consumes no id", async () => {
@@ -140,9 +140,9 @@ describe("the journal", () => {
     const alice = await room.join();
     await alice.commit(add(1), ["refuse", { text: "" }]);
     const [row] = await room.rows();
-    expect(readRowMarks(row?.marks ?? "").marks).toMatchObject([
+    expect(readRowClients(row?.clientLog ?? "").clientLog).toMatchObject([
       {
-        actor: alice.actor,
+        clientId: alice.clientId,
         confirmed: 0,
         answers: [
           [1, 1, expect.any(Number)],
@@ -150,7 +150,7 @@ describe("the journal", () => {
         ],
       },
     ]);
-    expect(row?.body).not.toContain(alice.actor);
+    expect(row?.body).not.toContain(alice.clientId);
     expect(JSON.stringify(row)).not.toContain(alice.secret);
   });
 });
@@ -199,15 +199,15 @@ describe.each(interludes)("%s", (_, interlude) => {
     await alice.open({ confirmed: 0 });
     expect(await alice.caughtUp()).toMatchObject({
       tag: 0,
-      mark: 1,
+      lastCallId: 1,
       outcomes: [[1, rev, expect.any(Number)]],
     });
     alice.rest();
     alice.pushAt(1, add(1_000));
     const conflict = { code: "id-conflict", message: "another call was made under the id 1" };
-    expect(await alice.next("update")).toEqual({ kind: "update", mark: 1, outcomes: [[1, conflict]] });
+    expect(await alice.next("update")).toEqual({ kind: "update", lastCallId: 1, outcomes: [[1, conflict]] });
     alice.pushAt(1, add(1));
-    expect(await alice.next("update")).toEqual({ kind: "update", mark: 1, outcomes: [[1, rev]] });
+    expect(await alice.next("update")).toEqual({ kind: "update", lastCallId: 1, outcomes: [[1, rev]] });
     expect((await room.json()).collections["shapes"]).toEqual({ sum: { x: 1, y: 0 } });
   });
 
@@ -252,7 +252,7 @@ describe.each(interludes)("%s", (_, interlude) => {
     await alice.open({ confirmed: 1 });
     expect((await alice.caughtUp()).outcomes?.map(([id]) => id)).toEqual([2]);
     await alice.open({ confirmed: 2 });
-    expect(await alice.caughtUp()).toMatchObject({ mark: 2 });
+    expect(await alice.caughtUp()).toMatchObject({ lastCallId: 2 });
     expect((await alice.open(), await alice.caughtUp()).outcomes).toBeUndefined();
     const bob = room.client();
     await bob.open();

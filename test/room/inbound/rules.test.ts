@@ -78,7 +78,7 @@ describe("a mutator", () => {
     const open = newTestRoom();
     const bob = await open.join();
     await bob.commit(["addTask", { id: "t", title: "T" }], ["claim", { id: "t" }]);
-    expect(bob.copy.get("tasks", "t")).toEqual({ title: "T", assignee: bob.actor });
+    expect(bob.copy.get("tasks", "t")).toEqual({ title: "T", assignee: bob.clientId });
   });
 });
 
@@ -263,7 +263,7 @@ describe("hooks", () => {
     const room = newTestRoom();
     const greeted = await room.join({ name: "greeted-alice" });
     await greeted.until(({ events }) => events.length === 1);
-    expect(greeted.copy.events).toEqual([[null, "wave", { text: `welcome ${greeted.actor}` }]]);
+    expect(greeted.copy.events).toEqual([[null, "wave", { text: `welcome ${greeted.clientId}` }]]);
     const unwanted = await room.join({ name: "unwanted-bob" });
     expect(await unwanted.commit(edit)).toEqual([1]);
   });

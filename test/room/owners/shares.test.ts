@@ -29,8 +29,8 @@ describe("the fair level", () => {
 });
 
 describe("shares", () => {
-  const user = (owner: string, actor = `tab-of-${owner}`) => ({ actor, owner });
-  const stranger = (actor: string) => ({ actor, owner: "" });
+  const user = (owner: string, clientId = `tab-of-${owner}`) => ({ clientId, owner });
+  const stranger = (clientId: string) => ({ clientId, owner: "" });
 
   test("nobody is among the largest while all hold no more than they may", () => {
     const shares = new Shares();

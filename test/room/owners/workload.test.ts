@@ -3,8 +3,8 @@ import type { Holder } from "../../../src/room/owners/shares.ts";
 import { Workload } from "../../../src/room/owners/workload.ts";
 
 const start = 1_800_000_000_000;
-const user = (id: string): Holder => ({ actor: `actor-${id}`, owner: `=${id}` });
-const stranger = (n: number): Holder => ({ actor: `actor-${n}`, owner: "" });
+const user = (id: string): Holder => ({ clientId: `actor-${id}`, owner: `=${id}` });
+const stranger = (n: number): Holder => ({ clientId: `actor-${n}`, owner: "" });
 
 /** How many calls of `units` each the room executes in so many seconds, if each holder makes one at each tick. */
 function executedIn(seconds: number, holders: readonly Holder[], units: number): number {

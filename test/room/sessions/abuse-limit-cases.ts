@@ -36,7 +36,7 @@ export function readsOf({ clock }: LoneRoom, limits: Partial<Limits>) {
   const show = () => ({
     epoch: "epoch",
     rev: 1,
-    sections: [{ name: "notes", ids, records: ids.map(() => record) }],
+    partitions: [{ name: "notes", ids, records: ids.map(() => record) }],
   });
   const open = (owner: string, key = "1", bytes = 1) => {
     const read = reads.open(owner, key, bytes, show);
@@ -51,10 +51,10 @@ export function readsOf({ clock }: LoneRoom, limits: Partial<Limits>) {
 function besideBob<T>(room: LoneRoom, abuse: () => T): T {
   const bob = room.join("actor-bob", {}, as("bob"));
   const work = () => {
-    bob.push(put("shapes", "bobs", { x: bob.copy.mark, y: 0 }));
+    bob.push(put("shapes", "bobs", { x: bob.copy.lastCallId, y: 0 }));
     room.pass(100);
     bob.send({ kind: "ack", bytes: bob.sentBytes });
-    return bob.copy.mark;
+    return bob.copy.lastCallId;
   };
   expect(work()).toBe(1);
   const before = room.collections;
@@ -66,9 +66,9 @@ function besideBob<T>(room: LoneRoom, abuse: () => T): T {
 }
 
 /** Comes, and answers what is told of it; whoever was let in leaves again. */
-function comes(room: LoneRoom, actor: string, identity?: Identity): string {
+function comes(room: LoneRoom, clientId: string, identity?: Identity): string {
   try {
-    room.join(actor, {}, identity).leave();
+    room.join(clientId, {}, identity).leave();
     return "in";
   } catch (error) {
     return (error as Error).message;
@@ -167,7 +167,7 @@ export const abuseLimitCases = {
       room.pass(100);
       alice.pushAt(1, edit);
       room.pass(100);
-      expect(alice.copy.mark).toBe(1);
+      expect(alice.copy.lastCallId).toBe(1);
     },
   ],
   framesPerSecond: [
@@ -198,7 +198,7 @@ export const abuseLimitCases = {
       room.pass(401);
       alice.pushAt(1, edit);
       room.pass(100);
-      expect(alice.copy.mark).toBe(1);
+      expect(alice.copy.lastCallId).toBe(1);
     },
   ],
   frameBytesPerSecond: [
@@ -315,7 +315,7 @@ export const abuseLimitCases = {
     (room) => {
       besideBob(room, () => {
         const alices = ["actor-alice1", "actor-alice2", "actor-alice3", "actor-alice4"];
-        expect(alices.map((actor) => comes(room, actor, as("alice")))).toEqual([
+        expect(alices.map((clientId) => comes(room, clientId, as("alice")))).toEqual([
           "in",
           "in",
           "in",
@@ -344,7 +344,7 @@ export const abuseLimitCases = {
       const alice = room.join("actor-alice");
       besideBob(room, () => {
         const strangers = ["actor-str1", "actor-str2", "actor-str3"];
-        expect(strangers.map((actor) => comes(room, actor))).toEqual(["in", "in", "rate-limited"]);
+        expect(strangers.map((clientId) => comes(room, clientId))).toEqual(["in", "in", "rate-limited"]);
         expect(comes(room, "actor-str1")).toBe("in");
         expect(comes(room, "actor-carol", as("carol"))).toBe("in");
       });
@@ -395,7 +395,7 @@ export const abuseLimitCases = {
       expect(error).toMatchObject({ code: "rate-limited", clientReqId: first });
       bob.push(edit);
       room.pass(100);
-      expect(bob.copy.mark).toBe(1);
+      expect(bob.copy.lastCallId).toBe(1);
     },
   ],
   workPerSecond: [
@@ -427,15 +427,15 @@ export const abuseLimitCases = {
       const bob = room.join("actor-bob", {}, as("bob"));
       for (let call = 0; call < 5; call++) bob.push(edit);
       room.pass(100);
-      expect(bob.copy.mark).toBe(5);
+      expect(bob.copy.lastCallId).toBe(5);
     },
   ],
   userCallsPerSecond: [
     "so many calls of a user come back in a second",
     { userCallsBurst: 1, userCallsPerSecond: 2 },
     (room) => {
-      const [one, two] = ["actor-alice1", "actor-alice2"].map((actor) =>
-        room.join(actor, {}, as("alice")),
+      const [one, two] = ["actor-alice1", "actor-alice2"].map((clientId) =>
+        room.join(clientId, {}, as("alice")),
       ) as [LoneClient, LoneClient];
       one.push(edit);
       two.pushAt(1, edit);
@@ -443,12 +443,12 @@ export const abuseLimitCases = {
       room.pass(500);
       two.pushAt(1, edit);
       room.pass(100);
-      expect(two.copy.mark).toBe(1);
+      expect(two.copy.lastCallId).toBe(1);
     },
   ],
-  userSignalsBurst: [
+  userEphemeralBurst: [
     "all clients of a user send no more presence and events at once, and another user as many as ever",
-    { userSignalsBurst: 4, userSignalsPerSecond: 1 },
+    { userEphemeralBurst: 4, userEphemeralPerSecond: 1 },
     (room) => {
       const tabs = [1, 2].map((tab) => room.join(`actor-alice${tab}`, {}, as("alice")));
       for (const tab of tabs) for (let event = 0; event < 3; event++) tab.send(wave({ text: "" }));
@@ -457,12 +457,12 @@ export const abuseLimitCases = {
       expect([...tabs, bob].map((client) => answersTo(client).length)).toEqual([0, 2, 0]);
     },
   ],
-  userSignalsPerSecond: [
+  userEphemeralPerSecond: [
     "so many of those messages come back in a second",
-    { userSignalsBurst: 1, userSignalsPerSecond: 2 },
+    { userEphemeralBurst: 1, userEphemeralPerSecond: 2 },
     (room) => {
-      const [one, two] = ["actor-alice1", "actor-alice2"].map((actor) =>
-        room.join(actor, {}, as("alice")),
+      const [one, two] = ["actor-alice1", "actor-alice2"].map((clientId) =>
+        room.join(clientId, {}, as("alice")),
       ) as [LoneClient, LoneClient];
       one.send(wave({ text: "" }));
       two.send(wave({ text: "" }));
@@ -488,8 +488,8 @@ export const abuseLimitCases = {
       for (const [error] of errors) expect(error).toMatchObject({ code: "rate-limited", retryAfterMs: 500 });
       expect([answersTo(small), answersTo(bob)]).toEqual([[], []]);
       room.pass(500);
-      expect([small.copy.mark, bob.copy.mark]).toEqual([1, 1]);
-      for (const stranger of crowd) stranger.pushAt(stranger.copy.mark + 1, edit);
+      expect([small.copy.lastCallId, bob.copy.lastCallId]).toEqual([1, 1]);
+      for (const stranger of crowd) stranger.pushAt(stranger.copy.lastCallId + 1, edit);
       room.pass(100);
       expect(crowd.map(answersTo)).toEqual([[], [], [], []]);
     },
@@ -564,7 +564,8 @@ export const abuseLimitCases = {
     "of as many who left it is remembered what they used up, and the first are forgotten first",
     { maxLeavers: 2, rejoinsBurst: 1, rejoinsPerSecond: 0.001 },
     (room) => {
-      for (const actor of ["actor-alice", "actor-bob", "actor-carol"]) expect(comes(room, actor)).toBe("in");
+      for (const clientId of ["actor-alice", "actor-bob", "actor-carol"])
+        expect(comes(room, clientId)).toBe("in");
       expect([comes(room, "actor-bob"), comes(room, "actor-carol")]).toEqual([
         "rate-limited",
         "rate-limited",
@@ -576,7 +577,7 @@ export const abuseLimitCases = {
     "clients without a user take no more places, over a sleep too, and users come in",
     { maxSessions: 5, maxSessionsWithoutUser: 2 },
     (room) => {
-      const strangers = ["actor-str1", "actor-str2"].map((actor) => room.join(actor));
+      const strangers = ["actor-str1", "actor-str2"].map((clientId) => room.join(clientId));
       besideBob(room, () => {
         expect(comes(room, "actor-str3")).toBe("room-full");
         room.evict();

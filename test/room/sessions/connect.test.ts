@@ -18,8 +18,8 @@ const told = [
   "maxFrameBytes",
   "maxUnacknowledgedBytes",
   "maxUnacknowledgedFrames",
-  "signalsPerSecond",
-  "signalsBurst",
+  "ephemeralPerSecond",
+  "ephemeralBurst",
 ] as const;
 
 const edit = put("shapes", "s", { x: 1, y: 1 });
@@ -33,7 +33,7 @@ const table = defineRoom({
 });
 
 describe("connecting", () => {
-  it("takes one round trip: welcome, state and roster arrive right behind the 101, before any frame was sent", async () => {
+  it("takes one round trip: welcome, state and peers arrive right behind the 101, before any frame was sent", async () => {
     const room = newPrivateRoom();
     const alice = await room.join({ token: "user:alice" });
     await alice.commit(edit);
@@ -47,23 +47,23 @@ describe("connecting", () => {
     expect(await bob.next("welcome")).toEqual({
       kind: "welcome",
       epoch: (await room.sql("SELECT epoch FROM deltaroom_room"))[0]?.["epoch"],
-      actor: bob.actor,
+      clientId: bob.clientId,
       user: { id: "bob", name: "BOB" },
       role: "writer",
-      birth: 1,
-      isCompact: false,
+      knownSince: 1,
+      acceptsBinary: false,
       limits: Object.fromEntries(told.map((limit) => [limit, defaultLimits[limit]])),
     });
     expect(await bob.next("update")).toEqual({
       kind: "update",
       tag: 0,
-      mark: 0,
+      lastCallId: 0,
       parts: 0,
       checksums: expect.objectContaining({ shapes: expect.any(Number) as number }) as unknown,
       delta: { from: 0, to: 1, changes: { shapes: [["put", "s", { x: 1, y: 1 }]] } },
     });
-    expect((await bob.next("roster")).peers).toEqual([
-      [alice.actor, { id: "alice", name: "ALICE" }, { at: 5 }],
+    expect((await bob.next("peers")).peers).toEqual([
+      [alice.clientId, { id: "alice", name: "ALICE" }, { at: 5 }],
     ]);
   });
 
@@ -104,7 +104,7 @@ describe("connecting", () => {
       expect([...alice.copy.peers.keys()].toSorted()).toEqual(ids.toSorted());
       for (const [index, guest] of guests.entries()) {
         const others = [idOf("actor-alice"), ...ids.filter((_, other) => other !== index)];
-        const known = [...guest.copy.peers.keys()].filter((actor) => actor !== ids[index]);
+        const known = [...guest.copy.peers.keys()].filter((clientId) => clientId !== ids[index]);
         expect(known.toSorted()).toEqual(others.toSorted());
       }
     });
@@ -272,7 +272,7 @@ describe("connecting", () => {
     await bob.open();
     expect(await bob.closed()).toMatchObject({ closeCode: 4411 });
     await alice.open();
-    expect(await alice.caughtUp()).toMatchObject({ mark: 1 });
+    expect(await alice.caughtUp()).toMatchObject({ lastCallId: 1 });
   });
 
   it("is under the id of its own secret: a client that has made no call cannot be taken over while it is away", async () => {
@@ -282,18 +282,21 @@ describe("connecting", () => {
     await bystander.until(({ peers }) => peers.size === 1);
     alice.cut();
     const thief = room.client();
-    await thief.open({ actor: alice.actor, client: alice.actor } as Partial<Hello>);
+    await thief.open({ clientId: alice.clientId, client: alice.clientId } as Partial<Hello>);
     await thief.caughtUp();
     thief.setPresence({ at: 2 });
-    await bystander.until(({ peers }) => peers.get(thief.actor) !== undefined);
-    expect([thief.copy.welcome?.actor, bystander.copy.peers.has(alice.actor)]).toEqual([thief.actor, false]);
-    await thief.open({ secret: alice.actor.padEnd(20, "-") });
-    expect((await thief.next("welcome")).actor).not.toBe(alice.actor);
-    await thief.open({ secret: alice.actor });
+    await bystander.until(({ peers }) => peers.get(thief.clientId) !== undefined);
+    expect([thief.copy.welcome?.clientId, bystander.copy.peers.has(alice.clientId)]).toEqual([
+      thief.clientId,
+      false,
+    ]);
+    await thief.open({ secret: alice.clientId.padEnd(20, "-") });
+    expect((await thief.next("welcome")).clientId).not.toBe(alice.clientId);
+    await thief.open({ secret: alice.clientId });
     expect(await thief.closed()).toEqual({ closeCode: 4400, reason: "invalid" });
     await alice.open();
     await alice.caughtUp();
-    expect(alice.copy.welcome?.actor).toBe(alice.actor);
+    expect(alice.copy.welcome?.clientId).toBe(alice.clientId);
     expect(await alice.commit(edit)).toEqual([1]);
   });
 
@@ -315,7 +318,7 @@ describe("connecting", () => {
     expect(await room.json()).toMatchObject({ epoch: "restored", rev: 1 }); // wakes it
     expect(await alice.closed()).toEqual({ closeCode: 4420, reason: "epoch-changed" });
     await alice.open();
-    expect(await alice.caughtUp()).toMatchObject({ parts: 0, mark: 1 });
+    expect(await alice.caughtUp()).toMatchObject({ parts: 0, lastCallId: 1 });
     expect(alice.copy.epoch).toBe("restored");
   });
 

@@ -16,7 +16,7 @@ function staying(room: LoneRoom, ms: number, more: Partial<Identity> = {}): Iden
 describe("somebody whose time is up", () => {
   it("is closed at that time with a code that says to come back, and nobody else is", async () => {
     const left: string[] = [];
-    await withLoneRoom({ rules: { onLeave: ({ actor }) => void left.push(actor) } }, (room) => {
+    await withLoneRoom({ rules: { onLeave: ({ clientId }) => void left.push(clientId) } }, (room) => {
       const brief = room.join("actor-brief", {}, staying(room, 60 * second));
       const long = room.join("actor-long", {}, staying(room, 90 * second));
       const ever = room.join("actor-ever");
@@ -124,7 +124,7 @@ describe("the same client with another token", () => {
       before.push(put("shapes", "a", { x: 1, y: 1 }));
       room.pass(second);
       const { rev } = before.copy;
-      const hello = { epoch: before.greetedEpoch, rev, birth: 0 };
+      const hello = { epoch: before.greetedEpoch, rev, knownSince: 0 };
       const after = room.rejoin(before, hello, staying(room, 60 * second));
       after.pushAt(1, put("shapes", "a", { x: 1, y: 1 }), put("shapes", "b", { x: 2, y: 2 }));
       expect(Object.keys(room.collections.shapes ?? {})).toEqual(["a", "b"]);

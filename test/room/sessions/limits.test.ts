@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Limits } from "../../../src/room/limits.ts";
-import { remoteActor } from "../../../src/room/engine/client-log.ts";
+import { remoteClientId } from "../../../src/room/engine/client-log.ts";
 import { idOf } from "../../support/clients/named-client.ts";
 import { abuseLimitCases, type LimitCase } from "./abuse-limit-cases.ts";
 import { withLoneRoom, type LoneClient, type LoneRoom } from "../../support/rooms/lone-room.ts";
@@ -60,7 +60,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       const alice = room.join("actor-alice");
       const fill = (count: number) => ["fill", { count, chars: 400 }] as const;
       expect(outcomesOf(room, alice, fill(20), fill(5))).toMatchObject([{ code: "too-large" }, 1]);
-      expect(room.room.read().state.ids("notes")).toHaveLength(5);
+      expect(room.room.read().records.ids("notes")).toHaveLength(5);
     },
   ],
   maxFrameBytes: [
@@ -83,7 +83,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       alice.push(edit, edit, edit, edit);
       expect(errorsOf(alice)).toEqual(["too-large"]);
       alice.pushAt(1, edit, edit, edit);
-      expect(alice.copy.mark).toBe(3);
+      expect(alice.copy.lastCallId).toBe(3);
     },
   ],
   callsBurst: [
@@ -94,7 +94,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       alice.push(edit, edit, edit, edit, edit, edit, edit);
       expect(alice.take()).toMatchObject([
         { kind: "error", code: "rate-limited", clientReqId: 6, retryAfterMs: 10 },
-        { kind: "update", mark: 5 },
+        { kind: "update", lastCallId: 5 },
       ]);
       // What was executed is not refused when it comes again: that would be to say that it was not.
       alice.pushAt(1, edit, edit, edit);
@@ -127,9 +127,9 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       expect([refused(3), refused(4)]).toEqual([false, true]);
     },
   ],
-  signalsBurst: [
+  ephemeralBurst: [
     "presence and events beyond a burst are refused and reach nobody",
-    { signalsBurst: 2 },
+    { ephemeralBurst: 2 },
     (room) => {
       const [alice, bob] = [room.join("actor-alice"), room.join("actor-bob")];
       alice.send({ kind: "presence", presence: { at: 1 } });
@@ -144,9 +144,9 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       expect(bob.copy.peers.get(idOf("actor-alice"))?.presence).toEqual({ at: 1 });
     },
   ],
-  signalsPerSecond: [
+  ephemeralPerSecond: [
     "so many of those come back in a second",
-    { signalsPerSecond: 10, signalsBurst: 1 },
+    { ephemeralPerSecond: 10, ephemeralBurst: 1 },
     (room) => {
       const alice = room.join("actor-alice");
       const refused = () => {
@@ -178,7 +178,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       expect(room.join("actor-alice", {}, named(textOf(80))).session?.client.user).toMatchObject({ id: "u" });
       for (const name of [textOf(90), 7]) {
         expect(() => room.join("actor-bobby", {}, named(name))).toThrow("unauthorized");
-        const client = { actor: "rpc:key", ...named(name) };
+        const client = { clientId: "rpc:key", ...named(name) };
         expect(room.room.call(client, "addTask", { id: "t", title: "T" })).toMatchObject({ code: "invalid" });
       }
       expect(room.logged).toEqual(Array.from({ length: 4 }, () => "user-refused"));
@@ -277,7 +277,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       const outcomes = outcomesOf(room, alice, ...calls.flat());
       expect(outcomes.filter((outcome) => typeof outcome === "number")).toHaveLength(10);
       const bytes = room.sql.exec<{ bytes: number }>(
-        "SELECT length(body) + length(ids) + length(marks) + length(authors) AS bytes FROM deltaroom_journal",
+        "SELECT length(body) + length(ids) + length(clientLog) + length(authors) AS bytes FROM deltaroom_journal",
       );
       for (const row of bytes) expect(row.bytes).toBeLessThan(20_000);
       expect(room.rows.length).toBeGreaterThan(1);
@@ -289,7 +289,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
     (room) => {
       const alice = room.join("actor-alice");
       for (let x = 0; x < 100; x++) alice.push(put("shapes", `s${x}`, { x, y: 0 }));
-      const { history, rev } = room.room.memory;
+      const { history, rev } = room.room.roomState;
       expect(history.ringFrom).toBe(rev - 32);
       expect(history.segments.at(-1)?.to).toBe(rev - 32);
     },
@@ -300,7 +300,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
     (room) => {
       const alice = room.join("actor-alice");
       for (let id = 0; id < 10; id++) alice.push(note(`n${id}`, 1_000));
-      const { history, rev } = room.room.memory;
+      const { history, rev } = room.room.roomState;
       const inSegments = history.segments.reduce((sum, { body }) => sum + body.length, 0);
       expect(history.bytes - inSegments).toBeLessThanOrEqual(5_000);
       expect(history.since(rev - 1)?.to).toBe(rev);
@@ -315,7 +315,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
         alice.push(note(`n${n % 40}`, 100));
         alice.send({ kind: "ack", bytes: 10_000 });
       }
-      const { history, pages } = room.room.memory;
+      const { history, pages } = room.room.roomState;
       expect(history.bytes).toBeLessThan(2_500);
       expect(pages.bytes).toBeGreaterThan(4_000);
       expect([history.since(79)?.to, history.since(1)?.to]).toEqual([80, undefined]);
@@ -384,15 +384,15 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       }
       expect(stalled.take().length).toBeLessThan(12);
       stalled.send({ kind: "ack", bytes: stalled.sentBytes });
-      expect(stalled.take().map(({ kind }) => kind)).toEqual(["update", "roster"]);
+      expect(stalled.take().map(({ kind }) => kind)).toEqual(["update", "peers"]);
       expect(stalled.copy.rev).toBe(100);
     },
   ],
-  maxMarks: [
+  maxLoggedClients: [
     "beyond so many, the longest unseen client is forgotten, and told so when it comes back",
-    { maxMarks: 2, maxRingFlushes: 4, flushIntervalMs: 0 },
+    { maxLoggedClients: 2, maxRingFlushes: 4, flushIntervalMs: 0 },
     (room) => {
-      const leaving = ["actor-alice", "actor-bob", "actor-carol"].map((actor) => room.join(actor));
+      const leaving = ["actor-alice", "actor-bob", "actor-carol"].map((clientId) => room.join(clientId));
       for (const client of leaving) {
         client.push(edit);
         client.leave();
@@ -400,16 +400,16 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       }
       const dora = room.join("actor-dora");
       for (let x = 0; x < 4; x++) dora.push(edit);
-      expect(() => room.join("actor-bob", { birth: 0, confirmed: 1 })).toThrow("too-old");
-      expect(room.join("actor-carol", { birth: 0 }).copy.mark).toBe(1);
+      expect(() => room.join("actor-bob", { knownSince: 0, confirmed: 1 })).toThrow("too-old");
+      expect(room.join("actor-carol", { knownSince: 0 }).copy.lastCallId).toBe(1);
       room.evict();
-      expect(() => room.join("actor-alice", { birth: 0 })).toThrow("too-old");
-      expect(room.sql.exec("SELECT actor FROM deltaroom_mark").toArray()).toHaveLength(2);
+      expect(() => room.join("actor-alice", { knownSince: 0 })).toThrow("too-old");
+      expect(room.sql.exec("SELECT clientId FROM deltaroom_client").toArray()).toHaveLength(2);
     },
   ],
-  maxMarkAgeDays: [
+  maxClientLogAgeDays: [
     "a client that was not seen for so long is forgotten, but not one that is here",
-    { maxMarkAgeDays: 7, maxRingFlushes: 4, flushIntervalMs: 0 },
+    { maxClientLogAgeDays: 7, maxRingFlushes: 4, flushIntervalMs: 0 },
     (room) => {
       const [alice, bob, carol] = [
         room.join("actor-alice"),
@@ -420,19 +420,19 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       bob.leave();
       room.pass(8 * dayMs);
       for (let x = 0; x < 4; x++) carol.push(edit);
-      expect(() => room.join("actor-bob", { birth: 0 })).toThrow("too-old");
+      expect(() => room.join("actor-bob", { knownSince: 0 })).toThrow("too-old");
       alice.pushAt(1, edit);
-      expect(alice.copy.mark).toBe(1);
+      expect(alice.copy.lastCallId).toBe(1);
       expect(room.room.read().rev).toBe(6);
     },
   ],
-  maxMarksPerUser: [
+  maxLoggedClientsPerUser: [
     "beyond so many clients of one user, the longest unseen of them is forgotten, and nobody else's",
-    { maxMarksPerUser: 1, maxRingFlushes: 4, flushIntervalMs: 0 },
+    { maxLoggedClientsPerUser: 1, maxRingFlushes: 4, flushIntervalMs: 0 },
     (room) => {
       const as = (id: string) => ({ user: { id, name: id }, role: "writer" });
-      const come = (actor: string, user: string) => {
-        const client = room.join(actor, {}, as(user));
+      const come = (clientId: string, user: string) => {
+        const client = room.join(clientId, {}, as(user));
         client.push(edit);
         client.leave();
         room.pass(1_000);
@@ -441,20 +441,20 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       come("actor-bob-1", "bob");
       come("actor-bob-2", "bob");
       come("actor-carol", "carol");
-      expect(() => room.join("actor-bob-1", { birth: 0 }, as("bob"))).toThrow("too-old");
-      expect(room.join("actor-bob-2", { birth: 0 }, as("bob")).copy.mark).toBe(1);
-      expect(room.join("actor-alice", { birth: 0 }, as("alice")).copy.mark).toBe(1);
+      expect(() => room.join("actor-bob-1", { knownSince: 0 }, as("bob"))).toThrow("too-old");
+      expect(room.join("actor-bob-2", { knownSince: 0 }, as("bob")).copy.lastCallId).toBe(1);
+      expect(room.join("actor-alice", { knownSince: 0 }, as("alice")).copy.lastCallId).toBe(1);
     },
   ],
-  maxRemoteMarks: [
+  maxRemoteClients: [
     "of idempotency keys as many are remembered, and they push out no client",
-    { maxRemoteMarks: 2, maxMarks: 1, maxRingFlushes: 4, flushIntervalMs: 0 },
+    { maxRemoteClients: 2, maxLoggedClients: 1, maxRingFlushes: 4, flushIntervalMs: 0 },
     (room) => {
       const alice = room.join("actor-alice");
       alice.push(edit);
       alice.leave();
       const call = (key: string) =>
-        room.room.call({ actor: remoteActor(key), user: null, role: "writer" }, "addUp", {
+        room.room.call({ clientId: remoteClientId(key), user: null, role: "writer" }, "addUp", {
           id: "sum",
           by: 1,
         });
@@ -465,7 +465,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       const { rev } = room.room.read();
       expect([call("b"), call("c")]).toMatchObject([{ rev: rev - 1 }, { rev }]);
       expect(call("a")).toEqual({ kind: "accepted", rev: rev + 1 });
-      expect(room.join("actor-alice", { birth: 0 }).copy.mark).toBe(1);
+      expect(room.join("actor-alice", { knownSince: 0 }).copy.lastCallId).toBe(1);
     },
   ],
   maxUnconfirmedOutcomes: [
@@ -476,11 +476,11 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       alice.push(edit, edit, edit, edit, edit, edit);
       expect(alice.take()).toMatchObject([
         { kind: "error", code: "rate-limited", clientReqId: 5 },
-        { mark: 4 },
+        { lastCallId: 4 },
       ]);
       alice.send({ kind: "push", first: 5, calls: [[0, ...edit] as never], confirmed: 4 });
       room.pass(40);
-      expect(alice.copy.mark).toBe(5);
+      expect(alice.copy.lastCallId).toBe(5);
     },
   ],
   maxUnconfirmedBytes: [
@@ -491,12 +491,12 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       alice.push(...Array.from({ length: 20 }, () => ["refuse", { text: textOf(1_000) }] as const));
       room.pass(40);
       expect(errorsOf(alice)).toEqual(["rate-limited"]);
-      expect(alice.copy.mark).toBeLessThan(7);
+      expect(alice.copy.lastCallId).toBeLessThan(7);
       alice.send({
         kind: "push",
-        first: alice.copy.mark + 1,
+        first: alice.copy.lastCallId + 1,
         calls: [[0, ...edit] as never],
-        confirmed: alice.copy.mark,
+        confirmed: alice.copy.lastCallId,
       });
       room.pass(40);
       expect(alice.copy.rev).toBe(1);
@@ -511,12 +511,17 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       bob.push(edit, edit);
       room.pass(40);
       expect([errorsOf(alice), errorsOf(bob)]).toEqual([["rate-limited"], []]);
-      expect(bob.copy.mark).toBe(2);
-      const { mark } = alice.copy;
-      expect(mark).toBeLessThan(10);
-      alice.send({ kind: "push", first: mark + 1, calls: [[0, ...edit] as never], confirmed: mark });
+      expect(bob.copy.lastCallId).toBe(2);
+      const { lastCallId } = alice.copy;
+      expect(lastCallId).toBeLessThan(10);
+      alice.send({
+        kind: "push",
+        first: lastCallId + 1,
+        calls: [[0, ...edit] as never],
+        confirmed: lastCallId,
+      });
       room.pass(40);
-      expect(alice.copy.mark).toBe(mark + 1);
+      expect(alice.copy.lastCallId).toBe(lastCallId + 1);
     },
   ],
   checksumIntervalMs: [
@@ -561,7 +566,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       for (const id of ["a", "b", "c"]) alice.push(put("shapes", id, { x: 0, y: 0 }), remove("shapes", id));
       alice.push(edit);
       const known = () =>
-        ["a", "b", "c"].map((id) => room.room.memory.authorship.changedByOthers("shapes", id, "else", 0));
+        ["a", "b", "c"].map((id) => room.room.roomState.authorship.changedByOthers("shapes", id, "else", 0));
       expect(known()).toEqual([false, true, true]);
       room.evict();
       expect(known()).toEqual([false, true, true]);
@@ -575,8 +580,8 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       const fits = `a0${"z".repeat(8)}`;
       const long = `a0${"z".repeat(9)}`;
       alice.push(card("a", fits), card("b", long), card("c", "a2"));
-      const { state } = room.room.read();
-      expect([state.get("cards", "a"), state.ids("cards", "place")]).toEqual([
+      const { records } = room.room.read();
+      expect([records.get("cards", "a"), records.ids("cards", "place")]).toEqual([
         { title: "", place: fits },
         ["a", "b", "c"],
       ]);

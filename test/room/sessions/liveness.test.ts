@@ -58,7 +58,7 @@ describe("a client that vanishes without a word", () => {
 
   it("is told to the app as one who left", async () => {
     const left: string[] = [];
-    await withLoneRoom({ rules: { onLeave: ({ actor }) => void left.push(actor) } }, (room) => {
+    await withLoneRoom({ rules: { onLeave: ({ clientId }) => void left.push(clientId) } }, (room) => {
       const [alice, bob] = [shown(room, "alice", 1), shown(room, "bob", 2)];
       bob.isThere = false;
       passPinging(room, 30 * second, 10 * second, alice);
@@ -74,7 +74,7 @@ describe("a client that vanishes without a word", () => {
       room.pass(60 * minute);
       room.evict();
       const alice = shown(room, "alice", 1);
-      expect(alice.seen.filter(({ kind }) => kind === "roster")).toEqual([{ kind: "roster", peers: [] }]);
+      expect(alice.seen.filter(({ kind }) => kind === "peers")).toEqual([{ kind: "peers", peers: [] }]);
       expect(bob.closed?.reason).toBe("timeout");
     });
   });
@@ -233,14 +233,14 @@ describe("on the platform", () => {
     await meanwhile.ping();
     const pingedAt = await room.inside((_, ctx) =>
       ctx.getWebSockets().map((socket) => {
-        const { client } = socket.deserializeAttachment() as { client: { actor: string } };
-        return [client.actor, ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime()];
+        const { client } = socket.deserializeAttachment() as { client: { clientId: string } };
+        return [client.clientId, ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime()];
       }),
     );
-    const at = Object.fromEntries(pingedAt) as { [actor: string]: number | undefined };
-    expect(at[never.actor]).toBeUndefined();
-    expect(at[before.actor]).toBeGreaterThan(Date.now() - 10 * second);
-    expect(at[meanwhile.actor]).toBeGreaterThanOrEqual(at[before.actor] as number);
+    const at = Object.fromEntries(pingedAt) as { [clientId: string]: number | undefined };
+    expect(at[never.clientId]).toBeUndefined();
+    expect(at[before.clientId]).toBeGreaterThan(Date.now() - 10 * second);
+    expect(at[meanwhile.clientId]).toBeGreaterThanOrEqual(at[before.clientId] as number);
   });
 
   it("the alarm is kept while the room sleeps, and is one row", async () => {
@@ -267,7 +267,7 @@ describe("on the platform", () => {
     await alice.until(({ peers }) => peers.size === 2);
     await room.evict();
     await alice.until(({ peers }) => peers.size === 1);
-    expect([...alice.copy.peers.keys()]).toEqual([listens.actor]);
+    expect([...alice.copy.peers.keys()]).toEqual([listens.clientId]);
     expect(await gone.closed()).toEqual({ closeCode: 4408, reason: "timeout" });
     expect([alice.closing, listens.closing]).toEqual([undefined, undefined]);
     expect(listens.asked).toBeGreaterThan(0);

@@ -29,7 +29,7 @@ describe("a session that owes acknowledgements for too much", () => {
       from: stalled.copy.rev - 11 + sent.length,
       to: 11,
     });
-    expect(await stalled.next("roster")).toBeDefined();
+    expect(await stalled.next("peers")).toBeDefined();
     expect(stalled.copy.collections).toEqual((await room.json()).collections);
   });
 
@@ -102,7 +102,7 @@ describe("a session that owes acknowledgements for too much", () => {
     expect(stalled.copy.get("shapes", "s")).toEqual({ x: 1, y: 1 });
   });
 
-  it("comes to rest in a quiet room, even when the roster alone is more than it may owe", async () => {
+  it("comes to rest in a quiet room, even when the peers alone is more than it may owe", async () => {
     const room = newThriftyRoom();
     const crowd = [await room.join(), await room.join(), await room.join()];
     for (const peer of crowd) peer.setPresence({ at: 1, note: "x".repeat(900) });
@@ -145,7 +145,7 @@ describe("a session that owes acknowledgements for too much", () => {
       expect(mallory.take().length).toBeLessThan(110);
       bob.push(put("shapes", "s", { x: 1, y: 1 }));
       room.pass(40);
-      expect(bob.copy.mark).toBe(1);
+      expect(bob.copy.lastCallId).toBe(1);
     });
   });
 });
@@ -200,7 +200,7 @@ describe("a flush that is too much for all at once", () => {
       const carol = room.join("actor-carol");
       carol.send({ kind: "ack", bytes: carol.sentBytes });
       carol.push(put("shapes", "s", { x: 1, y: 1 }));
-      expect(carol.copy.mark).toBe(1);
+      expect(carol.copy.lastCallId).toBe(1);
       room.pass(5_000);
       expect(others.filter(({ closed }) => closed?.reason === "timeout").length).toBeGreaterThan(2);
       expect(waiting.filter(({ closed }) => closed)).toEqual([]);

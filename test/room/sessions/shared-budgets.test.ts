@@ -23,10 +23,10 @@ describe("while one user's outcomes are too many", () => {
   const limits = { maxAllUnconfirmedBytes: 100_000, maxRingFlushes: 8, flushIntervalMs: 0 };
 
   it.each([
-    ["clients of one user", (tab: number) => ({ actor: `actor-mal-${tab}`, identity: as("mallory") })],
+    ["clients of one user", (tab: number) => ({ clientId: `actor-mal-${tab}`, identity: as("mallory") })],
     [
       "clients without a user",
-      (tab: number) => ({ actor: `actor-mal-${tab}`, identity: { user: null, role: "writer" } as const }),
+      (tab: number) => ({ clientId: `actor-mal-${tab}`, identity: { user: null, role: "writer" } as const }),
     ],
   ])("no other user's client is refused, closed or forgotten: %s", async (_, mallory) => {
     await withLoneRoom({ limits }, (room) => {
@@ -35,8 +35,8 @@ describe("while one user's outcomes are too many", () => {
       offline.leave();
       room.pass(1_000);
 
-      const attackers = Array.from({ length: 10 }, (_each, tab) => mallory(tab)).map(({ actor, identity }) =>
-        room.join(actor, {}, identity),
+      const attackers = Array.from({ length: 10 }, (_each, tab) => mallory(tab)).map(
+        ({ clientId, identity }) => room.join(clientId, {}, identity),
       );
       for (const attacker of attackers) pushUnconfirmed(attacker, 1, 50, refusal);
       expect(attackers.flatMap(errorsOf)).toContain("rate-limited");
@@ -44,24 +44,26 @@ describe("while one user's outcomes are too many", () => {
       // A slow way to the room: outcomes come late, so they are confirmed late.
       const slow = room.join("actor-slow", {}, as("dora"));
       for (let first = 1; first <= 151; first += 50) pushUnconfirmed(slow, first, 50, edit);
-      expect([slow.copy.mark, slow.closed, errorsOf(slow)]).toEqual([200, undefined, []]);
+      expect([slow.copy.lastCallId, slow.closed, errorsOf(slow)]).toEqual([200, undefined, []]);
 
       for (const attacker of attackers) attacker.leave();
       room.pass(10_000);
       for (let x = 0; x < 20; x++) slow.push(edit);
       room.evict();
-      const back = room.join("actor-offline", { birth: 0 }, as("carol"));
-      expect([back.copy.mark, [...back.copy.outcomes.keys()]]).toEqual([5, [1, 2, 3, 4, 5]]);
+      const back = room.join("actor-offline", { knownSince: 0 }, as("carol"));
+      expect([back.copy.lastCallId, [...back.copy.outcomes.keys()]]).toEqual([5, [1, 2, 3, 4, 5]]);
     });
   });
 
   it("a client that waits as long as it is told is never closed, and one that does not is", async () => {
     await withLoneRoom({ limits }, (room) => {
-      const clients = ["actor-patient", "actor-hasty"].map((actor) => room.join(actor, {}, as("mallory")));
+      const clients = ["actor-patient", "actor-hasty"].map((clientId) =>
+        room.join(clientId, {}, as("mallory")),
+      );
       const [patient, hasty] = clients as [LoneClient, LoneClient];
       for (const client of clients) pushUnconfirmed(client, 1, 80, refusal);
       const again = (client: LoneClient) => {
-        pushUnconfirmed(client, client.copy.mark + 1, 1, refusal);
+        pushUnconfirmed(client, client.copy.lastCallId + 1, 1, refusal);
         if (client.closed === undefined) client.send({ kind: "ack", bytes: client.sentBytes });
       };
       for (let attempt = 0; attempt < 400; attempt++) {
@@ -70,7 +72,7 @@ describe("while one user's outcomes are too many", () => {
         room.pass(100);
       }
       expect([patient.closed, hasty.closed?.reason]).toEqual([undefined, "rate-limited"]);
-      expect(patient.copy.mark).toBe(80); // since then it was refused
+      expect(patient.copy.lastCallId).toBe(80); // since then it was refused
     });
   });
 });
@@ -81,7 +83,7 @@ describe("when the room forgets clients of one owner", () => {
     ["no user", { user: null, role: "writer" } as const],
   ])("an unknown client of another comes in as it is: %s", async (_, identity) => {
     await withLoneRoom(
-      { limits: { maxMarks: 10, maxMarksPerUser: 2, flushIntervalMs: 0, maxRingFlushes: 4 } },
+      { limits: { maxLoggedClients: 10, maxLoggedClientsPerUser: 2, flushIntervalMs: 0, maxRingFlushes: 4 } },
       (room) => {
         const early = room.join("actor-early", {}, as("carol")); // its first call is still to be made
         early.leave();
@@ -91,13 +93,13 @@ describe("when the room forgets clients of one owner", () => {
           client.leave();
           room.pass(1_000);
         }
-        expect(() => room.join("actor-mal-0", { birth: 0 }, identity)).toThrow("too-old");
-        const back = room.join("actor-early", { birth: 0 }, as("carol"));
+        expect(() => room.join("actor-mal-0", { knownSince: 0 }, identity)).toThrow("too-old");
+        const back = room.join("actor-early", { knownSince: 0 }, as("carol"));
         back.push(edit);
         expect(back.copy.outcomes.get(1)).toBe(21);
         room.evict();
-        expect(() => room.join("actor-mal-1", { birth: 0 }, identity)).toThrow("too-old");
-        expect(room.join("actor-other", { birth: 0 }, as("dora")).closed).toBeUndefined();
+        expect(() => room.join("actor-mal-1", { knownSince: 0 }, identity)).toThrow("too-old");
+        expect(room.join("actor-other", { knownSince: 0 }, as("dora")).closed).toBeUndefined();
       },
     );
   });
@@ -108,11 +110,11 @@ describe("while one user's sockets have the room work", () => {
   const heavy = ["fill", { count: 20, chars: 500 }] as const;
   /** Each socket makes calls until it is refused. Returns how many the room has executed. */
   const exhaust = (sockets: readonly LoneClient[]) => {
-    const before = sockets.reduce((sum, { copy }) => sum + copy.mark, 0);
+    const before = sockets.reduce((sum, { copy }) => sum + copy.lastCallId, 0);
     for (const socket of sockets)
       for (let call = 0; call < 50 && errorsOf(socket).length === 0; call++)
-        socket.pushAt(socket.copy.mark + 1, heavy);
-    return sockets.reduce((sum, { copy }) => sum + copy.mark, 0) - before;
+        socket.pushAt(socket.copy.lastCallId + 1, heavy);
+    return sockets.reduce((sum, { copy }) => sum + copy.lastCallId, 0) - before;
   };
   const join = (room: LoneRoom, id: string, count: number) =>
     Array.from({ length: count }, (_, tab) => room.join(`actor-${id}-${tab}`, {}, as(id)));
@@ -130,7 +132,7 @@ describe("while one user's sockets have the room work", () => {
       expect(exhaust(crowd.slice(1))).toBe(0);
       const [bob] = join(room, "bob", 1);
       bob?.push(edit);
-      expect([bob?.copy.mark, errorsOf(bob as LoneClient)]).toEqual([1, []]);
+      expect([bob?.copy.lastCallId, errorsOf(bob as LoneClient)]).toEqual([1, []]);
       room.pass(10_000);
       expect(exhaust(crowd.slice(1))).toBe(alone);
     });

@@ -61,7 +61,7 @@ describe("a room whose storage is deleted while it lives", () => {
       lone.pass(100);
       lone.dropTables();
       expect(() => lone.join("actor-bobby", { epoch: alice.greetedEpoch, rev: 1 })).toThrow("gone");
-      expect(() => lone.join("actor-carol", { birth: 1 })).toThrow("gone");
+      expect(() => lone.join("actor-carol", { knownSince: 1 })).toThrow("gone");
       const dave = lone.join("actor-david");
       dave.push(edit);
       lone.pass(100);
@@ -78,7 +78,7 @@ describe("a room whose storage is deleted while it lives", () => {
       expect(lone.room.transact((tx) => tx["notes"]?.put("n", { text: "new" }))).toBe(1);
       expect(lone.collections).toEqual({ notes: { n: { text: "new" } } });
       lone.dropTables();
-      const cron = { actor: "rpc:1", user: null, role: "writer" };
+      const cron = { clientId: "rpc:1", user: null, role: "writer" };
       expect(lone.room.call(cron, "addUp", { id: "sum", by: 2 })).toEqual({ kind: "accepted", rev: 1 });
       expect(lone.collections).toEqual({ shapes: { sum: { x: 2, y: 0 } } });
     });
@@ -87,7 +87,7 @@ describe("a room whose storage is deleted while it lives", () => {
   it("in a hook ends all sessions, and their leaving is told", async () => {
     await withLoneRoom({}, (lone) => {
       const heard: string[] = [];
-      lone.rules.onLeave = ({ actor }) => void heard.push(`leave ${actor}`);
+      lone.rules.onLeave = ({ clientId }) => void heard.push(`leave ${clientId}`);
       lone.rules.onCommit = ({ type, rev }) => {
         heard.push(`commit ${rev}`);
         if (type === "celebrate") lone.dropTables();
@@ -132,7 +132,7 @@ describe("a room whose storage is deleted while it lives", () => {
 });
 
 describe("storage that the app has changed in other ways", () => {
-  it.each(["room", "journal", "page", "segment", "mark"])(
+  it.each(["room", "journal", "page", "segment", "lastCallId"])(
     "is not taken for a new room when only the table of %s is dropped",
     async (name) => {
       const room = newSmallRoom();

@@ -15,8 +15,8 @@ const changesOf = (...notes: [string, Change][]): Changes => new Map([["notes", 
 
 /** `kind handle id` of each entry that a flush of these changes has. */
 function told(handles: Handles, ...notes: [string, Change][]): string[] {
-  const section = handles.take(changesOf(...notes)).get("notes") ?? [];
-  return Array.from(section, ([handle, { change, id = "-" }]) => `${change.kind} ${handle} ${id}`);
+  const partition = handles.take(changesOf(...notes)).get("notes") ?? [];
+  return Array.from(partition, ([handle, { change, id = "-" }]) => `${change.kind} ${handle} ${id}`);
 }
 
 describe("a record", () => {
@@ -86,10 +86,10 @@ test("over any edits, flushes, checkpoints and crashes a handle is given once, a
       /** Takes in the rows that are new on disk; the book throws for a handle that was given before. */
       const audit = () => {
         for (const row of room.storage.journal(0)) {
-          if (row.n <= seen) continue;
-          expect(row.n).toBe(seen + 1);
+          if (row.flushSeq <= seen) continue;
+          expect(row.flushSeq).toBe(seen + 1);
           book.take(readDelta(row.body), JSON.parse(row.ids) as string[]);
-          seen = row.n;
+          seen = row.flushSeq;
         }
       };
       for (const given of commands) {
@@ -98,7 +98,7 @@ test("over any edits, flushes, checkpoints and crashes a handle is given once, a
         if (given === "crash") room.crash();
         if (given === "clear") room.call(ann, "clear", {});
         if (typeof given === "object") {
-          const changes = operationOf(copyOfState(room.memory.state), given);
+          const changes = operationOf(copyOfState(room.roomState.records), given);
           room.call(ann, "transact", encodeChanges(changes));
         }
         audit();
@@ -106,11 +106,11 @@ test("over any edits, flushes, checkpoints and crashes a handle is given once, a
       room.flush();
       audit();
       const woken = room.wake();
-      const { state, handles } = room.memory;
+      const { records, handles } = room.roomState;
       expect(woken.handles.next).toBe(handles.next);
       for (const name of [...editedCollections, "counters"]) {
-        expect(woken.state.ids(name)).toEqual(state.ids(name));
-        for (const id of state.ids(name)) {
+        expect(woken.records.ids(name)).toEqual(records.ids(name));
+        for (const id of records.ids(name)) {
           const handle = handles.get(name, id);
           expect(handle).toBeDefined();
           expect(woken.handles.get(name, id)).toBe(handle);
@@ -132,6 +132,6 @@ test("a room that wakes from its pages alone gives no handle of a record that is
   room.flush();
   room.checkpoint();
   const woken = wake(room.storage.copy(), room.limits, () => "another");
-  expect(woken.state.ids("notes")).toEqual(["a"]);
+  expect(woken.records.ids("notes")).toEqual(["a"]);
   expect([woken.handles.get("notes", "a"), woken.handles.next]).toEqual([0, 2]);
 });

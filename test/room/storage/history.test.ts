@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { absorb, type Changes } from "../../../src/model/changes.ts";
 import { encodeDelta } from "../../../src/protocol/encoding/delta.ts";
 import { Handles } from "../../../src/room/storage/handles.ts";
-import { History, type Segment } from "../../../src/room/storage/history.ts";
+import { DeltaHistory, type Segment } from "../../../src/room/storage/history.ts";
 import type { FlushedDelta } from "../../../src/room/engine/engine-state.ts";
 import { State } from "../../../src/model/state.ts";
 import { RecordNames } from "../../support/frames/record-names.ts";
@@ -21,7 +21,7 @@ const roomy = { maxRingFlushes: 4, maxRingBytes: 1e9, maxRowBytes: 1e9 };
 
 /** A history, and a room as it was at each revision. */
 class Story {
-  readonly history: History;
+  readonly history: DeltaHistory;
   readonly flushes: FlushedDelta[] = [];
   /** By revision. */
   readonly states: State[] = [new State()];
@@ -31,7 +31,7 @@ class Story {
   #n = 0;
 
   constructor(limits = roomy, segments: readonly Segment[] = []) {
-    this.history = new History(limits, segments);
+    this.history = new DeltaHistory(limits, segments);
   }
 
   get rev(): number {
@@ -49,7 +49,7 @@ class Story {
       absorb(changes, operationOf(state, edits));
       this.states.push(state);
     }
-    const flush = { ...encodeDelta(from, this.rev, this.#handles.take(changes)), n: this.#n };
+    const flush = { ...encodeDelta(from, this.rev, this.#handles.take(changes)), flushSeq: this.#n };
     this.flushes.push(flush);
     this.history.push(flush);
     this.#names.set(this.rev, namesOf(this.states[this.rev] as State, this.#handles, editedCollections));
@@ -156,7 +156,7 @@ describe("a delta from any revision that a client may have", () => {
   });
 
   test("is none where there is no history", () => {
-    expect(new History(roomy).since(0)).toBeUndefined();
+    expect(new DeltaHistory(roomy).since(0)).toBeUndefined();
   });
 });
 
@@ -292,7 +292,7 @@ test("segments read back from storage go on as if they had never left", () => {
   const story = new Story();
   for (let flush = 0; flush < 23; flush++) story.put(`${flush % 5}`);
   const ring = story.flushes.filter(({ from }) => from >= (story.history.ringFrom as number));
-  const woken = new History(roomy, story.history.segments);
+  const woken = new DeltaHistory(roomy, story.history.segments);
   for (const flush of ring) woken.push(flush);
   for (let rev = 0; rev < story.rev; rev++)
     expect(woken.since(rev)?.body).toEqual(story.history.since(rev)?.body);

@@ -3,14 +3,14 @@ import { describe, expect, test } from "vitest";
 import type { Run } from "../../../src/model/call.ts";
 import { Engine } from "../../../src/room/engine/engine.ts";
 import type { Limits } from "../../../src/room/limits.ts";
-import { wake, type Memory } from "../../../src/room/storage/room-state.ts";
+import { wake, type RoomState } from "../../../src/room/storage/room-state.ts";
 import { SupersededError } from "../../../src/room/storage/room-storage.ts";
 import type { Json } from "../../../src/index.ts";
 import { Journal } from "../../../src/room/storage/journal.ts";
 import { deltasOf, JournaledRoom, tinyLimits } from "../../support/rooms/journaled-room.ts";
 import { FailingStorage } from "../../support/rooms/failing-storage.ts";
 import { contentOf, editedCollections } from "../../support/random-edits.ts";
-import { sheet, sheetServerMutators, writer } from "../../support/boards/rules-board.ts";
+import { rulesBoard, rulesServerMutators, writer } from "../../support/boards/rules-board.ts";
 
 const now = 1_700_000_000_000;
 const ann = writer("ann");
@@ -32,26 +32,31 @@ function storedRoom(): JournaledRoom {
 /** A room that has just woken from a copy of what `room` has in storage. */
 function woken(room: JournaledRoom, serverMutators: { readonly [name: string]: Run } = {}) {
   const storage = room.storage.copy();
-  const memory = wake(storage, room.limits, noEpoch);
+  const roomState = wake(storage, room.limits, noEpoch);
   const failures: unknown[] = [];
   const onFailure = (error: unknown) => void failures.push(error);
-  const engine = new Engine(memory, { definition: sheet, limits: room.limits, serverMutators, onFailure });
+  const engine = new Engine(roomState, {
+    definition: rulesBoard,
+    limits: room.limits,
+    serverMutators,
+    onFailure,
+  });
   const submit = (client: typeof ann, type: string, payload: Json) => {
-    const clientReqId = (memory.marks.get(client.actor)?.mark ?? 0) + 1;
+    const clientReqId = (roomState.clientLog.get(client.clientId)?.lastCallId ?? 0) + 1;
     engine.submit(client, { clientReqId, baseRev: 1, type, payload }, now);
-    return memory.marks.get(client.actor)?.answers.at(-1)?.[1];
+    return roomState.clientLog.get(client.clientId)?.answers.at(-1)?.[1];
   };
-  return { storage, memory, engine, failures, submit };
+  return { storage, roomState, engine, failures, submit };
 }
 
 describe("a room that wakes", () => {
   test("reads the page of a record that is asked for, once, and no other", () => {
-    const { storage, memory } = woken(storedRoom());
-    expect([memory.rev, memory.pages.bytes > 1_000, storage.pagesRead]).toEqual([41, true, []]);
-    expect(memory.state.get("notes", "20")).toEqual({ text: "note 20 of forty", rank: 0 });
-    expect(memory.state.get("notes", "20x")).toBeUndefined();
-    expect(memory.state.get("nothing", "20")).toBeUndefined();
-    expect(memory.authorship.get("notes", "20")).toMatchObject({ rev: 21, actor: "ann" });
+    const { storage, roomState } = woken(storedRoom());
+    expect([roomState.rev, roomState.pages.bytes > 1_000, storage.pagesRead]).toEqual([41, true, []]);
+    expect(roomState.records.get("notes", "20")).toEqual({ text: "note 20 of forty", rank: 0 });
+    expect(roomState.records.get("notes", "20x")).toBeUndefined();
+    expect(roomState.records.get("nothing", "20")).toBeUndefined();
+    expect(roomState.authorship.get("notes", "20")).toMatchObject({ rev: 21, clientId: "ann" });
     expect(storage.pagesRead).toHaveLength(1);
   });
 
@@ -61,9 +66,9 @@ describe("a room that wakes", () => {
       room.put(ann, id, "changed");
       room.flush();
     }
-    const { storage, memory } = woken(room);
+    const { storage, roomState } = woken(room);
     expect(storage.pagesRead).toHaveLength(2);
-    expect(memory.state.get("notes", "33")).toEqual({ text: "changed", rank: 0 });
+    expect(roomState.records.get("notes", "33")).toEqual({ text: "changed", rank: 0 });
     expect(storage.pagesRead).toHaveLength(2);
   });
 
@@ -72,31 +77,31 @@ describe("a room that wakes", () => {
     for (const id of ["a", "b", "c"]) room.call(ann, "add", { id, by: 1 });
     room.flush();
     room.checkpoint();
-    const { storage, memory, submit } = woken(room);
-    memory.state.get("notes", "20");
+    const { storage, roomState, submit } = woken(room);
+    roomState.records.get("notes", "20");
     expect(submit(ann, "clear", {})).toMatchObject({ kind: "accepted" });
-    const pages = [...memory.pages.ranges()];
+    const pages = [...roomState.pages.ranges()];
     const ofNotes = pages.filter(({ collection }) => collection === "notes");
     expect(storage.pagesRead).toHaveLength(ofNotes.length);
     expect(new Set(storage.pagesRead)).toEqual(new Set(ofNotes.map(({ number }) => number)));
     expect(pages.length).toBeGreaterThan(ofNotes.length);
-    expect(contentOf(memory.state)).toEqual({
+    expect(contentOf(roomState.records)).toEqual({
       counters: { a: { value: 1 }, b: { value: 1 }, c: { value: 1 } },
     });
   });
 
   test("names the collections that it has not read", () => {
-    expect([...woken(storedRoom()).memory.state.collections()]).toEqual(["notes"]);
+    expect([...woken(storedRoom()).roomState.records.collections()]).toEqual(["notes"]);
   });
 
   test("knows who changed what it has not read, and what was deleted", () => {
     const room = storedRoom();
-    const ask = ({ authorship }: Memory, id: string, baseRev: number) =>
-      [ann, ben].map(({ actor }) => authorship.changedByOthers("notes", id, actor, baseRev));
+    const ask = ({ authorship }: RoomState, id: string, baseRev: number) =>
+      [ann, ben].map(({ clientId }) => authorship.changedByOthers("notes", id, clientId, baseRev));
     for (const id of ["00", "07", "08", "39", "never"]) {
       for (const baseRev of [0, 5, 40]) {
-        const { memory } = woken(room);
-        expect(ask(memory, id, baseRev)).toEqual(ask(room.memory, id, baseRev));
+        const { roomState } = woken(room);
+        expect(ask(roomState, id, baseRev)).toEqual(ask(room.roomState, id, baseRev));
       }
     }
     expect(woken(room).submit(ann, "claim", { id: "39" })).toMatchObject({
@@ -113,8 +118,8 @@ describe("a room that wakes", () => {
     (row as { body: Uint8Array }).body = garbage;
     const storage = room.storage.copy();
     storage.ring = () => [row as NonNullable<typeof row>];
-    const memory = wake(storage, room.limits, noEpoch);
-    expect(memory.history.since(0)?.body).toBe(garbage);
+    const roomState = wake(storage, room.limits, noEpoch);
+    expect(roomState.history.since(0)?.body).toBe(garbage);
   });
 });
 
@@ -135,19 +140,19 @@ describe("the history of a room that has woken", () => {
       one.put(ben, "4", "newer");
       one.flush();
     }
-    expect(() => other.memory.history.since(20)).toThrow("disk error");
-    expect(deltasOf(other.memory)).toEqual(deltasOf(room.memory));
-    expect(deltasOf(other.memory)[2]).toBeDefined();
+    expect(() => other.roomState.history.since(20)).toThrow("disk error");
+    expect(deltasOf(other.roomState)).toEqual(deltasOf(room.roomState));
+    expect(deltasOf(other.roomState)[2]).toBeDefined();
     for (const one of [room, other]) one.checkpoint();
     expect(storage.rows).toEqual(room.storage.rows);
   });
 
   test("of which another instance has folded a part is not told", () => {
     const room = storedRoom();
-    const memory = wake(room.storage, room.limits, noEpoch);
+    const roomState = wake(room.storage, room.limits, noEpoch);
     room.put(ann, "38", "newer");
     room.flush();
-    expect(() => memory.history.since(0)).toThrow(SupersededError);
+    expect(() => roomState.history.since(0)).toThrow(SupersededError);
   });
 });
 
@@ -173,24 +178,24 @@ describe("a read that fails in the midst of a call", () => {
     { title: "and that the mutator swallows", type: "roll", run: swallow },
     { title: "and that the mutator takes for something else", type: "roll", run: wrap },
   ])("$title is no answer to it, and has changed nothing", ({ type, run }) => {
-    const { storage, memory, engine, failures, submit } = woken(storedRoom(), { roll: run });
+    const { storage, roomState, engine, failures, submit } = woken(storedRoom(), { roll: run });
     storage.failNext("page", new Error("disk error"));
     expect(() => submit(ann, type, { id: "38" })).toThrow("disk error");
-    expect([failures, engine.hasBatch, memory.rev]).toEqual([[], false, 41]);
+    expect([failures, engine.hasBatch, roomState.rev]).toEqual([[], false, 41]);
     expect(submit(ann, type, { id: "38" })).toEqual({ kind: "accepted", rev: 42 });
   });
 
   test("leaves an edit of the room's own undone, whatever that made of it", () => {
-    const { storage, memory, engine } = woken(storedRoom());
+    const { storage, roomState, engine } = woken(storedRoom());
     storage.failNext("page", new Error("disk error"));
     expect(() => engine.transact((tx) => void swallow(tx, null, {}))).toThrow("disk error");
-    expect([engine.hasBatch, memory.rev]).toEqual([false, 41]);
+    expect([engine.hasBatch, roomState.rev]).toEqual([false, 41]);
   });
 
   test("does not make a later call fail that reads well", () => {
-    const { storage, memory, submit } = woken(storedRoom());
+    const { storage, roomState, submit } = woken(storedRoom());
     storage.failNext("page");
-    expect(() => memory.state.get("notes", "00")).toThrow("page failed");
+    expect(() => roomState.records.get("notes", "00")).toThrow("page failed");
     expect(submit(ann, "claim", { id: "38" })).toMatchObject({ kind: "accepted" });
   });
 });
@@ -198,16 +203,16 @@ describe("a read that fails in the midst of a call", () => {
 describe("an instance that was superseded before it had read all of its pages", () => {
   test("reads none that another instance may have written", () => {
     const room = storedRoom();
-    const memory = wake(room.storage, room.limits, noEpoch);
-    memory.state.get("notes", "00");
+    const roomState = wake(room.storage, room.limits, noEpoch);
+    roomState.records.get("notes", "00");
     room.put(ann, "38", "newer");
     room.flush();
     // The pages are still those of the wake.
-    expect(memory.state.get("notes", "20")).toEqual({ text: "note 20 of forty", rank: 0 });
+    expect(roomState.records.get("notes", "20")).toEqual({ text: "note 20 of forty", rank: 0 });
     room.checkpoint();
-    expect(memory.state.get("notes", "20")).toEqual({ text: "note 20 of forty", rank: 0 });
-    expect(() => memory.state.get("notes", "38")).toThrow(SupersededError);
-    expect(() => memory.authorship.get("notes", "38")).toThrow(SupersededError);
+    expect(roomState.records.get("notes", "20")).toEqual({ text: "note 20 of forty", rank: 0 });
+    expect(() => roomState.records.get("notes", "38")).toThrow(SupersededError);
+    expect(() => roomState.authorship.get("notes", "38")).toThrow(SupersededError);
   });
 });
 
@@ -217,7 +222,7 @@ describe("a checkpoint", () => {
     const lazy = new JournaledRoom(room.limits, room.storage.copy());
     lazy.crash();
     const before = lazy.storage.pagesRead.length;
-    const ids = [...lazy.memory.pages.ranges()].slice(10, 12).map(({ firstId }) => firstId);
+    const ids = [...lazy.roomState.pages.ranges()].slice(10, 12).map(({ firstId }) => firstId);
     submitOnly(lazy.journal, "transact", { notes: ids.map((id) => ["delete", id]) });
     lazy.flush();
     lazy.checkpoint();
@@ -254,8 +259,8 @@ describe("a checkpoint", () => {
           expect(JSON.stringify(lazy.storage.rows)).toBe(JSON.stringify(whole.storage.rows));
         }
         expect(lazy.storage.pagesRead.length).toBeLessThanOrEqual(whole.storage.pagesRead.length);
-        expect(contentOf(lazy.journal.memory.state)).toEqual(contentOf(whole.journal.memory.state));
-        expect(lazy.journal.memory.state.checksums).toEqual(whole.journal.memory.state.checksums);
+        expect(contentOf(lazy.journal.roomState.records)).toEqual(contentOf(whole.journal.roomState.records));
+        expect(lazy.journal.roomState.records.checksums).toEqual(whole.journal.roomState.records.checksums);
       }),
       { numRuns: 40 },
     );
@@ -263,9 +268,9 @@ describe("a checkpoint", () => {
 });
 
 function submitOnly(journal: Journal, type: string, payload: Json): void {
-  const clientReqId = (journal.memory.marks.get("ann")?.mark ?? 0) + 1;
+  const clientReqId = (journal.roomState.clientLog.get("ann")?.lastCallId ?? 0) + 1;
   const submission = journal.engine.submit(ann, { clientReqId, baseRev: 0, type, payload }, now);
-  journal.memory.marks.confirm("ann", clientReqId);
+  journal.roomState.clientLog.confirm("ann", clientReqId);
   expect(submission.kind).toBe("executed");
 }
 
@@ -276,7 +281,12 @@ class Twin {
 
   constructor(limits: Limits) {
     this.storage = new FailingStorage(2 * limits.maxRingFlushes);
-    const options = { definition: sheet, limits, serverMutators: sheetServerMutators, onFailure: () => {} };
+    const options = {
+      definition: rulesBoard,
+      limits,
+      serverMutators: rulesServerMutators,
+      onFailure: () => {},
+    };
     this.journal = new Journal(this.storage, options, () => "epoch");
   }
 
@@ -286,7 +296,7 @@ class Twin {
   }
 
   flush(): void {
-    const flush = this.journal.engine.cut(now);
+    const flush = this.journal.engine.takeBatch(now);
     if (flush === undefined) return;
     this.journal.write(flush);
     if (this.journal.isCheckpointDue) this.checkpoint();
@@ -304,6 +314,6 @@ class Twin {
   }
 
   readAll(): void {
-    for (const collection of editedCollections) this.journal.memory.state.ids(collection);
+    for (const collection of editedCollections) this.journal.roomState.records.ids(collection);
   }
 }

@@ -13,7 +13,7 @@ import { anyEdit, contentOf, operationOf } from "../../support/random-edits.ts";
 
 /** A state, its pages and what storage has of them. */
 class Pages {
-  readonly state: PagedState;
+  readonly records: PagedState;
   readonly authorship: AuthorshipIndex;
   readonly handles = new Handles(0);
   readonly table: PageTable;
@@ -26,17 +26,17 @@ class Pages {
     const read = (number: number) => this.storage.get(number) as StoredPage;
     const load = (page: StoredPage) => loadPage(page, this);
     this.table = new PageTable(pageBytes, new PageReader(read, load));
-    this.state = new PagedState(this.table);
+    this.records = new PagedState(this.table);
     this.authorship = new AuthorshipIndex(100, this.table);
   }
 
   /** Notes changes that are in the state. */
-  note(changes: Changes, actor = "ann"): void {
+  note(changes: Changes, clientId = "ann"): void {
     this.#rev += 1;
     this.handles.take(changes);
     for (const [collection, records] of changes) {
       for (const [id, { kind }] of records) {
-        this.authorship.note(collection, id, this.#rev, actor);
+        this.authorship.note(collection, id, this.#rev, clientId);
         this.table.touch(collection, id, kind);
       }
     }
@@ -52,7 +52,7 @@ class Pages {
 
   #change(ids: readonly string[], change: Change): void {
     const changes: Changes = new Map([["notes", new Map(ids.map((id) => [id, change]))]]);
-    this.state.apply(changes);
+    this.records.apply(changes);
     this.note(changes);
   }
 
@@ -96,9 +96,9 @@ class Pages {
       for (const [id, record] of this.#recordsOf(number)) {
         if (id < firstId || (untilId !== null && id >= untilId))
           throw new Error(`${id} is not in its page's range`);
-        const section = (content[collection] ??= {});
-        if (Object.hasOwn(section, id)) throw new Error(`${id} is in two pages`);
-        section[id] = record;
+        const partition = (content[collection] ??= {});
+        if (Object.hasOwn(partition, id)) throw new Error(`${id} is in two pages`);
+        partition[id] = record;
       }
     }
     return content;
@@ -143,7 +143,7 @@ describe("splitting", () => {
     const record = { text: "é".repeat(40) };
     const ids = ["a", "b", "c", "d"];
     const pages = new Pages(150);
-    for (const id of ids) pages.state.set("notes", id, record);
+    for (const id of ids) pages.records.set("notes", id, record);
     pages.note(
       new Map([["notes", new Map(ids.map((id) => [id, { kind: "put", record } satisfies Change]))]]),
     );
@@ -182,7 +182,7 @@ describe("a page that ran low", () => {
     const after = pages.checkpoint();
     expect(pages.layout()).toEqual(["…: 00 10 20"]);
     expect([after.written, after.removed]).toEqual([[written[0]], written.slice(1)]);
-    expect(contentOf(pages.wake().state)).toEqual(contentOf(pages.state));
+    expect(contentOf(pages.wake().records)).toEqual(contentOf(pages.records));
   });
 
   test("does not draw in a large one, nor pages that nobody has changed", () => {
@@ -234,7 +234,7 @@ describe("ranges", () => {
       fc.property(fc.array(fc.array(anyEdit, { maxLength: 8 }), { maxLength: 5 }), (groups) => {
         const pages = new Pages(120);
         for (const edits of groups) {
-          pages.note(operationOf(pages.state, edits));
+          pages.note(operationOf(pages.records, edits));
           pages.checkpoint();
         }
         const byCollection = Map.groupBy(pages.table.ranges(), ({ collection }) => collection);
@@ -264,19 +264,19 @@ test("pages hold exactly the state, each record in one page, over any edits, che
       let pages = new Pages(pageBytes);
       for (const [at, step] of [...steps, "checkpoint" as const, "wake" as const].entries()) {
         if (typeof step === "object") {
-          pages.note(operationOf(pages.state, step), at % 2 === 0 ? "ann" : "ben");
+          pages.note(operationOf(pages.records, step), at % 2 === 0 ? "ann" : "ben");
           continue;
         }
         pages.checkpoint();
-        expect(pages.content()).toEqual(contentOf(pages.state));
+        expect(pages.content()).toEqual(contentOf(pages.records));
         const texts = Array.from(pages.storage.values(), ({ records }) => records);
         expect(pages.table.bytes).toBe(
           texts.reduce((sum, text) => sum + new TextEncoder().encode(text).length, 0),
         );
         if (step === "checkpoint") continue;
         const woken = pages.wake();
-        expect(contentOf(woken.state)).toEqual(contentOf(pages.state));
-        for (const [collection, records] of Object.entries(contentOf(pages.state))) {
+        expect(contentOf(woken.records)).toEqual(contentOf(pages.records));
+        for (const [collection, records] of Object.entries(contentOf(pages.records))) {
           for (const id of Object.keys(records)) {
             expect(woken.authorship.get(collection, id)).toEqual(pages.authorship.get(collection, id));
           }
@@ -298,7 +298,7 @@ test("no page is larger than the limit, but for one that holds a single record",
       fc.integer({ min: 50, max: 300 }),
       (edits, pageBytes) => {
         const pages = new Pages(pageBytes);
-        pages.note(operationOf(pages.state, edits));
+        pages.note(operationOf(pages.records, edits));
         pages.checkpoint();
         const shared = Array.from(pages.storage.values(), ({ records }) => records).filter((records) => {
           return readPageRecords(records).ids.length > 1;
@@ -323,5 +323,5 @@ test("what woke is frozen all the way down", () => {
   const pages = new Pages(1_000);
   pages.put("a");
   pages.checkpoint();
-  expect(Object.isFrozen(pages.wake().state.get("notes", "a"))).toBe(true);
+  expect(Object.isFrozen(pages.wake().records.get("notes", "a"))).toBe(true);
 });

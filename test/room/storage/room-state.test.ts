@@ -2,14 +2,14 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeChanges, type Changes } from "../../../src/model/changes.ts";
 import { ownerOf } from "../../../src/room/owners/owner.ts";
-import { newRoomRow, wake, type Memory } from "../../../src/room/storage/room-state.ts";
-import { Sections } from "../../../src/room/visibility/partitions.ts";
+import { newRoomRow, wake, type RoomState } from "../../../src/room/storage/room-state.ts";
+import { Partitions } from "../../../src/room/visibility/partitions.ts";
 import { State } from "../../../src/model/state.ts";
 import { SupersededError } from "../../../src/room/storage/room-storage.ts";
 import { deltasOf, factsOf, JournaledRoom, tinyLimits } from "../../support/rooms/journaled-room.ts";
 import { maxStoredRowBytes, MemoryStorage } from "../../../testing/memory-storage.ts";
 import { anyEdit, contentOf, copyOfState, operationOf, type Edit } from "../../support/random-edits.ts";
-import { sheet, writer } from "../../support/boards/rules-board.ts";
+import { rulesBoard, writer } from "../../support/boards/rules-board.ts";
 
 const ann = writer("ann");
 const ben = writer("ben");
@@ -24,25 +24,25 @@ function roomAfter(count: number, limits = tinyLimits): JournaledRoom {
   return room;
 }
 
-const actor = fc.constantFrom("ann", "ben");
+const clientId = fc.constantFrom("ann", "ben");
 const step = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
       kind: fc.constant("edit" as const),
-      actor,
+      clientId,
       edits: fc.array(anyEdit, { maxLength: 4 }),
     }),
   },
-  fc.record({ kind: fc.constant("add" as const), actor }),
-  fc.record({ kind: fc.constant("clear" as const), actor }),
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("refuse" as const), actor }) },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant("flush" as const), actor }) },
-  fc.record({ kind: fc.constant("checkpoint" as const), actor }),
-  fc.record({ kind: fc.constant("confirm" as const), actor, upTo: fc.nat(9) }),
-  fc.record({ kind: fc.constant("crash" as const), actor }),
-  fc.record({ kind: fc.constant("failing append" as const), actor }),
-  fc.record({ kind: fc.constant("failing checkpoint" as const), actor }),
+  fc.record({ kind: fc.constant("add" as const), clientId }),
+  fc.record({ kind: fc.constant("clear" as const), clientId }),
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("refuse" as const), clientId }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant("flush" as const), clientId }) },
+  fc.record({ kind: fc.constant("checkpoint" as const), clientId }),
+  fc.record({ kind: fc.constant("confirm" as const), clientId, upTo: fc.nat(9) }),
+  fc.record({ kind: fc.constant("crash" as const), clientId }),
+  fc.record({ kind: fc.constant("failing append" as const), clientId }),
+  fc.record({ kind: fc.constant("failing checkpoint" as const), clientId }),
 );
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
@@ -55,17 +55,17 @@ const limits = fc.record({
 });
 
 /** Edits that are possible, as the payload of a direct edit. */
-function payloadOf(memory: Memory, edits: readonly Edit[]) {
-  const changes: Changes = operationOf(copyOfState(memory.state), edits);
+function payloadOf(roomState: RoomState, edits: readonly Edit[]) {
+  const changes: Changes = operationOf(copyOfState(roomState.records), edits);
   return encodeChanges(changes);
 }
 
 /** Does the step. What is in the batch is lost in those that fail. */
 function take(room: JournaledRoom, step: Step): void {
-  const client = writer(step.actor);
+  const client = writer(step.clientId);
   switch (step.kind) {
     case "edit":
-      return room.call(client, "transact", payloadOf(room.memory, step.edits));
+      return room.call(client, "transact", payloadOf(room.roomState, step.edits));
     case "add":
       return room.call(client, "add", { id: "c", by: 1 });
     case "clear":
@@ -78,7 +78,7 @@ function take(room: JournaledRoom, step: Step): void {
       room.flush();
       return room.checkpoint();
     case "confirm":
-      return room.memory.marks.confirm(step.actor, step.upTo);
+      return room.roomState.clientLog.confirm(step.clientId, step.upTo);
     case "crash":
       return room.crash();
     case "failing append":
@@ -104,9 +104,9 @@ describe("a room that wakes", () => {
           if (room.journal.engine.hasBatch) continue;
           const woken = room.wake();
           // Clients say again what they have confirmed.
-          for (const actor of ["ann", "ben"])
-            woken.marks.confirm(actor, room.memory.marks.get(actor)?.confirmed ?? 0);
-          expect(factsOf(woken)).toEqual(factsOf(room.memory));
+          for (const clientId of ["ann", "ben"])
+            woken.clientLog.confirm(clientId, room.roomState.clientLog.get(clientId)?.confirmed ?? 0);
+          expect(factsOf(woken)).toEqual(factsOf(room.roomState));
           expect(room.deltaProblems(woken)).toEqual([]);
         }
       }),
@@ -123,52 +123,56 @@ describe("a room that wakes", () => {
         for (const step of steps) {
           take(room, step);
           if (room.journal.engine.hasBatch) continue;
-          expect(deltasOf(room.wake())).toEqual(deltasOf(room.memory));
+          expect(deltasOf(room.wake())).toEqual(deltasOf(room.roomState));
         }
       }),
       { numRuns: 40 },
     );
   });
 
-  test("goes on where it was, with revisions, flushes and marks", () => {
+  test("goes on where it was, with revisions, flushes and clientLog", () => {
     const room = roomAfter(4);
     const woken = new JournaledRoom(tinyLimits, room.storage.copy());
     for (const one of [room, woken]) {
       one.put(ann, "next");
       one.flush();
     }
-    expect(factsOf(woken.memory)).toEqual(factsOf(room.memory));
-    expect([woken.memory.rev, woken.memory.n, woken.memory.marks.get("ann")?.mark]).toEqual([5, 5, 3]);
+    expect(factsOf(woken.roomState)).toEqual(factsOf(room.roomState));
+    expect([
+      woken.roomState.rev,
+      woken.roomState.flushSeq,
+      woken.roomState.clientLog.get("ann")?.lastCallId,
+    ]).toEqual([5, 5, 3]);
   });
 
   test("finds its records frozen", () => {
     const woken = roomAfter(5).wake();
-    expect(woken.state.ids("notes").filter((id) => !Object.isFrozen(woken.state.get("notes", id)))).toEqual(
-      [],
-    );
+    expect(
+      woken.records.ids("notes").filter((id) => !Object.isFrozen(woken.records.get("notes", id))),
+    ).toEqual([]);
   });
 
   test("from before its first checkpoint has all of its journal", () => {
     const room = roomAfter(2);
     const woken = room.wake();
-    expect([woken.checkpointN, woken.rev, [...woken.pages.ranges()]]).toEqual([0, 2, []]);
+    expect([woken.checkpointFlushSeq, woken.rev, [...woken.pages.ranges()]]).toEqual([0, 2, []]);
   });
 
   test("has forgotten a batch that was never written, and nothing else", () => {
     const room = roomAfter(2);
-    const before = factsOf(room.memory);
+    const before = factsOf(room.roomState);
     room.put(ann, "lost");
     room.call(ben, "refuse", { code: "lost too" });
     room.crash();
-    expect(factsOf(room.memory)).toEqual(before);
+    expect(factsOf(room.roomState)).toEqual(before);
   });
 });
 
 describe("a room that was never written to", () => {
   test("has a new epoch, and leaves nothing in storage", () => {
     const storage = new MemoryStorage(8);
-    const memory = wake(storage, tinyLimits, () => "new");
-    expect(factsOf(memory)).toMatchObject({
+    const roomState = wake(storage, tinyLimits, () => "new");
+    expect(factsOf(roomState)).toMatchObject({
       numbers: { epoch: "new", stored: false, rev: 0, n: 0 },
       content: {},
     });
@@ -185,9 +189,9 @@ describe("a room that was never written to", () => {
 describe("the journal", () => {
   test("wraps around, and only what is above the checkpoint is read", () => {
     const room = roomAfter(50);
-    expect([...room.storage.journal(0)].map(({ n }) => n)).toEqual([45, 46, 47, 48, 49, 50]);
-    expect(factsOf(room.wake())).toEqual(factsOf(room.memory));
-    expect(deltasOf(room.wake())).toEqual(deltasOf(room.memory));
+    expect([...room.storage.journal(0)].map(({ flushSeq }) => flushSeq)).toEqual([45, 46, 47, 48, 49, 50]);
+    expect(factsOf(room.wake())).toEqual(factsOf(room.roomState));
+    expect(deltasOf(room.wake())).toEqual(deltasOf(room.roomState));
   });
 
   test.each([
@@ -213,18 +217,18 @@ describe("the journal", () => {
     room.checkpoint();
     room.storage.loseJournalRow(2);
     const woken = room.wake();
-    expect(factsOf(woken)).toEqual(factsOf(room.memory));
-    expect(deltasOf(woken)).toEqual([undefined, undefined, deltasOf(room.memory)[2]]);
+    expect(factsOf(woken)).toEqual(factsOf(room.roomState));
+    expect(deltasOf(woken)).toEqual([undefined, undefined, deltasOf(room.roomState)[2]]);
   });
 
   test("may hold rows of an epoch that is no more", () => {
     const room = roomAfter(2, { ...tinyLimits, maxRingFlushes: 10 });
     const [row] = [...room.storage.journal(0)];
     room.storage.append(
-      { ...(row as NonNullable<typeof row>), n: 7, epoch: "before the restore" },
-      room.memory.checkpoints,
+      { ...(row as NonNullable<typeof row>), flushSeq: 7, epoch: "before the restore" },
+      room.roomState.checkpoints,
     );
-    expect(factsOf(room.wake())).toEqual(factsOf(room.memory));
+    expect(factsOf(room.wake())).toEqual(factsOf(room.roomState));
   });
 
   test("that holds only rejected calls is history without a hole", () => {
@@ -236,43 +240,43 @@ describe("the journal", () => {
       room.put(ann, id);
     }
     room.flush();
-    expect(room.memory.history.segments.length).toBeGreaterThan(0);
+    expect(room.roomState.history.segments.length).toBeGreaterThan(0);
     for (let flush = 0; flush < 12; flush++) {
       room.call(ann, "refuse", { code: "no" });
       room.flush();
     }
     const woken = room.wake();
-    expect(factsOf(woken)).toEqual(factsOf(room.memory));
+    expect(factsOf(woken)).toEqual(factsOf(room.roomState));
     expect(room.deltaProblems(woken)).toEqual([]);
     room.crash();
     room.put(ann, "after");
     room.flush();
-    expect(room.deltaProblems(room.memory)).toEqual([]);
+    expect(room.deltaProblems(room.roomState)).toEqual([]);
   });
 });
 
 describe("a checkpoint", () => {
   test("that was interrupted leaves the old one good", () => {
     const room = roomAfter(3);
-    const before = factsOf(room.memory);
+    const before = factsOf(room.roomState);
     room.put(ann, "more");
     room.call(ann, "clear", {});
     room.flush();
     const stored = room.storage.room();
     expect(room.fail("checkpoint")).toBe(true);
     expect(room.storage.room()).toEqual(stored);
-    expect(before).not.toEqual(factsOf(room.memory));
-    expect([room.memory.rev, room.memory.checkpointRev]).toEqual([5, 3]);
-    expect(contentOf(room.memory.state)).toEqual({});
+    expect(before).not.toEqual(factsOf(room.roomState));
+    expect([room.roomState.rev, room.roomState.checkpointRev]).toEqual([5, 3]);
+    expect(contentOf(room.roomState.records)).toEqual({});
     room.checkpoint();
-    expect(factsOf(room.wake())).toEqual(factsOf(room.memory));
+    expect(factsOf(room.wake())).toEqual(factsOf(room.roomState));
   });
 
   test("is due before the journal would wrap over what no page holds, and by bytes", () => {
     const room = new JournaledRoom({ ...tinyLimits, maxRingFlushes: 2, maxRingBytes: 1_000 });
     const due = (text: string) => {
       room.put(ann, "a", text);
-      const flush = room.journal.engine.cut(0);
+      const flush = room.journal.engine.takeBatch(0);
       if (flush !== undefined) room.journal.write(flush);
       return room.journal.isCheckpointDue;
     };
@@ -288,7 +292,7 @@ describe("a checkpoint", () => {
       room.flush();
     }
     room.checkpoint();
-    expect(room.memory.history.segments).toEqual([]);
+    expect(room.roomState.history.segments).toEqual([]);
     expect([...room.storage.segments()]).toEqual([]);
   });
 
@@ -300,26 +304,26 @@ describe("a checkpoint", () => {
       room.flush();
     }
     room.checkpoint();
-    const { segments } = room.memory.history;
+    const { segments } = room.roomState.history;
     expect(segments.length).toBeGreaterThan(3);
     expect([...room.storage.segments()]).toEqual(
       segments.map(({ from, to, level, body }) => ({ from, to, level, body })),
     );
   });
 
-  test("forgets marks of clients who are long gone, and says from when on", () => {
-    const room = new JournaledRoom({ ...tinyLimits, maxMarks: 1 });
+  test("forgets clientLog of clients who are long gone, and says from when on", () => {
+    const room = new JournaledRoom({ ...tinyLimits, maxLoggedClients: 1 });
     const owner = ownerOf(ann.user);
     room.put(ann, "a");
     room.put(ben, "b");
     room.flush();
-    room.checkpoint((actor) => actor === "ben");
-    for (const memory of [room.memory, room.wake()]) {
-      expect([memory.marks.get("ann"), memory.marks.get("ben")?.mark, memory.horizons.of(owner)]).toEqual([
-        undefined,
-        1,
-        1,
-      ]);
+    room.checkpoint((clientId) => clientId === "ben");
+    for (const roomState of [room.roomState, room.wake()]) {
+      expect([
+        roomState.clientLog.get("ann"),
+        roomState.clientLog.get("ben")?.lastCallId,
+        roomState.horizons.of(owner),
+      ]).toEqual([undefined, 1, 1]);
     }
     room.put(ben, "c");
     room.flush();
@@ -336,7 +340,7 @@ describe("a checkpoint", () => {
     expect(rejectUntilHeldBack).toThrow("was not executed: unconfirmed");
     room.flush();
     room.checkpoint();
-    expect([...room.storage.marks()][0]?.outcomes.length).toBeGreaterThan(100);
+    expect([...room.storage.clientLog()][0]?.outcomes.length).toBeGreaterThan(100);
   });
 });
 
@@ -353,8 +357,8 @@ describe("an instance that was superseded", () => {
     const { first, second } = two();
     first.put(ann, "late");
     expect(() => first.flush()).toThrow(SupersededError);
-    expect(factsOf(second.wake())).toEqual(factsOf(second.memory));
-    expect(second.memory.state.get("notes", "late")).toBeUndefined();
+    expect(factsOf(second.wake())).toEqual(factsOf(second.roomState));
+    expect(second.roomState.records.get("notes", "late")).toBeUndefined();
   });
 
   test("learns of it before it answers", () => {
@@ -381,15 +385,15 @@ describe("the storage that these tests use", () => {
 
   test("takes no row that the platform would refuse", () => {
     const storage = new MemoryStorage(4);
-    storage.create(newRoomRow("e", new Sections([])));
+    storage.create(newRoomRow("e", new Partitions([])));
     const row = {
-      n: 1,
+      flushSeq: 1,
       epoch: "e",
       from: 0,
       to: 1,
       body: new Uint8Array(maxStoredRowBytes),
       ids: "[]",
-      marks: "[]",
+      clientLog: "[]",
       authors: "",
     };
     expect(() => storage.append(row, 0)).toThrow("too big");
@@ -399,6 +403,6 @@ describe("the storage that these tests use", () => {
 
 test("a memory is of its room's collections, and of nothing that every object has", () => {
   const state = new State();
-  for (const name of Object.keys(sheet.collections)) expect(state.ids(name)).toEqual([]);
+  for (const name of Object.keys(rulesBoard.collections)) expect(state.ids(name)).toEqual([]);
   expect(state.get("__proto__", "toString")).toBeUndefined();
 });

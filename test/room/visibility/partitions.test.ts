@@ -3,7 +3,13 @@ import { z } from "zod";
 import { defineRoom } from "../../../src/index.ts";
 import { Engine } from "../../../src/room/engine/engine.ts";
 import { wake } from "../../../src/room/storage/room-state.ts";
-import { canOwn, collectionOf, ownerIn, rangeOf, Sections } from "../../../src/room/visibility/partitions.ts";
+import {
+  canOwn,
+  collectionOf,
+  ownerIn,
+  rangeOf,
+  Partitions,
+} from "../../../src/room/visibility/partitions.ts";
 import { Views } from "../../../src/room/visibility/view.ts";
 import { Journal } from "../../../src/room/storage/journal.ts";
 import { MemoryStorage } from "../../../testing/memory-storage.ts";
@@ -44,7 +50,7 @@ describe("who owns a private record", () => {
 
   test("does not matter where nothing is private: changes stay as they are", () => {
     const changes = new Map([["shapes", new Map()]]);
-    expect(new Sections([]).split(changes)).toBe(changes);
+    expect(new Partitions([]).split(changes)).toBe(changes);
   });
 });
 
@@ -93,7 +99,7 @@ class Rewritten {
         tx["notes"]?.put(`${note % 2 === 0 ? "ann" : "bea"}/${note}`, record);
         tx["plans"]?.put(`ann/${note % 3}`, record);
       });
-      const flush = journal.engine.cut(0);
+      const flush = journal.engine.takeBatch(0);
       if (flush !== undefined) journal.write(flush);
       if (journal.isCheckpointDue) journal.checkpoint(0, () => true);
     }
@@ -111,18 +117,18 @@ describe("a room whose private collections are others than they were", () => {
     room.write(first, 0, 6);
     first.checkpoint(0, () => true);
     room.write(first, 6, 5);
-    const held = copyOfState(first.memory.state);
+    const held = copyOfState(first.roomState.records);
 
-    const { memory } = room.open(after);
-    expect(copyOfState(memory.state)).toEqual(held);
-    expect(memory.history.since(memory.rev - 1)).toBeUndefined();
+    const { roomState } = room.open(after);
+    expect(copyOfState(roomState.records)).toEqual(held);
+    expect(roomState.history.since(roomState.rev - 1)).toBeUndefined();
     expect([...room.storage.segments()]).toEqual([]);
     const fresh = new Rewritten();
     const journal = fresh.open(after);
     fresh.write(journal, 0, 11);
-    const sums = (of: typeof memory) =>
-      ["ann", "bea"].map((id) => new Views(after).of({ user: { id }, role: "writer" }).checksums(of.state));
-    expect(sums(memory)).toEqual(sums(journal.memory));
+    const sums = (of: typeof roomState) =>
+      ["ann", "bea"].map((id) => new Views(after).of({ user: { id }, role: "writer" }).checksums(of.records));
+    expect(sums(roomState)).toEqual(sums(journal.roomState));
   });
 
   test("goes on from there, and is read the same once more", () => {
@@ -130,11 +136,11 @@ describe("a room whose private collections are others than they were", () => {
     room.write(room.open(open), 0, 6);
     const journal = room.open(closed);
     room.write(journal, 6, 3);
-    const delta = journal.memory.history.since(journal.memory.rev - 3);
-    expect(delta?.from).toBe(journal.memory.rev - 3);
-    const again = wake(room.storage.copy(), tinyLimits, () => "another", new Sections(["notes"]));
+    const delta = journal.roomState.history.since(journal.roomState.rev - 3);
+    expect(delta?.from).toBe(journal.roomState.rev - 3);
+    const again = wake(room.storage.copy(), tinyLimits, () => "another", new Partitions(["notes"]));
     expect(again.isDividedAnew).toBe(false);
-    expect(copyOfState(again.state)).toEqual(copyOfState(journal.memory.state));
+    expect(copyOfState(again.records)).toEqual(copyOfState(journal.roomState.records));
     expect(again.history.since(again.rev - 3)?.body).toEqual(delta?.body);
   });
 });
@@ -144,11 +150,11 @@ test("the sum of a user's own is kept up to date, and added up anew after a wake
   const journal = room.open(closed);
   const view = new Views(closed).of({ user: { id: "ann" }, role: "writer" });
   room.write(journal, 0, 3);
-  const before = view.checksums(journal.memory.state)["notes"];
+  const before = view.checksums(journal.roomState.records)["notes"];
   room.write(journal, 3, 7);
-  const after = view.checksums(journal.memory.state)["notes"];
+  const after = view.checksums(journal.roomState.records)["notes"];
   expect(after).not.toBe(before);
-  expect(view.checksums(room.open(closed).memory.state)["notes"]).toBe(after);
+  expect(view.checksums(room.open(closed).roomState.records)["notes"]).toBe(after);
 });
 
 test("a room cannot hide a collection that it does not have", () => {
@@ -159,7 +165,7 @@ test("no edit of the room's own makes a private record of nobody", () => {
   const storage = new MemoryStorage(8);
   const options = { definition: closed, limits: tinyLimits, serverMutators: {}, onFailure: () => {} };
   const engine = new Engine(
-    wake(storage, tinyLimits, () => "e", new Sections(["notes"])),
+    wake(storage, tinyLimits, () => "e", new Partitions(["notes"])),
     options,
   );
   expect(() => engine.transact((tx) => tx["notes"]?.put("plain", { text: "" }))).toThrow(

@@ -35,7 +35,7 @@ class Ear {
       this.#heard += typeof raw === "string" ? raw : new TextDecoder().decode(raw);
   }
 
-  marksOf(pattern: RegExp): readonly string[] {
+  clientLogOf(pattern: RegExp): readonly string[] {
     return this.#heard.match(pattern) ?? [];
   }
 }
@@ -76,19 +76,19 @@ test.each(Array.from({ length: 6 }, (_, seed) => seed))(
         () => put("table", `t${below(20)}`, { face: mark("table") }),
         () => ["deal", { to: players[below(players.length)] }],
       ];
-      const deed = below(12);
-      if (deed < 8)
+      const action = below(12);
+      if (action < 8)
         await client.commit(
           ...Array.from({ length: 1 + below(4) }, () => (calls[below(calls.length)] as () => Call)()),
         );
-      else if (deed === 8) client.resync(step + 1, below(2) === 0 ? {} : { rev: 0 });
-      else if (deed === 9) {
+      else if (action === 8) client.resync(step + 1, below(2) === 0 ? {} : { rev: 0 });
+      else if (action === 9) {
         await table.commit(put("table", "lamp", { face: mark("table") })); // one that sleeps already cannot be evicted
         await room.evict();
       } else {
         ear.note(client);
         client.cut();
-        if (deed === 11) person.role = roles[below(2)] as (typeof roles)[number];
+        if (action === 11) person.role = roles[below(2)] as (typeof roles)[number];
         const missed = below(12);
         for (let other = 0; other < missed; other++)
           await table.commit(put("table", `t${below(20)}`, { face: mark("table") }), [
@@ -115,9 +115,9 @@ test.each(Array.from({ length: 6 }, (_, seed) => seed))(
         kept.map(([id, { place }]) => `${id} ${place as string}`).filter((at) => !placed.has(at)),
       ).toEqual([]);
       ear.note(client);
-      expect(ear.marksOf(/<\w+:\d+>/g).length).toBeGreaterThan(0);
+      expect(ear.clientLogOf(/<\w+:\d+>/g).length).toBeGreaterThan(0);
       const others = players.filter((name) => name !== user).join("|");
-      expect(ear.marksOf(new RegExp(`<(${others}):\\d+>|(${others})/`, "g"))).toEqual([]);
+      expect(ear.clientLogOf(new RegExp(`<(${others}):\\d+>|(${others})/`, "g"))).toEqual([]);
     }
   },
 );

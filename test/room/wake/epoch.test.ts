@@ -48,7 +48,7 @@ describe("a room with a renewed epoch", () => {
     await room.inside((self) => self.renewEpoch());
     await alice.closed();
     const again = room.client({ secret: alice.secret });
-    await again.open({ epoch, confirmed: 1, birth: 0 });
+    await again.open({ epoch, confirmed: 1, knownSince: 0 });
     await again.caughtUp();
     expect(again.copy.outcomes.get(1)).toBe(rev);
   });

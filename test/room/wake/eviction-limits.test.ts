@@ -6,8 +6,8 @@ const limits = {
   flushIntervalMs: 0,
   callsPerSecond: 10,
   callsBurst: 20,
-  signalsPerSecond: 10,
-  signalsBurst: 20,
+  ephemeralPerSecond: 10,
+  ephemeralBurst: 20,
   framesPerSecond: 10,
   framesBurst: 30,
   refusalsPerSecond: 10,
@@ -28,7 +28,7 @@ function sendAll(client: LoneClient, send: (client: LoneClient) => void): number
 }
 
 const kinds: [string, (client: LoneClient) => void][] = [
-  ["calls", (client) => client.pushAt(client.copy.mark + 1, ["addUp", { id: "sum", by: 1 }])],
+  ["calls", (client) => client.pushAt(client.copy.lastCallId + 1, ["addUp", { id: "sum", by: 1 }])],
   ["presence", (client) => client.send({ kind: "presence", presence: { at: 1 } })],
   ["events", (client) => client.send({ kind: "event", event: "wave", payload: { text: "" } })],
 ];

@@ -29,8 +29,8 @@ class Scene {
     this.acknowledge(this.bob);
   }
 
-  join(actor: string): LoneClient {
-    const client = this.room.join(actor);
+  join(clientId: string): LoneClient {
+    const client = this.room.join(clientId);
     this.#clients.push(client);
     return client;
   }
@@ -55,7 +55,7 @@ class Scene {
   }
 
   get nextId(): number {
-    return (this.room.room.memory.marks.get(idOf("actor-alice"))?.mark ?? 0) + 1;
+    return (this.room.room.roomState.clientLog.get(idOf("actor-alice"))?.lastCallId ?? 0) + 1;
   }
 
   get feed(): string | undefined {
@@ -63,11 +63,17 @@ class Scene {
   }
 
   /** For each socket what it was sent since the last time, how it was closed, and what its client knows now. */
-  news() {
+  flushFrames() {
     return this.#clients.map((client) => {
       const { name, closed, copy } = client;
-      const knows = [copy.rev, copy.mark, copy.collections, copy.events, Object.fromEntries(copy.peers)];
-      return { name, closed, frames: client.take().flatMap(newsOf), knows };
+      const knows = [
+        copy.rev,
+        copy.lastCallId,
+        copy.collections,
+        copy.events,
+        Object.fromEntries(copy.peers),
+      ];
+      return { name, closed, frames: client.take().flatMap(flushFramesOf), knows };
     });
   }
 }
@@ -76,10 +82,10 @@ class Scene {
  * A frame without what may come once more after a sleep: that it is time to send again, who is here, which is judged by
  * what the client knows, and checksums, which the copy has compared.
  */
-function newsOf(frame: SeenFrame): object[] {
-  if (frame.kind === "gap" || frame.kind === "roster") return [];
-  const { checksums: _, ...news } = { checksums: undefined, ...frame };
-  return [news];
+function flushFramesOf(frame: SeenFrame): object[] {
+  if (frame.kind === "gap" || frame.kind === "peers") return [];
+  const { checksums: _, ...flushFrames } = { checksums: undefined, ...frame };
+  return [flushFrames];
 }
 
 /** What Alice has been through when the room falls asleep. */
@@ -131,7 +137,7 @@ const firsts: { readonly [what: string]: (scene: Scene) => void } = {
   "a newcomer": (scene) => void scene.join("actor-carol"),
   "somebody else's call": ({ bob }) => bob.push(add(100)),
   "a backend's call": ({ room }) => {
-    const cron = { actor: "rpc:1", user: null, role: "writer" };
+    const cron = { clientId: "rpc:1", user: null, role: "writer" };
     room.room.call(cron, ...add(1_000));
   },
   "a reader of the state": ({ room }) => void room.room.read(),
@@ -143,7 +149,7 @@ async function toldTo(state: string, first: string, sleeps: boolean): Promise<un
   await withLoneRoom({ limits }, (room) => {
     const scene = new Scene(room);
     states[state]?.(scene);
-    scene.news();
+    scene.flushFrames();
     const step = (happen: () => void) => {
       if (sleeps) room.evict();
       happen();
@@ -153,13 +159,13 @@ async function toldTo(state: string, first: string, sleeps: boolean): Promise<un
     for (let turn = 0; turn < 10; turn++) {
       for (const client of [scene.alice, scene.bob]) step(() => scene.acknowledge(client));
     }
-    told.push(scene.news());
+    told.push(scene.flushFrames());
     step(() => scene.push());
     step(() => scene.bob.push(add(1)));
     step(() => scene.bob.send({ kind: "presence", presence: { at: 3 } }));
-    told.push(scene.news());
+    told.push(scene.flushFrames());
     step(() => scene.join("actor-dora"));
-    told.push(scene.news());
+    told.push(scene.flushFrames());
   });
   return told;
 }

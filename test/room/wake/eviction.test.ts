@@ -32,7 +32,7 @@ interface Aftermath {
   /** Everybody who is connected. */
   readonly here?: readonly WireClient[];
   /** `at` of everybody who shows it. */
-  readonly shown?: { readonly [actor: string]: number };
+  readonly shown?: { readonly [clientId: string]: number };
   /** What the room's hooks were told of people. */
   readonly heard?: readonly string[];
   /** Frames to Alice that say no. */
@@ -44,8 +44,8 @@ const rows: [string, (scene: Scene) => Promise<Aftermath>][] = [
     "a new call",
     async ({ alice }) => {
       alice.push(add(10));
-      const { mark, outcomes, delta } = await alice.next("update");
-      expect([mark, outcomes, delta?.from, delta?.to]).toEqual([3, [[3, 2]], 1, 2]);
+      const { lastCallId, outcomes, delta } = await alice.next("update");
+      expect([lastCallId, outcomes, delta?.from, delta?.to]).toEqual([3, [[3, 2]], 1, 2]);
       return {};
     },
   ],
@@ -54,7 +54,7 @@ const rows: [string, (scene: Scene) => Promise<Aftermath>][] = [
     async ({ alice }) => {
       alice.pushAt(1, add(1), refuse);
       const outcomes = [[1, 1] as const, [2, refusal] as const];
-      expect(await alice.next("update")).toEqual({ kind: "update", mark: 2, outcomes });
+      expect(await alice.next("update")).toEqual({ kind: "update", lastCallId: 2, outcomes });
       return {};
     },
   ],
@@ -111,9 +111,9 @@ const rows: [string, (scene: Scene) => Promise<Aftermath>][] = [
     "a resync",
     async ({ alice }) => {
       alice.resync(5);
-      const { tag, mark, delta, parts } = await alice.next("update");
-      expect([tag, mark, delta, parts]).toEqual([5, 2, undefined, undefined]);
-      expect((await alice.next("roster")).peers).toEqual([[idOf("actor-bob"), null, { at: 2 }]]);
+      const { tag, lastCallId, delta, parts } = await alice.next("update");
+      expect([tag, lastCallId, delta, parts]).toEqual([5, 2, undefined, undefined]);
+      expect((await alice.next("peers")).peers).toEqual([[idOf("actor-bob"), null, { at: 2 }]]);
       return {};
     },
   ],
@@ -146,7 +146,7 @@ const rows: [string, (scene: Scene) => Promise<Aftermath>][] = [
     async ({ alice, bob, carol, join }) => {
       const again = await join("alice");
       expect(await alice.closed()).toEqual({ closeCode: 4410, reason: "replaced" });
-      expect(again.copy.mark).toBe(2);
+      expect(again.copy.lastCallId).toBe(2);
       again.nextId = 3;
       return { here: [again, bob, carol] };
     },
@@ -168,7 +168,7 @@ const rows: [string, (scene: Scene) => Promise<Aftermath>][] = [
     async ({ room, alice, bob, carol }) => {
       await room.inside((self, ctx) => {
         const isAlices = (socket: WebSocket) =>
-          (socket.deserializeAttachment() as { client: { actor: string } }).client.actor ===
+          (socket.deserializeAttachment() as { client: { clientId: string } }).client.clientId ===
           idOf("actor-alice");
         self.webSocketError(ctx.getWebSockets().find(isAlices) as WebSocket);
       });
@@ -215,10 +215,10 @@ it.each(rows)("%s wakes the room, and nobody else notices", async (_, wake) => {
   for (const client of [...here, dora]) {
     await client.until((copy) => copy.rev === rev + here.length);
     expect(client.copy.collections).toEqual(collections);
-    const { [client.actor]: _own, ...others } = shown;
-    const seen = [...client.copy.peers].map(([actor, { presence }]) => [actor, presence]);
+    const { [client.clientId]: _own, ...others } = shown;
+    const seen = [...client.copy.peers].map(([clientId, { presence }]) => [clientId, presence]);
     expect(Object.fromEntries(seen)).toEqual(
-      Object.fromEntries(Object.entries(others).map(([actor, at]) => [actor, { at }])),
+      Object.fromEntries(Object.entries(others).map(([clientId, at]) => [clientId, { at }])),
     );
     expect(client.closing).toBeUndefined();
     expect(refusalsTo(client)).toEqual(client === alice ? refused : []);

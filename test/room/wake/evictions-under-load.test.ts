@@ -23,7 +23,7 @@ function pause(ms: number): Promise<void> {
 
 /** Somebody in a room who works without waiting for answers. */
 interface Worker {
-  readonly actor: string;
+  readonly clientId: string;
   /** The last that it has shown of itself. */
   readonly shown: number;
   /** Calls of `addUp` so far. */
@@ -32,7 +32,7 @@ interface Worker {
   /** The revision that it has, once all its calls are answered. */
   settledRev(): number | undefined;
   collections(): Collections;
-  /** What it sees of everybody else, by actor. */
+  /** What it sees of everybody else, by client id. */
   others(): ReadonlyMap<string, unknown>;
   /** Whatever has happened to it that should not. */
   mishaps(): unknown[];
@@ -52,8 +52,8 @@ class WireWorker implements Worker {
     client.setPresence({ at: 0 });
   }
 
-  get actor(): string {
-    return this.#client.actor;
+  get clientId(): string {
+    return this.#client.clientId;
   }
 
   get additions(): number {
@@ -82,7 +82,7 @@ class WireWorker implements Worker {
 
   others(): ReadonlyMap<string, unknown> {
     const peers = [...this.#client.copy.peers];
-    return new Map(peers.map(([actor, { presence }]) => [actor, (presence as { at: number }).at]));
+    return new Map(peers.map(([clientId, { presence }]) => [clientId, (presence as { at: number }).at]));
   }
 
   mishaps(): unknown[] {
@@ -111,8 +111,8 @@ class RealWorker implements Worker {
     entered.room.on("reject", (error) => this.#told.push(error));
   }
 
-  get actor(): string {
-    return this.#entered.room.self.actor;
+  get clientId(): string {
+    return this.#entered.room.self.clientId;
   }
 
   act(random: Random): void {
@@ -133,7 +133,7 @@ class RealWorker implements Worker {
   }
 
   others(): ReadonlyMap<string, unknown> {
-    return new Map(this.#entered.room.others.map(({ actor, presence }) => [actor, presence.at]));
+    return new Map(this.#entered.room.others.map(({ clientId, presence }) => [clientId, presence.at]));
   }
 
   mishaps(): unknown[] {
@@ -192,7 +192,7 @@ async function wearDown(room: AnyRoom, seed: number): Promise<number> {
       expect(worker.settledRev()).toBe(rev);
       const others = workers
         .filter((other) => other !== worker)
-        .map(({ actor, shown }) => [actor, shown] as const);
+        .map(({ clientId, shown }) => [clientId, shown] as const);
       expect(Object.fromEntries(worker.others())).toEqual(Object.fromEntries(others));
     }
   });
@@ -206,7 +206,7 @@ async function wearDown(room: AnyRoom, seed: number): Promise<number> {
   await room.evict();
   const { copy } = await room.join();
   expect(copy.collections).toEqual(collections);
-  const shown = workers.map(({ actor, shown: at }) => [actor, { user: null, presence: { at } }]);
+  const shown = workers.map(({ clientId, shown: at }) => [clientId, { user: null, presence: { at } }]);
   expect(Object.fromEntries(copy.peers)).toEqual(Object.fromEntries(shown));
   return evictions;
 }

@@ -19,7 +19,9 @@ describe("a room that wakes", () => {
     const room = newSmallRoom();
     const alice = await commits(room, count);
     const before = await room.json();
-    expect(await room.sql("SELECT n, rev FROM deltaroom_room")).toEqual([{ n: pagesHold, rev: pagesHold }]);
+    expect(await room.sql("SELECT flushSeq, rev FROM deltaroom_room")).toEqual([
+      { flushSeq: pagesHold, rev: pagesHold },
+    ]);
     await room.evict();
     expect(await room.json()).toEqual(before);
     expect(before.rev).toBe(count);
@@ -33,7 +35,7 @@ describe("a room that wakes", () => {
       (await commits(room, 10)).cut();
       await room.evict();
     }
-    const numbers = (await room.rows()).map(({ n }) => n);
+    const numbers = (await room.rows()).map(({ flushSeq }) => flushSeq);
     expect(numbers).toEqual(Array.from({ length: 16 }, (_, index) => 25 + index));
   });
 
@@ -74,7 +76,7 @@ describe("a room that wakes", () => {
   it("fails loudly, and serves nothing, when a row is missing that the pages do not hold", async () => {
     const room = newTestRoom();
     await commits(room, 5);
-    await room.sql("DELETE FROM deltaroom_journal WHERE n = 3");
+    await room.sql("DELETE FROM deltaroom_journal WHERE flushSeq = 3");
     await room.evict();
     const lines = linesLogged();
     expect((await room.get()).status).toBe(503);

@@ -1,4 +1,4 @@
-import { actorOf } from "../../../src/protocol/handshake/client-secret.ts";
+import { clientIdOf } from "../../../src/protocol/handshake/client-secret.ts";
 import type { Introduction, KeptCall, KeptQueue } from "../../../client/mutations/pending-queue.ts";
 import type { KeptBase } from "../../../client/replica/replica.ts";
 
@@ -23,14 +23,14 @@ export class KeptClient {
     this.person = person;
   }
 
-  get actor(): string {
-    return actorOf(this.secret);
+  get clientId(): string {
+    return clientIdOf(this.secret);
   }
 
   /** As a page reads it that takes it over. */
   get queue(): KeptQueue {
     const calls = [...this.calls.values()].toSorted((a, b) => a.clientReqId - b.clientReqId);
-    return { secret: this.secret, ...(this.introduction ?? { birth: null, attempt: 0 }), calls };
+    return { secret: this.secret, ...(this.introduction ?? { knownSince: null, attempt: 0 }), calls };
   }
 
   /** The id under which the call with this token is kept. */
@@ -41,7 +41,7 @@ export class KeptClient {
 }
 
 /** What the browsers of all people keep, whichever of their pages live. */
-export class Cabinet {
+export class BrowserStorage {
   readonly clients = new Map<string, KeptClient>();
   readonly #bases = new Map<Person, KeptBase>();
 

@@ -1,4 +1,4 @@
-import { actorOf } from "../../../src/protocol/handshake/client-secret.ts";
+import { clientIdOf } from "../../../src/protocol/handshake/client-secret.ts";
 import { ClientRoom } from "../../../client/client-room.ts";
 import type { RejectedError, RoomError } from "../../../client/errors.ts";
 import type { Call } from "../../../client/room.ts";
@@ -11,12 +11,12 @@ import type { Disk } from "../platform/disk.ts";
 import type { Raw } from "./sent-frames.ts";
 import type { Keeping } from "./stored-page.ts";
 import type { Ledger } from "../judges/ledger.ts";
-import { Mirror } from "../judges/protocol-copy.ts";
+import { ProtocolCopy } from "../judges/protocol-copy.ts";
 import { differenceOf } from "../judges/plain-state.ts";
 import { predict } from "../judges/prediction.ts";
 import type { Stage } from "../stage.ts";
 import { Wire, type PageEnd, type RoomEnd } from "../platform/wire.ts";
-import { squeezed } from "../platform/fake-compression.ts";
+import { fakeCompressed } from "../platform/fake-compression.ts";
 
 /** Where a page is, and what it starts with. */
 export interface PageOptions {
@@ -40,7 +40,7 @@ const bearable = new Set(["epoch-changed", "rate-limited", "too-old", "room-full
 /** One page load: a client, its network and clock, and what is known of it from outside. */
 export class Page implements PageEnd {
   readonly name: string;
-  readonly actor: string;
+  readonly clientId: string;
   readonly secret: string;
   /** Client ids belong to one person. */
   readonly identity: Person;
@@ -57,8 +57,8 @@ export class Page implements PageEnd {
   wake: () => void = () => {};
   presence: number;
   readonly #options: PageOptions;
-  readonly #mirror: Mirror;
-  /** By actor. */
+  readonly #protocolCopy: ProtocolCopy;
+  /** By client id. */
   readonly #newestSentIds = new Map<string, number>();
   /** The events that it was told of. */
   readonly #waves = new Set<string>();
@@ -72,11 +72,11 @@ export class Page implements PageEnd {
     this.#options = options;
     this.name = options.name;
     this.secret = secret;
-    this.actor = actorOf(secret);
+    this.clientId = clientIdOf(secret);
     this.identity = options.person;
     this.keeping = options.keeping?.(this);
     this.presence = stage.dice.between(1, 1_000_000);
-    this.#mirror = new Mirror(stage, options.disk.histories, stage.ownerOf(options.person));
+    this.#protocolCopy = new ProtocolCopy(stage, options.disk.histories, stage.ownerOf(options.person));
     this.client = new ClientRoom({
       url: "ws://room",
       definition: stage.board,
@@ -89,7 +89,7 @@ export class Page implements PageEnd {
             if (!this.#isGone) run();
           }),
         random: () => stage.dice.next(),
-        inflate: (bytes) => Promise.resolve(squeezed(bytes)),
+        inflate: (bytes) => Promise.resolve(fakeCompressed(bytes)),
         onPage: ({ wake }) => {
           this.wake = wake;
           return () => void (this.wake = () => {});
@@ -114,12 +114,12 @@ export class Page implements PageEnd {
   }
 
   get isReady(): boolean {
-    return this.#mirror.epoch !== null;
+    return this.#protocolCopy.epoch !== null;
   }
 
   /** The history that it has seen. */
   get ledger(): Ledger | undefined {
-    return this.#options.disk.histories.of(this.#mirror.epoch ?? "");
+    return this.#options.disk.histories.of(this.#protocolCopy.epoch ?? "");
   }
 
   // ── what its user does ─────────────────────────────────────────────────────────────────────────────────────
@@ -141,7 +141,7 @@ export class Page implements PageEnd {
 
   /** The page shows a base that was kept. */
   restored({ epoch, rev }: { readonly epoch: string; readonly rev: number }): void {
-    this.#mirror.restore(epoch, rev);
+    this.#protocolCopy.restore(epoch, rev);
     this.isTouched = true;
   }
 
@@ -179,30 +179,30 @@ export class Page implements PageEnd {
     const { stage, room } = this.#options;
     if (this.#isGone) throw new Error("the page is gone");
     this.wire = new Wire(stage, room, this, `${this.name}.${++this.#wires}`, protocols);
-    this.#mirror.reconnect(this.wire.actor);
+    this.#protocolCopy.reconnect(this.wire.clientId);
     return this.wire;
   }
 
   says(wire: Wire, frame: UpFrame): void {
     if (frame.kind === "push") this.#pushes(wire, frame);
-    if (frame.kind === "resync") this.#mirror.resync(frame.tag);
+    if (frame.kind === "resync") this.#protocolCopy.resync(frame.tag);
   }
 
-  #pushes({ actor, secret }: Wire, { first, calls }: PushFrame): void {
-    this.#mirror.push();
-    const shelf = this.keeping?.shelfOf(secret);
-    for (const [index, [, , payload]] of calls.entries()) shelf?.judge(first + index, payload);
-    const newest = this.#newestSentIds.get(actor) ?? 0;
+  #pushes({ clientId, secret }: Wire, { first, calls }: PushFrame): void {
+    this.#protocolCopy.push();
+    const savedRoom = this.keeping?.savedRoomOf(secret);
+    for (const [index, [, , payload]] of calls.entries()) savedRoom?.judge(first + index, payload);
+    const newest = this.#newestSentIds.get(clientId) ?? 0;
     const last = first + calls.length - 1;
     const again = Math.min(newest, last) - first + 1;
     if (again > 0) this.#options.stage.figures.count("calls sent again", again);
-    this.#newestSentIds.set(actor, Math.max(newest, last));
+    this.#newestSentIds.set(clientId, Math.max(newest, last));
   }
 
   hears(wire: Wire, raw: Raw): void {
     if (this.#isGone || wire !== this.wire) return;
     this.isTouched = true;
-    this.#mirror.take(readFrame(raw, squeezed));
+    this.#protocolCopy.take(readFrame(raw, fakeCompressed));
   }
 
   #complained({ code, message }: RoomError): void {
@@ -228,7 +228,7 @@ export class Page implements PageEnd {
 
   /** Nobody is told of an event twice. */
   #waved(token: string): void {
-    const wave = `${token} of ${this.#mirror.epoch}`;
+    const wave = `${token} of ${this.#protocolCopy.epoch}`;
     if (this.#waves.has(wave)) this.#options.stage.fail(`${this.name} is told of event ${wave} twice`);
     this.#waves.add(wave);
   }
@@ -255,13 +255,13 @@ export class Page implements PageEnd {
     if (this.#isGone || !this.isReady) return;
     const { stage } = this.#options;
     const { client } = this;
-    if (client.rev !== this.#mirror.rev)
-      return stage.fail(`${this.name} is at ${client.rev}, by its frames at ${this.#mirror.rev}`);
+    if (client.rev !== this.#protocolCopy.rev)
+      return stage.fail(`${this.name} is at ${client.rev}, by its frames at ${this.#protocolCopy.rev}`);
     const shown = stateOf(client.state);
     const shapes = new Map([...shown].filter(([key]) => key.startsWith("shapes/")));
     const unobserved = differenceOf(this.#observed, shapes);
     if (unobserved !== undefined) stage.fail(`${this.name} observes another state: ${unobserved}`);
-    const view = predict(this.#mirror.state, client.calls);
+    const view = predict(this.#protocolCopy.state, client.calls);
     const difference = differenceOf(shown, view);
     if (difference !== undefined)
       stage.fail(`${this.name} at ${client.rev} shows a wrong view: ${difference}`);

@@ -2,14 +2,14 @@ import type { KeptRoom, Persistence } from "../../../client/offline/persistence.
 import type { KeptBase } from "../../../client/replica/replica.ts";
 import type { Fields } from "../../../src/model/json.ts";
 import { board } from "../board.ts";
-import type { Cabinet, KeptClient, Person } from "./browser-storage.ts";
-import { Shelf, type Answered } from "./stored-room.ts";
+import type { BrowserStorage, KeptClient, Person } from "./browser-storage.ts";
+import { SavedRoom, type Answered } from "./stored-room.ts";
 import type { Stage } from "../stage.ts";
 
 /** Where a page keeps its room, and what it begins with. */
 export interface KeepingOptions {
   readonly stage: Stage;
-  readonly cabinet: Cabinet;
+  readonly browserStorage: BrowserStorage;
   readonly person: Person;
   /** The page's own. */
   readonly own: KeptClient;
@@ -25,7 +25,7 @@ export interface KeepingOptions {
 /** How one page keeps its room, and takes over what other pages have left: what a browser's tab does over its disk. */
 export class Keeping {
   readonly #options: KeepingOptions;
-  readonly #shelves = new Map<KeptClient, Shelf>();
+  readonly #shelves = new Map<KeptClient, SavedRoom>();
   readonly #secrets = new Set<string>();
   #room: KeptRoom | undefined;
   #isOver = false;
@@ -37,20 +37,20 @@ export class Keeping {
 
   /** Begins to keep a room: a `Persist`. */
   readonly open = async (room: KeptRoom): Promise<Persistence> => {
-    const { stage, cabinet, person, own, left, openingMs } = this.#options;
+    const { stage, browserStorage, person, own, left, openingMs } = this.#options;
     await this.#pause(openingMs);
     for (const client of left) {
       this.#adopt(room, client);
       await this.#pause(stage.dice.between(...stage.plan.keepMs));
     }
-    const base = cabinet.baseOf(person);
+    const base = browserStorage.baseOf(person);
     if (base !== undefined && stage.dice.chance(stage.plan.baseShare)) this.#restore(room, base);
-    const shelf = this.#newShelf(own);
-    shelf.confirmTo(room.keepOwn(shelf));
+    const savedRoom = this.#newSavedRoom(own);
+    savedRoom.confirmTo(room.keepOwn(savedRoom));
     this.#room = room;
     return {
       noteBase: () => {
-        if (stage.dice.chance(0.4)) cabinet.keepBase(person, baseOf(room));
+        if (stage.dice.chance(0.4)) browserStorage.keepBase(person, baseOf(room));
       },
       close: () => this.finish(),
     };
@@ -66,8 +66,8 @@ export class Keeping {
     return [...this.#secrets];
   }
 
-  shelfOf(secret: string): Shelf | undefined {
-    for (const [client, shelf] of this.#shelves) if (client.secret === secret) return shelf;
+  savedRoomOf(secret: string): SavedRoom | undefined {
+    for (const [client, savedRoom] of this.#shelves) if (client.secret === secret) return savedRoom;
     return undefined;
   }
 
@@ -79,41 +79,41 @@ export class Keeping {
   /** From now on nothing more can be kept. */
   fill(): void {
     this.#isFull = true;
-    for (const shelf of this.#shelves.values()) shelf.isFull = true;
+    for (const savedRoom of this.#shelves.values()) savedRoom.isFull = true;
     this.#room?.fail("the disk is full");
   }
 
   /** Removes clients of which nothing is left. */
   tidy(): void {
-    const { stage, cabinet, own } = this.#options;
-    for (const [client, shelf] of this.#shelves) {
-      if (client === own || !shelf.isDone) continue;
+    const { stage, browserStorage, own } = this.#options;
+    for (const [client, savedRoom] of this.#shelves) {
+      if (client === own || !savedRoom.isDone) continue;
       this.#shelves.delete(client);
-      shelf.stop();
+      savedRoom.stop();
       if (stage.sharedIds.has(client.secret)) client.calls.clear(); // its own page is still there, and keeps more
-      else cabinet.remove(client);
+      else browserStorage.remove(client);
     }
   }
 
   /** The page is gone without a word. */
   stop(): void {
     this.#isOver = true;
-    for (const shelf of this.#shelves.values()) shelf.stop();
+    for (const savedRoom of this.#shelves.values()) savedRoom.stop();
   }
 
   /** The page has left the room. */
   finish(): void {
     this.#isOver = true;
-    for (const shelf of this.#shelves.values()) shelf.finish();
+    for (const savedRoom of this.#shelves.values()) savedRoom.finish();
   }
 
   #adopt(room: KeptRoom, client: KeptClient): void {
-    const { cabinet, stage } = this.#options;
-    if (client.calls.size === 0) return cabinet.remove(client);
+    const { browserStorage, stage } = this.#options;
+    if (client.calls.size === 0) return browserStorage.remove(client);
     stage.figures.count("queues adopted");
     stage.figures.count("calls adopted", client.calls.size);
-    const shelf = this.#newShelf(client);
-    shelf.confirmTo(room.adopt(client.queue, shelf));
+    const savedRoom = this.#newSavedRoom(client);
+    savedRoom.confirmTo(room.adopt(client.queue, savedRoom));
   }
 
   #restore(room: KeptRoom, base: KeptBase): void {
@@ -122,13 +122,13 @@ export class Keeping {
     this.#options.restored(base);
   }
 
-  #newShelf(client: KeptClient): Shelf {
+  #newSavedRoom(client: KeptClient): SavedRoom {
     const { stage, answered } = this.#options;
-    const shelf = new Shelf(stage, client, answered);
-    shelf.isFull = this.#isFull;
-    this.#shelves.set(client, shelf);
+    const savedRoom = new SavedRoom(stage, client, answered);
+    savedRoom.isFull = this.#isFull;
+    this.#shelves.set(client, savedRoom);
     this.#secrets.add(client.secret);
-    return shelf;
+    return savedRoom;
   }
 
   #pause(ms: number): Promise<void> {

@@ -17,7 +17,7 @@ export type Answered = (client: KeptClient, call: KeptCall, rev: number | undefi
  * Keeps one client's calls while its page is there. What it is asked in one turn is written at once and some time later, or
  * not at all when the page is gone by then.
  */
-export class Shelf implements CallKeeper {
+export class SavedRoom implements CallKeeper {
   readonly client: KeptClient;
   readonly #stage: Stage;
   readonly #answered: Answered;
@@ -63,7 +63,9 @@ export class Shelf implements CallKeeper {
   settle(clientReqId: number, rev: number | undefined): void {
     const call = this.#given.get(clientReqId);
     if (call === undefined)
-      return this.#stage.fail(`call ${clientReqId} of ${this.client.actor} is answered, and was never kept`);
+      return this.#stage.fail(
+        `call ${clientReqId} of ${this.client.clientId} is answered, and was never kept`,
+      );
     this.#answered(this.client, call, rev);
     this.#forgetLater(clientReqId);
   }
@@ -94,21 +96,21 @@ export class Shelf implements CallKeeper {
 
   /** Judges a call that leaves: if it is kept, then as it is and under the id that it has. */
   judge(clientReqId: number, payload: Json): void {
-    const { calls, actor, secret } = this.client;
+    const { calls, clientId, secret } = this.client;
     if (this.#stage.isDoubted(secret)) return;
     const kept = calls.get(clientReqId);
     if (kept !== undefined && !equalJson(kept.payload, payload))
       this.#stage.fail(
-        `call ${clientReqId} of ${actor} leaves as ${JSON.stringify(payload)}, kept is ${JSON.stringify(kept.payload)}`,
+        `call ${clientReqId} of ${clientId} leaves as ${JSON.stringify(payload)}, kept is ${JSON.stringify(kept.payload)}`,
       );
     if (kept !== undefined && this.client.introduction === undefined)
       this.#stage.fail(
-        `call ${clientReqId} of ${actor} leaves, and nothing says since when the room knows it`,
+        `call ${clientReqId} of ${clientId} leaves, and nothing says since when the room knows it`,
       );
     const token = tokenOf(payload);
     const keptId = token === undefined ? undefined : this.client.idOf(token);
     if (keptId !== undefined && keptId !== clientReqId)
-      this.#stage.fail(`call ${clientReqId} of ${actor} leaves, and is kept under the id ${keptId}`);
+      this.#stage.fail(`call ${clientReqId} of ${clientId} leaves, and is kept under the id ${keptId}`);
   }
 
   #forgetLater(clientReqId: number): void {
@@ -138,7 +140,7 @@ export class Shelf implements CallKeeper {
     const write = () => {
       if (this.#isStopped) return;
       for (const change of changes) change();
-      this.#stage.note("kept of", this.client.actor, () => [...this.client.calls.keys()].join(" "));
+      this.#stage.note("kept of", this.client.clientId, () => [...this.client.calls.keys()].join(" "));
       resolve();
     };
     this.#writes.push(write);

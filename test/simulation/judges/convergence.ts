@@ -35,7 +35,7 @@ export async function comeToRest(world: World, pass: (ms: number) => Promise<boo
 
 /** Whoever has left something opens a page once more. */
 function findLeft(world: World): void {
-  for (const { holder, person } of world.cabinet.clients.values())
+  for (const { holder, person } of world.browserStorage.clients.values())
     if (holder === undefined) world.openNextPage(person);
 }
 
@@ -54,21 +54,21 @@ function unrestOf(world: World): string | undefined {
     const others = othersProblem(page, world.pages);
     if (others !== undefined) return `${name} ${others}`;
   }
-  for (const { actor, calls } of world.cabinet.clients.values())
-    if (calls.size > 0) return `${calls.size} calls of ${actor} are still kept`;
+  for (const { clientId, calls } of world.browserStorage.clients.values())
+    if (calls.size > 0) return `${calls.size} calls of ${clientId} are still kept`;
   return undefined;
 }
 
 /** Everybody who is here, and nobody else, with what each shows. */
-function othersProblem({ client, actor }: Page, pages: readonly Page[]): string | undefined {
+function othersProblem({ client, clientId }: Page, pages: readonly Page[]): string | undefined {
   const shown = new Map(
-    client.others.map(({ actor: other, presence }) => [other, (presence as { at: number }).at]),
+    client.others.map(({ clientId: other, presence }) => [other, (presence as { at: number }).at]),
   );
   for (const page of pages) {
-    if (page.actor === actor) continue;
-    if (shown.get(page.actor) !== page.presence)
-      return `sees ${page.actor} at ${shown.get(page.actor)}, it is at ${page.presence}`;
-    shown.delete(page.actor);
+    if (page.clientId === clientId) continue;
+    if (shown.get(page.clientId) !== page.presence)
+      return `sees ${page.clientId} at ${shown.get(page.clientId)}, it is at ${page.presence}`;
+    shown.delete(page.clientId);
   }
   return shown.size === 0 ? undefined : `sees ${[...shown.keys()].join(", ")}, who is not here`;
 }

@@ -1,12 +1,12 @@
 import type { ReadDelta } from "../../support/frames/decoded-frames.ts";
 import { RecordNames, type NamedChanges } from "../../support/frames/record-names.ts";
 
-/** A delta of a row, in which a private collection has a section for each owner, as somebody has it who is shown all. */
+/** A delta of a row, in which a private collection has a partition for each owner, as somebody has it who is shown all. */
 export function byCollection(delta: ReadDelta): ReadDelta {
-  const sections = delta.sections.map(
-    ([section, entries]) => [section.split("/")[0] as string, entries] as const,
+  const partitions = delta.partitions.map(
+    ([partition, entries]) => [partition.split("/")[0] as string, entries] as const,
   );
-  return { ...delta, sections };
+  return { ...delta, partitions };
 }
 
 /** The handles that rows on disk have given: each to one record for as long as it is there, and to none ever again. */
@@ -29,8 +29,8 @@ export class HandleBook {
   take(delta: ReadDelta, ids: readonly string[]): NamedChanges {
     const changes: NamedChanges = {};
     let next = 0;
-    for (const [section, entries] of delta.sections) {
-      const [collection, owner] = section.split("/") as [string, string?];
+    for (const [partition, entries] of delta.partitions) {
+      const [collection, owner] = partition.split("/") as [string, string?];
       for (const entry of entries) {
         const [kind, handle] = entry;
         const id = kind === "put" ? entry[2] : ids[next++];
@@ -40,10 +40,10 @@ export class HandleBook {
         this.#judge(`${collection}/${id}`, kind, handle);
         if (kind === "delete") this.#handles.delete(`${collection}/${id}`);
         else this.#handles.set(`${collection}/${id}`, handle);
-        const section = (changes[collection] ??= []);
-        if (kind === "put") section.push([kind, id, entry[3]]);
-        else if (kind === "patch") section.push([kind, id, entry[2], entry[3]]);
-        else section.push([kind, id]);
+        const partition = (changes[collection] ??= []);
+        if (kind === "put") partition.push([kind, id, entry[3]]);
+        else if (kind === "patch") partition.push([kind, id, entry[2], entry[3]]);
+        else partition.push([kind, id]);
       }
     }
     if (next < ids.length) throw new Error(`${ids.length} ids are too many`);

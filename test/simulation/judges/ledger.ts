@@ -3,7 +3,7 @@ import type { JournalRow } from "../../../src/room/engine/journal-row.ts";
 import type { PlainRecord, PlainState } from "../board.ts";
 import { readDelta } from "../../support/frames/decoded-frames.ts";
 import { RecordNames, type NamedChanges } from "../../support/frames/record-names.ts";
-import { readRowMarks } from "../../support/frames/journal-rows.ts";
+import { readRowClients } from "../../support/frames/journal-rows.ts";
 import { HandleBook } from "./handle-book.ts";
 import { applyPlainly } from "./plain-state.ts";
 
@@ -17,8 +17,8 @@ interface DurableOutcome {
 }
 
 /** A client's calls that are on disk. */
-interface DurableMark {
-  mark: number;
+interface DurableClient {
+  lastCallId: number;
   readonly outcomes: Map<number, DurableOutcome>;
 }
 
@@ -33,14 +33,14 @@ export class Ledger {
   /** By the same revisions, what a client knows of handles. */
   readonly names: Map<number, RecordNames>;
   readonly #handles: HandleBook;
-  /** By actor. */
-  readonly marks: Map<string, DurableMark>;
-  /** Every text ever written for a call, by `actor#id`: more than one only when the client was forgotten between. */
+  /** By client id. */
+  readonly clientLog: Map<string, DurableClient>;
+  /** Every text ever written for a call, by `client id#id`: more than one only when the client was forgotten between. */
   readonly texts: Map<string, Set<string>>;
   /** By token: the flush in which the call was executed. */
   readonly tokens: Map<string, { readonly from: number; readonly to: number }>;
   /** Who committed a revision. */
-  readonly actors: Map<number, string>;
+  readonly clientIds: Map<number, string>;
   /** Calls of a backend whose mark was forgotten: made again, they are executed again. */
   readonly repeatable: Set<string>;
 
@@ -51,14 +51,14 @@ export class Ledger {
     this.states = new Map<number, PlainState>(other?.states ?? new Map([[0, new Map()]]));
     this.names = new Map(other?.names ?? new Map([[0, new RecordNames()]]));
     this.#handles = other === undefined ? new HandleBook() : other.#handles.copy();
-    this.marks = new Map(
-      Array.from(other?.marks ?? [], ([actor, { mark, outcomes }]) => {
-        return [actor, { mark, outcomes: new Map(outcomes) }];
+    this.clientLog = new Map(
+      Array.from(other?.clientLog ?? [], ([clientId, { lastCallId, outcomes }]) => {
+        return [clientId, { lastCallId, outcomes: new Map(outcomes) }];
       }),
     );
     this.texts = new Map(Array.from(other?.texts ?? [], ([key, texts]) => [key, new Set(texts)]));
     this.tokens = new Map(other?.tokens);
-    this.actors = new Map(other?.actors);
+    this.clientIds = new Map(other?.clientIds);
     this.repeatable = new Set(other?.repeatable);
   }
 
@@ -72,43 +72,45 @@ export class Ledger {
 
   /** Takes in a row that was written. Answers what is wrong with it. */
   appended(row: JournalRow): string | undefined {
-    if (row.n !== this.n + 1) return `row ${row.n} follows row ${this.n}`;
+    if (row.flushSeq !== this.n + 1) return `row ${row.flushSeq} follows row ${this.n}`;
     if (row.from !== this.rev || row.to < row.from)
-      return `row ${row.n} goes from ${row.from} to ${row.to}, disk was at ${this.rev}`;
-    if (row.epoch !== this.epoch) return `row ${row.n} is of epoch ${row.epoch}, disk is at ${this.epoch}`;
-    this.n = row.n;
+      return `row ${row.flushSeq} goes from ${row.from} to ${row.to}, disk was at ${this.rev}`;
+    if (row.epoch !== this.epoch)
+      return `row ${row.flushSeq} is of epoch ${row.epoch}, disk is at ${this.epoch}`;
+    this.n = row.flushSeq;
     this.rev = row.to;
-    return this.#takeMarks(row) ?? this.#takeChanges(row);
+    return this.#takeClientLog(row) ?? this.#takeChanges(row);
   }
 
-  checkpointed({ room, forgottenMarks }: Checkpoint): string | undefined {
+  checkpointed({ room, forgottenClients }: Checkpoint): string | undefined {
     this.epoch = room.epoch;
-    for (const actor of forgottenMarks) {
-      this.marks.delete(actor);
-      if (actor.startsWith("rpc:")) this.repeatable.add(actor.slice("rpc:".length));
+    for (const clientId of forgottenClients) {
+      this.clientLog.delete(clientId);
+      if (clientId.startsWith("rpc:")) this.repeatable.add(clientId.slice("rpc:".length));
     }
-    if (room.n === this.n && room.rev === this.rev) return undefined;
-    return `a checkpoint of flush ${room.n} at ${room.rev}, disk is at ${this.n} and ${this.rev}`;
+    if (room.flushSeq === this.n && room.rev === this.rev) return undefined;
+    return `a checkpoint of flush ${room.flushSeq} at ${room.rev}, disk is at ${this.n} and ${this.rev}`;
   }
 
-  #takeMarks(row: JournalRow): string | undefined {
+  #takeClientLog(row: JournalRow): string | undefined {
     const committed = new Set<number>();
-    for (const { actor, answers } of readRowMarks(row.marks).marks) {
-      let known = this.marks.get(actor);
-      if (known === undefined) this.marks.set(actor, (known = { mark: 0, outcomes: new Map() }));
+    for (const { clientId, answers } of readRowClients(row.clientLog).clientLog) {
+      let known = this.clientLog.get(clientId);
+      if (known === undefined) this.clientLog.set(clientId, (known = { lastCallId: 0, outcomes: new Map() }));
       for (const [id, outcome] of answers) {
-        if (id !== known.mark + 1) return `call ${id} of ${actor} was executed, its mark was ${known.mark}`;
-        known.mark = id;
+        if (id !== known.lastCallId + 1)
+          return `call ${id} of ${clientId} was executed, its mark was ${known.lastCallId}`;
+        known.lastCallId = id;
         const rev = typeof outcome === "number" ? outcome : undefined;
         const { kind: _, ...refusal } = typeof outcome === "number" ? { kind: "" } : outcome;
         const text = JSON.stringify(rev ?? refusal);
-        known.outcomes.set(id, { text, isAccepted: rev !== undefined, to: row.to, n: row.n });
-        this.#noteText(`${actor}#${id}`, text);
+        known.outcomes.set(id, { text, isAccepted: rev !== undefined, to: row.to, n: row.flushSeq });
+        this.#noteText(`${clientId}#${id}`, text);
         if (rev === undefined) continue;
         if (rev <= row.from || rev > row.to || committed.has(rev))
-          return `call ${id} of ${actor} came to ${rev}, in a row from ${row.from} to ${row.to}`;
+          return `call ${id} of ${clientId} came to ${rev}, in a row from ${row.from} to ${row.to}`;
         committed.add(rev);
-        this.actors.set(rev, actor);
+        this.clientIds.set(rev, clientId);
       }
     }
     return undefined;
@@ -125,17 +127,18 @@ export class Ledger {
     const state = new Map(before);
     const delta = readDelta(row.body);
     const { from, to } = delta;
-    if (from !== row.from || to !== row.to) return `the body of row ${row.n} goes from ${from} to ${to}`;
+    if (from !== row.from || to !== row.to)
+      return `the body of row ${row.flushSeq} goes from ${from} to ${to}`;
     let changes: NamedChanges;
     try {
       changes = this.#handles.take(delta, JSON.parse(row.ids) as string[]);
     } catch (error) {
-      return `in row ${row.n} ${String(error)}`;
+      return `in row ${row.flushSeq} ${String(error)}`;
     }
     const problem = applyPlainly(state, changes);
     this.states.set(row.to, state);
     this.names.set(row.to, new RecordNames(this.#handles.names));
-    if (problem !== undefined) return `in row ${row.n} ${problem}`;
+    if (problem !== undefined) return `in row ${row.flushSeq} ${problem}`;
     for (const [, key] of changes["tallies"] ?? []) {
       const newProblem = this.#takeTokens(
         row,
@@ -151,10 +154,10 @@ export class Ledger {
     const old = (before?.["tokens"] as string | undefined)?.split(" ") ?? [];
     const tokens = (after["tokens"] as string).split(" ");
     if (old.some((token, index) => token !== tokens[index]))
-      return `row ${row.n} forgets tokens: ${old.join(" ")} became ${tokens.join(" ")}`;
+      return `row ${row.flushSeq} forgets tokens: ${old.join(" ")} became ${tokens.join(" ")}`;
     for (const token of tokens.slice(old.length)) {
       if (this.tokens.has(token) && !this.repeatable.has(token))
-        return `call ${token} was executed in row ${row.n} once more`;
+        return `call ${token} was executed in row ${row.flushSeq} once more`;
       this.tokens.set(token, { from: row.from, to: row.to });
     }
     return undefined;

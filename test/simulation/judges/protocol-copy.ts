@@ -15,7 +15,7 @@ class Arriving {
  * What a page must have by the frames that have reached it: docs/PROTOCOL.md once more, beside the client that is
  * tested. Every state that it comes to is compared with the one that disk has at that revision.
  */
-export class Mirror {
+export class ProtocolCopy {
   epoch: string | null = null;
   rev = 0;
   state: PlainState = new Map();
@@ -24,7 +24,7 @@ export class Mirror {
   readonly #histories: Histories;
   readonly #owner: string | undefined;
   /** Whose calls the frames are answers to. */
-  #actor = "";
+  #clientId = "";
   #greetedEpoch: string | null = null;
   #arriving: Arriving | undefined;
   #awaitedTag: number | undefined = 0;
@@ -36,9 +36,9 @@ export class Mirror {
     this.#histories = histories;
   }
 
-  /** A hello of `actor` has gone out: what is taken in next is the reply to it. */
-  reconnect(actor: string): void {
-    this.#actor = actor;
+  /** A hello of `client id` has gone out: what is taken in next is the reply to it. */
+  reconnect(clientId: string): void {
+    this.#clientId = clientId;
     this.#awaitedTag = 0;
   }
 
@@ -58,7 +58,7 @@ export class Mirror {
 
   /** The client has asked for a catch-up. */
   resync(tag: number): void {
-    this.#stage.fail(`${this.#actor} had to ask for a catch-up at ${this.rev}`);
+    this.#stage.fail(`${this.#clientId} had to ask for a catch-up at ${this.rev}`);
     this.#awaitedTag = tag;
   }
 
@@ -86,7 +86,7 @@ export class Mirror {
     arriving.parts += 1;
   }
 
-  #takeUpdate({ tag, parts, delta, mark }: ReadUpdate): void {
+  #takeUpdate({ tag, parts, delta, lastCallId }: ReadUpdate): void {
     if (this.#awaitedTag !== undefined && tag !== this.#awaitedTag) return;
     if (tag !== undefined) this.#awaitedTag = undefined;
     if (delta !== undefined) {
@@ -102,7 +102,7 @@ export class Mirror {
         this.#reach(to, base, isSnapshot);
       }
     }
-    if (mark !== undefined) this.#judgeMark(mark);
+    if (lastCallId !== undefined) this.#judgeLastCallId(lastCallId);
   }
 
   #finish(parts: number): Map<string, PlainRecord> {
@@ -128,13 +128,13 @@ export class Mirror {
   }
 
   /** A mark says which calls are in the state: no fewer, and no more. */
-  #judgeMark(mark: number): void {
-    const outcomes = this.#histories.of(this.epoch ?? "")?.marks.get(this.#actor)?.outcomes;
+  #judgeLastCallId(lastCallId: number): void {
+    const outcomes = this.#histories.of(this.epoch ?? "")?.clientLog.get(this.#clientId)?.outcomes;
     for (const [id, { to, isAccepted }] of outcomes ?? []) {
-      if (isAccepted && id <= mark && to > this.rev)
-        this.#fail(`mark ${mark} counts call ${id}, which is in ${to} and not in ${this.rev}`);
-      if (isAccepted && id > mark && to <= this.rev)
-        this.#fail(`mark ${mark} leaves call ${id} out, which is in ${to} and so in ${this.rev}`);
+      if (isAccepted && id <= lastCallId && to > this.rev)
+        this.#fail(`mark ${lastCallId} counts call ${id}, which is in ${to} and not in ${this.rev}`);
+      if (isAccepted && id > lastCallId && to <= this.rev)
+        this.#fail(`mark ${lastCallId} leaves call ${id} out, which is in ${to} and so in ${this.rev}`);
     }
   }
 
@@ -148,6 +148,6 @@ export class Mirror {
   }
 
   #fail(what: string): void {
-    this.#stage.fail(`${this.#actor}: ${what}`);
+    this.#stage.fail(`${this.#clientId}: ${what}`);
   }
 }

@@ -5,7 +5,7 @@ import type { Disk } from "../platform/disk.ts";
 import { acknowledgedBy, frameUp, type Raw } from "../client/sent-frames.ts";
 import type { Stage } from "../stage.ts";
 import type { Wire } from "../platform/wire.ts";
-import { squeezed } from "../platform/fake-compression.ts";
+import { fakeCompressed } from "../platform/fake-compression.ts";
 
 /** What a session owes. */
 interface Debt {
@@ -21,11 +21,11 @@ interface Debt {
 }
 
 /** Sees every frame as it leaves the room: nothing may leave that is not on disk, and not without bound. */
-export class Witness {
+export class SessionJudge {
   readonly #stage: Stage;
   readonly #disk: Disk;
   readonly #debts = new Map<Wire, Debt>();
-  /** Calls that were answered, by `actor#id`. */
+  /** Calls that were answered, by `client id#id`. */
   readonly #answered = new Set<string>();
 
   constructor(stage: Stage, disk: Disk) {
@@ -34,7 +34,7 @@ export class Witness {
   }
 
   sent(wire: Wire, raw: Raw): void {
-    const frame = readFrame(raw, squeezed);
+    const frame = readFrame(raw, fakeCompressed);
     const isEnd = frame.kind === "update" && frame.parts !== undefined;
     this.#stage.figures.count(`sent: ${isEnd ? "snapshot's end" : frame.kind}`);
     if (frame.kind === "update") this.#judgeUpdate(wire, frame);
@@ -65,31 +65,32 @@ export class Witness {
     }
   }
 
-  #judgeWelcome({ epoch, birth }: Welcome): void {
+  #judgeWelcome({ epoch, knownSince }: Welcome): void {
     const { ledger } = this.#disk;
     if (epoch !== ledger.epoch && this.#disk.histories.of(epoch) !== ledger)
       this.#stage.fail(`a welcome to epoch ${epoch}, disk is at ${ledger.epoch}`);
-    if (birth > ledger.n) this.#stage.fail(`a welcome tells of flush ${birth}, disk is at ${ledger.n}`);
+    if (knownSince > ledger.n)
+      this.#stage.fail(`a welcome tells of flush ${knownSince}, disk is at ${ledger.n}`);
   }
 
-  #judgeUpdate({ actor, secret }: Wire, { mark, outcomes = [], delta }: ReadUpdate): void {
+  #judgeUpdate({ clientId, secret }: Wire, { lastCallId, outcomes = [], delta }: ReadUpdate): void {
     const { ledger } = this.#disk;
     if (delta !== undefined && (delta.to > ledger.rev || !ledger.states.has(delta.to)))
       this.#stage.fail(
-        `${actor} is shown revision ${delta.to}, which is no end of a flush on disk (${ledger.rev})`,
+        `${clientId} is shown revision ${delta.to}, which is no end of a flush on disk (${ledger.rev})`,
       );
-    const durable = ledger.marks.get(actor);
+    const durable = ledger.clientLog.get(clientId);
     // A forgotten client's mark may still be in the memory of an instance that was superseded.
-    if (mark !== undefined && durable !== undefined && mark > durable.mark)
-      this.#stage.fail(`${actor} is told mark ${mark}, on disk is ${durable.mark}`);
+    if (lastCallId !== undefined && durable !== undefined && lastCallId > durable.lastCallId)
+      this.#stage.fail(`${clientId} is told mark ${lastCallId}, on disk is ${durable.lastCallId}`);
     for (const [id, result] of outcomes) {
-      const texts = ledger.texts.get(`${actor}#${id}`);
-      if (texts === undefined) this.#stage.fail(`the answer to call ${id} of ${actor} is not on disk`);
+      const texts = ledger.texts.get(`${clientId}#${id}`);
+      if (texts === undefined) this.#stage.fail(`the answer to call ${id} of ${clientId} is not on disk`);
       else if (!texts.has(JSON.stringify(result)) && !isExcused(result, this.#stage.isDoubted(secret)))
         this.#stage.fail(
-          `call ${id} of ${actor} is answered ${JSON.stringify(result)}, on disk is ${[...texts].join(" ")}`,
+          `call ${id} of ${clientId} is answered ${JSON.stringify(result)}, on disk is ${[...texts].join(" ")}`,
         );
-      const key = `${actor}#${id}`;
+      const key = `${clientId}#${id}`;
       this.#stage.figures.count(this.#answered.has(key) ? "answers given again" : "answers");
       this.#answered.add(key);
     }
@@ -108,7 +109,7 @@ export class Witness {
     if (debt.frames > maxFrames)
       this.#stage.fail(`${wire.name} owes ${debt.frames} frames, allowed are ${maxFrames}`);
     if (kind === "gap" || kind === "error") debt.answerBytes += bytes;
-    // Beyond the limit goes the frame that passes it, and a catch-up's end with its roster.
+    // Beyond the limit goes the frame that passes it, and a catch-up's end with its `peers`.
     const maxBytes = times * (maxUnacknowledgedBytes + 3 * debt.largestBytes) + debt.answerBytes;
     if (debt.bytes > maxBytes)
       this.#stage.fail(`${wire.name} owes ${debt.bytes} bytes, allowed are ${maxBytes}`);

@@ -1,8 +1,8 @@
 import type { Flushed } from "../../../src/room/engine/engine.ts";
 import { equalJson } from "../../../src/model/json.ts";
 import { answerTo } from "../../../src/room/engine/client-log.ts";
-import type { Memory } from "../../../src/room/storage/room-state.ts";
-import type { Source } from "../../../src/model/state.ts";
+import type { RoomState } from "../../../src/room/storage/room-state.ts";
+import type { RecordSource } from "../../../src/model/state.ts";
 import { weightDifference } from "../../../src/room/engine/weight.ts";
 import type { PlainRecord, PlainState } from "../board.ts";
 import { byCollection } from "./handle-book.ts";
@@ -11,38 +11,38 @@ import { readDelta } from "../../support/frames/decoded-frames.ts";
 import { RecordNames } from "../../support/frames/record-names.ts";
 import { applyPlainly, differenceOf } from "./plain-state.ts";
 
-export type DiskMemory = Memory;
+export type DiskState = RoomState;
 
 const collections = ["shapes", "notes", "tallies"];
 
 /** Where a memory does not say what the ledger says of everything that was ever written. */
-export function memoryProblems(memory: Memory, ledger: Ledger): string[] {
+export function stateProblems(roomState: RoomState, ledger: Ledger): string[] {
   const problems: string[] = [];
-  if (memory.stored && memory.epoch !== ledger.epoch)
-    problems.push(`the epoch is ${memory.epoch}, not ${ledger.epoch}`);
-  if (memory.n !== ledger.n || memory.rev !== ledger.rev)
-    problems.push(`flush ${memory.n} led to ${memory.rev}, not ${ledger.n} to ${ledger.rev}`);
-  const difference = differenceOf(contentOf(memory), ledger.state);
-  const weight = weightOfAll(memory);
-  if (memory.state.weight !== weight)
-    problems.push(`the records weigh ${weight}, and the room counts ${memory.state.weight}`);
-  if (difference !== undefined) problems.push(`revision ${memory.rev} differs: ${difference}`);
-  if (memory.marks.size !== ledger.marks.size)
-    problems.push(`${memory.marks.size} marks are known, not ${ledger.marks.size}`);
-  for (const [actor, { mark, outcomes }] of ledger.marks) {
-    const known = memory.marks.get(actor);
-    if (known?.mark !== mark) {
-      problems.push(`${actor}'s mark is ${known?.mark}, not ${mark}`);
+  if (roomState.stored && roomState.epoch !== ledger.epoch)
+    problems.push(`the epoch is ${roomState.epoch}, not ${ledger.epoch}`);
+  if (roomState.flushSeq !== ledger.n || roomState.rev !== ledger.rev)
+    problems.push(`flush ${roomState.flushSeq} led to ${roomState.rev}, not ${ledger.n} to ${ledger.rev}`);
+  const difference = differenceOf(contentOf(roomState), ledger.state);
+  const weight = weightOfAll(roomState);
+  if (roomState.records.weight !== weight)
+    problems.push(`the records weigh ${weight}, and the room counts ${roomState.records.weight}`);
+  if (difference !== undefined) problems.push(`revision ${roomState.rev} differs: ${difference}`);
+  if (roomState.clientLog.size !== ledger.clientLog.size)
+    problems.push(`${roomState.clientLog.size} clientLog are known, not ${ledger.clientLog.size}`);
+  for (const [clientId, { lastCallId, outcomes }] of ledger.clientLog) {
+    const known = roomState.clientLog.get(clientId);
+    if (known?.lastCallId !== lastCallId) {
+      problems.push(`${clientId}'s mark is ${known?.lastCallId}, not ${lastCallId}`);
       continue;
     }
-    for (let id = known.confirmed + 1; id <= mark; id++) {
+    for (let id = known.confirmed + 1; id <= lastCallId; id++) {
       const answer = answerTo(known, id);
-      if (answer === undefined) problems.push(`the outcome of call ${id} of ${actor} is lost`);
+      if (answer === undefined) problems.push(`the outcome of call ${id} of ${clientId} is lost`);
       else if (JSON.stringify(resultOf(answer[1])) !== outcomes.get(id)?.text)
-        problems.push(`the outcome of call ${id} of ${actor} is another`);
+        problems.push(`the outcome of call ${id} of ${clientId} is another`);
     }
   }
-  return [...problems, ...historyProblems(memory, ledger)];
+  return [...problems, ...historyProblems(roomState, ledger)];
 }
 
 function resultOf(outcome: { readonly kind: string; readonly rev?: number } | undefined): unknown {
@@ -51,13 +51,13 @@ function resultOf(outcome: { readonly kind: string; readonly rev?: number } | un
 }
 
 /** Where a delta does not lead from the state at its revision to the newest. */
-function historyProblems(memory: Memory, ledger: Ledger): string[] {
+function historyProblems(roomState: RoomState, ledger: Ledger): string[] {
   const problems: string[] = [];
   for (const [rev, state] of ledger.states) {
-    if (rev >= memory.rev) continue;
-    const delta = memory.history.since(rev);
+    if (rev >= roomState.rev) continue;
+    const delta = roomState.history.since(rev);
     if (delta === undefined) {
-      if (rev >= memory.checkpointRev)
+      if (rev >= roomState.checkpointRev)
         problems.push(`there is no delta from ${rev}, though no page holds it`);
       continue;
     }
@@ -65,7 +65,7 @@ function historyProblems(memory: Memory, ledger: Ledger): string[] {
     const { from, to } = read;
     const reached = new Map(state);
     const lead = () => {
-      if (from > rev || to !== memory.rev) return `it goes from ${from} to ${to}`;
+      if (from > rev || to !== roomState.rev) return `it goes from ${from} to ${to}`;
       const changes = new RecordNames(ledger.names.get(rev)).take(read);
       return applyPlainly(reached, changes) ?? differenceOf(reached, ledger.state);
     };
@@ -84,8 +84,8 @@ function textOfThrown(run: () => string | undefined): string | undefined {
 }
 
 /** Where a room's memory is not what another instance would read from disk, of its records only if they are to be read. */
-export function reloadProblems(memory: Memory, reloaded: Memory, withRecords: boolean): string[] {
-  const [before, after] = [memory, reloaded].map((one) => ({
+export function reloadProblems(roomState: RoomState, reloaded: RoomState, withRecords: boolean): string[] {
+  const [before, after] = [roomState, reloaded].map((one) => ({
     ...factsOf(one),
     ...(withRecords && recordsOf(one)),
   })) as [Facts, Facts];
@@ -97,14 +97,14 @@ export function reloadProblems(memory: Memory, reloaded: Memory, withRecords: bo
 }
 
 /** Where the state that anyone may read is not the one on disk. */
-export function readProblem({ rev, state }: Flushed, onDisk: Memory): string | undefined {
+export function readProblem({ rev, records }: Flushed, onDisk: RoomState): string | undefined {
   if (rev !== onDisk.rev) return `it is of revision ${rev}, and the disk has ${onDisk.rev}`;
-  const idsOf = (source: Source) => JSON.stringify(collections.map((name) => source.ids(name)));
-  if (idsOf(state) !== idsOf(onDisk.state))
-    return `it lists ${idsOf(state)}, and the disk has ${idsOf(onDisk.state)}`;
+  const idsOf = (source: RecordSource) => JSON.stringify(collections.map((name) => source.ids(name)));
+  if (idsOf(records) !== idsOf(onDisk.records))
+    return `it lists ${idsOf(records)}, and the disk has ${idsOf(onDisk.records)}`;
   for (const name of collections) {
-    for (const id of onDisk.state.ids(name)) {
-      const [read, stored] = [state.get(name, id), onDisk.state.get(name, id)];
+    for (const id of onDisk.records.ids(name)) {
+      const [read, stored] = [records.get(name, id), onDisk.records.get(name, id)];
       if (!equalJson(read, stored))
         return `${name} ${id} is ${JSON.stringify(read)}, and on disk ${JSON.stringify(stored)}`;
     }
@@ -114,46 +114,56 @@ export function readProblem({ rev, state }: Flushed, onDisk: Memory): string | u
 
 type Facts = { readonly [fact: string]: unknown };
 
-/** All of a memory but its records, history and marks, for comparing. */
-function factsOf(memory: Memory): Facts {
-  const { epoch, stored, rev, n, checkpoints, checkpointN, checkpointRev, journalBytes } = memory;
+/** All of a memory but its records, history and client logs, for comparing. */
+function factsOf(roomState: RoomState): Facts {
+  const { epoch, stored, rev, flushSeq, checkpoints, checkpointFlushSeq, checkpointRev, journalBytes } =
+    roomState;
   return {
-    numbers: { epoch, stored, rev, n, checkpoints, checkpointN, checkpointRev, journalBytes },
-    horizons: memory.horizons.toJson(),
-    checksums: collections.map((name) => memory.state.checksum(name)),
-    weight: memory.state.weight,
-    nextHandle: memory.handles.next,
-    tombstones: [...memory.authorship.tombstones()],
-    pages: { bytes: memory.pages.bytes, ranges: [...memory.pages.ranges()] },
+    numbers: {
+      epoch,
+      stored,
+      rev,
+      n: flushSeq,
+      checkpoints,
+      checkpointN: checkpointFlushSeq,
+      checkpointRev,
+      journalBytes,
+    },
+    horizons: roomState.horizons.toJson(),
+    checksums: collections.map((name) => roomState.records.checksum(name)),
+    weight: roomState.records.weight,
+    nextHandle: roomState.handles.next,
+    tombstones: [...roomState.authorship.tombstones()],
+    pages: { bytes: roomState.pages.bytes, ranges: [...roomState.pages.ranges()] },
   };
 }
 
-function recordsOf({ state, authorship, handles }: Memory): Facts {
+function recordsOf({ records, authorship, handles }: RoomState): Facts {
   const ids = ["a", "b", "c", "d", "e", "f", "g", "h"];
   return {
-    content: collections.map((name) => state.ids(name).map((id) => [id, state.get(name, id)])),
-    handles: collections.map((name) => state.ids(name).map((id) => handles.get(name, id))),
+    content: collections.map((name) => records.ids(name).map((id) => [id, records.get(name, id)])),
+    handles: collections.map((name) => records.ids(name).map((id) => handles.get(name, id))),
     authors: collections.map((name) =>
-      (name === "shapes" ? ids : state.ids(name)).map((id) => {
+      (name === "shapes" ? ids : records.ids(name)).map((id) => {
         const author = authorship.get(name, id);
-        return author && [id, author.rev, author.actor, author.othersRev];
+        return author && [id, author.rev, author.clientId, author.othersRev];
       }),
     ),
   };
 }
 
-function weightOfAll({ state }: Memory): number {
+function weightOfAll({ records }: RoomState): number {
   let weight = 0;
   for (const name of collections)
-    for (const id of state.ids(name)) weight += weightDifference(id, undefined, state.get(name, id));
+    for (const id of records.ids(name)) weight += weightDifference(id, undefined, records.get(name, id));
   return weight;
 }
 
-function contentOf(memory: Memory): PlainState {
+function contentOf(roomState: RoomState): PlainState {
   const content = new Map<string, PlainRecord>();
   for (const name of collections) {
-    for (const id of memory.state.ids(name))
-      content.set(`${name}/${id}`, memory.state.get(name, id) as PlainRecord);
+    for (const id of roomState.records.ids(name))
+      content.set(`${name}/${id}`, roomState.records.get(name, id) as PlainRecord);
   }
   return content;
 }

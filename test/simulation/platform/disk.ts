@@ -25,7 +25,7 @@ export const reads = [
   "undeflatedPages",
   "saveDeflated",
   "pagesBytes",
-  "marks",
+  "clientLog",
   "segments",
   "journal",
   "ring",
@@ -113,7 +113,7 @@ export class Disk {
       saveDeflated: (number, deflated, checkpoints) =>
         reach("saveDeflated").saveDeflated(number, deflated, checkpoints),
       pagesBytes: (isDeflated) => reach("pagesBytes").pagesBytes(isDeflated),
-      marks: () => reach("marks").marks(),
+      clientLog: () => reach("clientLog").clientLog(),
       segments: () => reach("segments").segments(),
       journal: (n) => reach("journal").journal(n),
       ring: (from, n) => reach("ring").ring(from, n),
@@ -136,17 +136,17 @@ export class Disk {
     holder.wrote(row);
     this.#stage.note(
       "row",
-      row.n,
+      row.flushSeq,
       row.epoch,
       row.from,
       row.to,
       () => JSON.stringify(readDelta(row.body)),
-      row.marks,
+      row.clientLog,
     );
     this.#report(this.ledger.appended(row));
     this.#stage.figures.count("operations committed", row.to - row.from);
     this.#stage.figures.count("flushes");
-    if (row.n > this.#slots) this.#stage.figures.count("journal rows that took another's place");
+    if (row.flushSeq > this.#slots) this.#stage.figures.count("journal rows that took another's place");
     this.#crashWhenTold("append", "after", holder);
   }
 
@@ -154,12 +154,13 @@ export class Disk {
     this.#crashWhenTold("checkpoint", "before", holder);
     storage.checkpoint(checkpoint);
     this.newest = holder;
-    const { room, forgottenMarks } = checkpoint;
-    this.#stage.note("checkpoint", room.n, room.epoch, room.rev, ...forgottenMarks);
+    const { room, forgottenClients } = checkpoint;
+    this.#stage.note("checkpoint", room.flushSeq, room.epoch, room.rev, ...forgottenClients);
     this.#report(this.ledger.checkpointed(checkpoint));
     this.histories.noteEpoch();
     this.#stage.figures.count("checkpoints");
-    if (forgottenMarks.length > 0) this.#stage.figures.count("marks forgotten", forgottenMarks.length);
+    if (forgottenClients.length > 0)
+      this.#stage.figures.count("clientLog forgotten", forgottenClients.length);
     this.#crashWhenTold("checkpoint", "after", holder);
   }
 

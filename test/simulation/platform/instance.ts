@@ -3,14 +3,14 @@ import type { JournalRow } from "../../../src/room/engine/journal-row.ts";
 import { pingText } from "../../../src/protocol/version.ts";
 import { SupersededError } from "../../../src/room/storage/room-storage.ts";
 import { Rejection } from "../../../src/index.ts";
-import { Room, type RoomPorts, type RoomRules, type TurnedAway } from "../../../src/room/room.ts";
+import { RoomServer, type RoomPorts, type RoomRules, type TurnedAway } from "../../../src/room/room.ts";
 import type { Attachment, Session, Socket } from "../../../src/room/sessions/session.ts";
 import { serverMutators } from "../board.ts";
 import { DiskError, EndedError, type Disk, type Holder } from "./disk.ts";
 import type { Stage } from "../stage.ts";
 import type { Wire } from "./wire.ts";
-import type { Witness } from "../judges/session-judge.ts";
-import { squeezed } from "./fake-compression.ts";
+import type { SessionJudge } from "../judges/session-judge.ts";
+import { fakeCompressed } from "./fake-compression.ts";
 
 /** What an app's hook throws here. */
 class HookError extends Error {}
@@ -19,7 +19,7 @@ class HookError extends Error {}
 export interface Surroundings {
   readonly stage: Stage;
   readonly disk: Disk;
-  readonly witness: Witness;
+  readonly sessionJudge: SessionJudge;
   /** How wrong the room's clock is. */
   readonly skewMs: () => number;
   /** Has `alarm` of whatever instance there is called at that time of the room's clock. */
@@ -42,7 +42,7 @@ const diskTroubles = new Set([
 
 /** One instance of the Durable Object: the room itself, its timers and its sockets, until it ends. */
 export class Instance implements Holder {
-  readonly room: Room;
+  readonly room: RoomServer;
   readonly sessions = new Map<Wire, Session>();
   readonly name: string;
   readonly #at: Surroundings;
@@ -56,7 +56,7 @@ export class Instance implements Holder {
   constructor(name: string, at: Surroundings) {
     this.name = name;
     this.#at = at;
-    this.room = new Room(at.stage.board, at.stage.plan.limits, this.#rules(), this.#ports());
+    this.room = new RoomServer(at.stage.board, at.stage.plan.limits, this.#rules(), this.#ports());
   }
 
   /** Ends it here and now: whatever it was about to do has no effect. */
@@ -89,12 +89,12 @@ export class Instance implements Holder {
   restore(wire: Wire, attachment: Attachment): Session | undefined {
     const session = this.guard("restore", () => this.room.restore(this.#socketOf(wire), attachment));
     if (session !== undefined) this.sessions.set(wire, session);
-    this.#at.witness.restored(wire);
+    this.#at.sessionJudge.restored(wire);
     return session;
   }
 
   #socketOf(wire: Wire): Socket {
-    const { witness } = this.#at;
+    const { sessionJudge } = this.#at;
     return {
       pingedAt: () => wire.pingedAt,
       send: (raw) => {
@@ -103,7 +103,7 @@ export class Instance implements Holder {
           this.#at.stage.figures.count("sessions asked");
           return wire.sendDown(raw);
         }
-        witness.sent(wire, raw);
+        sessionJudge.sent(wire, raw);
         wire.sendDown(raw);
       },
       close: (code, reason) => {
@@ -128,7 +128,7 @@ export class Instance implements Holder {
         }),
       setAlarm: (at) => setAlarm(this, at),
       newEpoch,
-      deflate: (bytes) => Promise.resolve(squeezed(bytes)),
+      deflate: (bytes) => Promise.resolve(fakeCompressed(bytes)),
       abort: (reason) => this.end(`abort: ${reason}`),
       log: (event, facts) => this.#logged(event, String(facts["error"])),
     };

@@ -1,5 +1,5 @@
 import { wake } from "../../../src/room/storage/room-state.ts";
-import { Sections } from "../../../src/room/visibility/partitions.ts";
+import { Partitions } from "../../../src/room/visibility/partitions.ts";
 import { codes } from "../../../src/protocol/codes.ts";
 import { decodeHello } from "../../../src/protocol/handshake/hello.ts";
 import { journalSlots } from "../../../src/room/storage/journal.ts";
@@ -7,9 +7,9 @@ import { pongText } from "../../../src/protocol/version.ts";
 import { Disk, type Backup } from "./disk.ts";
 import type { Raw } from "../client/sent-frames.ts";
 import { Instance, textOf, type Surroundings } from "./instance.ts";
-import { memoryProblems, type DiskMemory } from "../judges/state-check.ts";
+import { stateProblems, type DiskState } from "../judges/state-check.ts";
 import type { Stage } from "../stage.ts";
-import { Witness } from "../judges/session-judge.ts";
+import { SessionJudge } from "../judges/session-judge.ts";
 import type { RoomEnd, Wire } from "./wire.ts";
 
 /** The platform around the room: wakes instances, keeps sockets over their end, and loses both when it has to. */
@@ -38,7 +38,7 @@ export class Server implements RoomEnd {
     this.#surroundings = {
       stage,
       disk: this.disk,
-      witness: new Witness(stage, this.disk),
+      sessionJudge: new SessionJudge(stage, this.disk),
       skewMs: () => this.skewMs,
       setAlarm: (instance, at) => {
         // Of an instance that was superseded it would be refused.
@@ -93,7 +93,7 @@ export class Server implements RoomEnd {
     const instance = this.#ownerOf(wire);
     const session = instance?.sessions.get(wire);
     if (instance === undefined || session === undefined) return;
-    this.#surroundings.witness.acknowledged(wire, raw);
+    this.#surroundings.sessionJudge.acknowledged(wire, raw);
     instance.guard("receive", () => instance.room.receive(session, raw));
   }
 
@@ -165,13 +165,14 @@ export class Server implements RoomEnd {
   // ── looking at it ──────────────────────────────────────────────────────────────────────────────────────────
 
   /** What another instance would know, from the same disk. */
-  readDisk(): DiskMemory | undefined {
+  readDisk(): DiskState | undefined {
     try {
       const { board, plan } = this.#stage;
-      const sections = new Sections(board.private);
-      const memory = wake(this.disk.copy(), plan.limits, () => "another epoch", sections);
-      for (const problem of memoryProblems(memory, this.disk.ledger)) this.#stage.fail(`on disk ${problem}`);
-      return memory;
+      const partitions = new Partitions(board.private);
+      const roomState = wake(this.disk.copy(), plan.limits, () => "another epoch", partitions);
+      for (const problem of stateProblems(roomState, this.disk.ledger))
+        this.#stage.fail(`on disk ${problem}`);
+      return roomState;
     } catch (error) {
       this.#stage.fail(`the room cannot wake: ${textOf(error)}`);
       return undefined;

@@ -1,4 +1,4 @@
-import { actorOf } from "../../../src/protocol/handshake/client-secret.ts";
+import { clientIdOf } from "../../../src/protocol/handshake/client-secret.ts";
 import { frameBytes } from "../../../src/protocol/codec.ts";
 import { pingText, pongText } from "../../../src/protocol/version.ts";
 import type { UpFrame } from "../../../src/protocol/down/down-frames.ts";
@@ -8,7 +8,7 @@ import type { Attachment } from "../../../src/room/sessions/session.ts";
 import { readFrame } from "../../support/frames/decoded-frames.ts";
 import { acknowledgedBy, frameUp, withoutReceived, type Raw } from "../client/sent-frames.ts";
 import type { Stage } from "../stage.ts";
-import { squeezed } from "./fake-compression.ts";
+import { fakeCompressed } from "./fake-compression.ts";
 
 type EventType = "open" | "message" | "close" | "error";
 
@@ -117,8 +117,8 @@ export class Wire implements TransportSocket {
     }
   }
 
-  get actor(): string {
-    return actorOf(this.secret);
+  get clientId(): string {
+    return clientIdOf(this.secret);
   }
 
   get isOpenAtPage(): boolean {
@@ -200,7 +200,7 @@ export class Wire implements TransportSocket {
   #arrive(raw: Raw): void {
     if (this.#pageState !== "open") return;
     this.#stage.note(this.name, "<", () =>
-      isHeartbeat(raw) ? raw : JSON.stringify(readFrame(raw, squeezed)),
+      isHeartbeat(raw) ? raw : JSON.stringify(readFrame(raw, fakeCompressed)),
     );
     if (!isHeartbeat(raw)) this.page.hears(this, raw);
     this.#tell("message", { data: raw });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Source } from "../../../src/model/state.ts";
+import type { RecordSource } from "../../../src/model/state.ts";
 import { defineRoom, orderKey } from "../../../src/index.ts";
 
 /** A room of lists: cards that anybody may write, and tasks that only a mutator moves. */
@@ -31,13 +31,13 @@ export const listBoard = defineRoom({
     }),
     claim: mutator(z.object({ id: z.string() }), (tx, { id }, ctx) => {
       if (tx.tasks.changedByOthers(id)) throw ctx.reject("conflict");
-      tx.tasks.patch(id, { title: ctx.actor });
+      tx.tasks.patch(id, { title: ctx.clientId });
     }),
   }),
 });
 
 /** Record id → key, in the order of the list. */
-export function keysIn(state: Source, collection: string, field: string): { [id: string]: string } {
+export function keysIn(state: RecordSource, collection: string, field: string): { [id: string]: string } {
   return Object.fromEntries(
     state.ids(collection, field).map((id) => [id, state.get(collection, id)?.[field] as string]),
   );

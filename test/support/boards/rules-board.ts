@@ -10,7 +10,7 @@ const note = z.object({
 });
 
 /** A room with a call for everything that the core has a rule about. */
-export const sheet = defineRoom({
+export const rulesBoard = defineRoom({
   version: 1,
   collections: {
     notes: note,
@@ -34,7 +34,7 @@ export const sheet = defineRoom({
     /** Refuses when somebody else was first. */
     claim: mutator(z.object({ id: z.string() }), (tx, { id }, ctx) => {
       if (tx.notes.changedByOthers(id)) throw ctx.reject("conflict", "somebody was first");
-      tx.notes.patch(id, { tag: ctx.actor });
+      tx.notes.patch(id, { tag: ctx.clientId });
     }),
     refuse: mutator(
       z.object({ code: z.string(), message: z.string().optional(), data: z.json().optional() }),
@@ -53,10 +53,10 @@ export const sheet = defineRoom({
 });
 
 /** What only the server of a sheet has. */
-export const sheetServerMutators: { readonly [name: string]: Run } = {
+export const rulesServerMutators: { readonly [name: string]: Run } = {
   roll: (tx, payload) => tx["counters"]?.put((payload as { id: string }).id, { value: 6 }),
 };
 
-export function writer(actor: string): Caller {
-  return { actor, user: { name: actor }, role: "writer" };
+export function writer(clientId: string): Caller {
+  return { clientId, user: { name: clientId }, role: "writer" };
 }

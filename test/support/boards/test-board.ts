@@ -33,7 +33,7 @@ export const testBoard = defineRoom({
     claim: mutator(z.object({ id: z.string() }), (tx, { id }, ctx) => {
       if (!tx.tasks.has(id)) throw ctx.reject("not-found", "there is no such task", { id });
       if (tx.tasks.changedByOthers(id)) throw ctx.reject("conflict", "somebody changed this task first");
-      tx.tasks.patch(id, { assignee: ctx.user?.id ?? ctx.actor });
+      tx.tasks.patch(id, { assignee: ctx.user?.id ?? ctx.clientId });
     }),
     /** Adds, so that running it twice shows. */
     addUp: mutator(z.object({ id: z.string(), by: z.number() }), (tx, { id, by }) => {

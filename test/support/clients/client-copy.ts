@@ -28,12 +28,12 @@ export class ClientCopy {
   welcome: Welcome | undefined;
   epoch: string | null = null;
   rev = 0;
-  mark = 0;
+  lastCallId = 0;
   /** Every outcome ever told, by `clientReqId`: a revision, or the refusal. */
   readonly outcomes = new Map<number, Result>();
-  /** Everybody else who is here, by actor. */
+  /** Everybody else who is here, by client id. */
   readonly peers = new Map<string, { user: unknown; presence: unknown }>();
-  readonly events: (readonly [actor: string | null, event: string, payload: unknown])[] = [];
+  readonly events: (readonly [clientId: string | null, event: string, payload: unknown])[] = [];
   #base = new Base();
   #arriving: Base | undefined;
   /** The epoch that the welcome named; the copy's own once it has a state of it. */
@@ -80,10 +80,10 @@ export class ClientCopy {
         return frame;
       case "update":
         return this.#takeUpdate(frame);
-      case "roster":
+      case "peers":
         this.peers.clear();
-        for (const [actor, user, presence] of frame.peers) this.peers.set(actor, { user, presence });
-        check(!this.peers.has(this.welcome?.actor ?? ""), "the roster is of others");
+        for (const [clientId, user, presence] of frame.peers) this.peers.set(clientId, { user, presence });
+        check(!this.peers.has(this.welcome?.clientId ?? ""), "the peers is of others");
         return frame;
       case "gap":
       case "error":
@@ -110,7 +110,7 @@ export class ClientCopy {
   }
 
   #takeUpdate({ delta, ...update }: ReadUpdate): SeenUpdate {
-    const { mark, outcomes, parts, checksums, presence, events } = update;
+    const { lastCallId, outcomes, parts, checksums, presence, events } = update;
     let changes: NamedChanges = {};
     const lowest = parts === undefined ? this.rev : this.#finishSnapshot(parts);
     if (delta !== undefined) {
@@ -121,15 +121,15 @@ export class ClientCopy {
       );
       check(delta.to >= lowest, `a delta to ${delta.to} does not lead back from ${lowest}`);
       changes = this.#base.names.take(delta);
-      for (const [collection, section] of Object.entries(changes)) {
-        for (const change of section) this.#apply(collection, change);
+      for (const [collection, partition] of Object.entries(changes)) {
+        for (const change of partition) this.#apply(collection, change);
       }
       this.rev = delta.to;
     }
     if (checksums !== undefined) this.#compare(checksums);
-    if (mark !== undefined) {
-      check(mark >= this.mark, `mark ${mark} does not lead back from ${this.mark}`);
-      this.mark = mark;
+    if (lastCallId !== undefined) {
+      check(lastCallId >= this.lastCallId, `mark ${lastCallId} does not lead back from ${this.lastCallId}`);
+      this.lastCallId = lastCallId;
     }
     for (const [id, outcome] of outcomes ?? []) this.#takeOutcome(id, outcome);
     for (const change of presence ?? []) this.#takePeer(change);
@@ -145,7 +145,7 @@ export class ClientCopy {
     this.#arriving = undefined;
     if (this.epoch === this.#greetedEpoch) return this.rev;
     this.epoch = this.#greetedEpoch;
-    this.mark = 0;
+    this.lastCallId = 0;
     return 0;
   }
 
@@ -183,18 +183,18 @@ export class ClientCopy {
       known === undefined || JSON.stringify(known) === JSON.stringify(outcome),
       `call ${id} has one outcome`,
     );
-    check(id <= this.mark, `call ${id} was executed, the mark is ${this.mark}`);
+    check(id <= this.lastCallId, `call ${id} was executed, the mark is ${this.lastCallId}`);
     check(typeof outcome !== "number" || outcome <= this.rev, `the change of call ${id} is here`);
     this.outcomes.set(id, outcome);
   }
 
   #takePeer(change: PeerChange): void {
-    const [kind, actor] = change;
-    if (actor === this.welcome?.actor) return;
-    if (kind === "leave") return void this.peers.delete(actor);
-    if (kind === "join") return void this.peers.set(actor, { user: change[2], presence: change[3] });
-    const peer = this.peers.get(actor);
-    check(peer !== undefined, `${actor} was announced before`);
+    const [kind, clientId] = change;
+    if (clientId === this.welcome?.clientId) return;
+    if (kind === "leave") return void this.peers.delete(clientId);
+    if (kind === "join") return void this.peers.set(clientId, { user: change[2], presence: change[3] });
+    const peer = this.peers.get(clientId);
+    check(peer !== undefined, `${clientId} was announced before`);
     peer.presence = { ...(peer.presence as object), ...(change[2] as object) };
   }
 }

@@ -42,7 +42,7 @@ export async function enter(
 ): Promise<Entered> {
   const entered = approach(at, options);
   await entered.room.ready;
-  await until(() => entered.link.down.some(({ kind }) => kind === "roster"));
+  await until(() => entered.link.down.some(({ kind }) => kind === "peers"));
   return entered;
 }
 

@@ -1,4 +1,4 @@
-import { actorOf } from "../../../src/protocol/handshake/client-secret.ts";
+import { clientIdOf } from "../../../src/protocol/handshake/client-secret.ts";
 
 /** Returns the secret of the client that a test calls `name`. */
 export function secretOf(name: string): string {
@@ -7,5 +7,5 @@ export function secretOf(name: string): string {
 
 /** Returns the public id of the client that a test calls `name`. */
 export function idOf(name: string): string {
-  return actorOf(secretOf(name));
+  return clientIdOf(secretOf(name));
 }

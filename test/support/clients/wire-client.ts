@@ -1,7 +1,7 @@
 import { exports } from "cloudflare:workers";
 import type { UpFrame, WireCall } from "../../../src/protocol/down/down-frames.ts";
 import { frameBytes } from "../../../src/protocol/codec.ts";
-import { actorOf } from "../../../src/protocol/handshake/client-secret.ts";
+import { clientIdOf } from "../../../src/protocol/handshake/client-secret.ts";
 import { type Hello } from "../../../src/protocol/handshake/hello.ts";
 import { encodeHello } from "../../../src/protocol/handshake/hello-text.ts";
 import { pingText, pongText, subprotocol } from "../../../src/protocol/version.ts";
@@ -38,7 +38,7 @@ const patienceMs = 4_000;
  * itself. Every frame is judged by its `copy`; what breaks a rule makes all that is awaited fail.
  */
 export class WireClient {
-  readonly actor: string;
+  readonly clientId: string;
   readonly secret: string;
   readonly copy = new ClientCopy();
   /** Every frame since the last `open` or `forget` as it came, heartbeats left out. */
@@ -55,7 +55,7 @@ export class WireClient {
   readonly #options: WireOptions;
   readonly #listeners = new Set<() => void>();
   /** From the first welcome. */
-  #birth: number | null = null;
+  #knownSince: number | null = null;
   #socket: WebSocket | undefined;
   #frames: SeenFrame[] = [];
   /** How many of those a test has taken. */
@@ -68,21 +68,21 @@ export class WireClient {
     this.#options = options;
     const { name, secret = name === undefined ? crypto.randomUUID() : secretOf(name) } = options;
     this.secret = secret;
-    this.actor = actorOf(secret);
+    this.clientId = clientIdOf(secret);
   }
 
   /** The hello that this client would say now. */
   hello(changes: Partial<Hello> = {}): Hello {
     const { epoch, rev, confirmed, welcome } = this.copy;
     const { token } = this.#options;
-    const birth = (this.#birth ??= welcome?.birth ?? null);
+    const knownSince = (this.#knownSince ??= welcome?.knownSince ?? null);
     return {
       secret: this.secret,
       schema: 3,
       epoch,
       rev,
       confirmed,
-      birth,
+      knownSince,
       ...(token !== undefined && { token }),
       ...changes,
     };
@@ -196,7 +196,7 @@ export class WireClient {
     await this.#wait(() => this.#taken < this.#frames.length, `a frame ${kind}`);
     const frame = this.#frames[this.#taken++] as SeenFrame;
     if (frame.kind !== kind)
-      throw new Error(`${this.actor} awaited ${kind} and got ${JSON.stringify(frame)}`);
+      throw new Error(`${this.clientId} awaited ${kind} and got ${JSON.stringify(frame)}`);
     return frame as FrameOf<K>;
   }
 
@@ -215,7 +215,7 @@ export class WireClient {
 
   /** Waits for the welcome and the catch-up; answers the update that ends it. */
   async caughtUp(): Promise<FrameOf<"update">> {
-    await this.#wait(() => this.#frames.some(({ kind }) => kind === "roster"), "a roster");
+    await this.#wait(() => this.#frames.some(({ kind }) => kind === "peers"), "a peers");
     const updates = this.rest().filter((frame) => frame.kind === "update");
     return updates.findLast(({ tag }) => tag !== undefined) as FrameOf<"update">;
   }
@@ -295,7 +295,7 @@ export class WireClient {
     try {
       this.#frames.push(this.copy.take(readFrame(raw)));
     } catch (error) {
-      this.violation ??= new Error(`${this.actor} got ${String(raw).slice(0, 300)}`, { cause: error });
+      this.violation ??= new Error(`${this.clientId} got ${String(raw).slice(0, 300)}`, { cause: error });
     }
     if (this.#options.acks ?? true) this.#ackInTime();
   }
@@ -322,10 +322,10 @@ export class WireClient {
       if (this.violation !== undefined) reject(this.violation);
       else if (isDone()) resolve();
       else if (this.closing !== undefined)
-        reject(new Error(`${this.actor} was closed: ${JSON.stringify(this.closing)}`));
+        reject(new Error(`${this.clientId} was closed: ${JSON.stringify(this.closing)}`));
     };
     const timer = setTimeout(
-      () => reject(new Error(`${this.actor} waited for ${what}; newest was ${newest()}`)),
+      () => reject(new Error(`${this.clientId} waited for ${what}; newest was ${newest()}`)),
       patienceMs,
     );
     this.#listeners.add(look);

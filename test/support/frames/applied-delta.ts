@@ -1,12 +1,12 @@
 import { decodeChanges, type WireChanges } from "../../../src/model/changes.ts";
 import type { Handles } from "../../../src/room/storage/handles.ts";
-import type { Source, State } from "../../../src/model/state.ts";
+import type { RecordSource, State } from "../../../src/model/state.ts";
 import { readDelta } from "./decoded-frames.ts";
 import { RecordNames } from "./record-names.ts";
 
 /** What somebody knows who has been told all of `state`. */
 export function namesOf(
-  state: Source,
+  state: RecordSource,
   handles: Pick<Handles, "get">,
   collections: Iterable<string>,
 ): RecordNames {

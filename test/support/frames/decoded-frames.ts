@@ -14,13 +14,13 @@ type ReadEntry =
 export interface ReadDelta {
   readonly from: number;
   readonly to: number;
-  readonly sections: readonly (readonly [collection: string, entries: readonly ReadEntry[]])[];
+  readonly partitions: readonly (readonly [collection: string, entries: readonly ReadEntry[]])[];
 }
 
 export interface ReadUpdate {
   readonly kind: "update";
   readonly tag?: number;
-  readonly mark?: number;
+  readonly lastCallId?: number;
   readonly outcomes?: readonly (readonly [clientReqId: number, result: Result, callHash?: number])[];
   readonly parts?: number;
   readonly delta?: ReadDelta;
@@ -65,17 +65,17 @@ export function readDelta(body: Uint8Array): ReadDelta {
   const from = bytes.count();
   const to = from + bytes.count();
   const shapes = new Shapes();
-  const sections = bytes.list(() => {
+  const partitions = bytes.list(() => {
     return [bytes.text(), bytes.list(() => readEntry(bytes, shapes))] as const;
   });
   if (bytes.left > 0) throw new Error(`${bytes.left} bytes follow a delta`);
-  return { from, to, sections };
+  return { from, to, partitions };
 }
 
 function readUpdate(bytes: Bytes, own: number): ReadUpdate {
   const update: { -readonly [member in keyof ReadUpdate]: ReadUpdate[member] } = { kind: "update" };
   if (own & 1) update.tag = bytes.count();
-  if (own & 2) update.mark = bytes.count();
+  if (own & 2) update.lastCallId = bytes.count();
   if (own & 4) update.outcomes = readOutcomes(bytes);
   if (own & 8) update.parts = bytes.count();
   const shared = bytes.byte();

@@ -10,25 +10,25 @@ import { encodeShared, encodeUpdate } from "../../../src/protocol/down/update.ts
 import type { Json } from "../../../src/index.ts";
 
 /** A delta as a test says it: by the ids of records. */
-interface SpokenDelta {
+interface ScriptedDelta {
   readonly from: number;
   readonly to: number;
   readonly changes: WireChanges;
 }
 
 /** A call's id, and what it came to: its revision, or the refusal. */
-export type SpokenOutcome = readonly [
+export type ScriptedOutcome = readonly [
   clientReqId: number,
   result: number | { readonly code: string; readonly message: string; readonly data?: Json },
   callHash?: number,
 ];
 
-export interface SpokenUpdate extends Omit<Update, "delta" | "outcomes"> {
-  readonly delta?: SpokenDelta;
-  readonly outcomes?: readonly SpokenOutcome[];
+export interface ScriptedUpdate extends Omit<Update, "delta" | "outcomes"> {
+  readonly delta?: ScriptedDelta;
+  readonly outcomes?: readonly ScriptedOutcome[];
 }
 
-export interface SpokenPart {
+export interface ScriptedPart {
   readonly kind: "snapshot";
   readonly part: number;
   readonly collection: string;
@@ -37,13 +37,13 @@ export interface SpokenPart {
   readonly records: readonly (readonly [id: string, record: object])[];
 }
 
-export type SpokenFrame = TextFrame | SpokenUpdate | SpokenPart;
+export type ScriptedFrame = TextFrame | ScriptedUpdate | ScriptedPart;
 
 /** Says frames as a room does, which gives each record a handle when it first speaks of it. */
 export class Speaker {
   readonly #handles = new Handles(0);
 
-  encode(frame: SpokenFrame): string | Uint8Array {
+  encode(frame: ScriptedFrame): string | Uint8Array {
     switch (frame.kind) {
       case "update":
         return this.#encodeUpdate(frame);
@@ -54,7 +54,7 @@ export class Speaker {
     }
   }
 
-  #encodeUpdate({ delta, outcomes, ...update }: SpokenUpdate): Uint8Array {
+  #encodeUpdate({ delta, outcomes, ...update }: ScriptedUpdate): Uint8Array {
     const body =
       delta &&
       encodeDelta(delta.from, delta.to, this.#handles.take(decodeChanges(structuredClone(delta.changes))))
@@ -63,7 +63,7 @@ export class Speaker {
     return encodeUpdate(own, encodeShared({ ...update, delta: body }));
   }
 
-  #encodePart({ part, collection, from, until, records }: SpokenPart): Uint8Array {
+  #encodePart({ part, collection, from, until, records }: ScriptedPart): Uint8Array {
     const page = [
       records.map(([id]) => id),
       records.map(([id, record]) => this.#handleOf(collection, id, record)),
@@ -89,7 +89,7 @@ export class Speaker {
   }
 }
 
-function outcomeOf([id, result, callHash]: SpokenOutcome): WireOutcome {
+function outcomeOf([id, result, callHash]: ScriptedOutcome): WireOutcome {
   const outcome: Outcome =
     typeof result === "number" ? { kind: "accepted", rev: result } : { kind: "rejected", ...result };
   return callHash === undefined ? [id, outcome] : [id, outcome, callHash];

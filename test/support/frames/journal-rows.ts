@@ -1,6 +1,6 @@
 /** What a journal row says of one client's mark. */
-export interface RowMark {
-  readonly actor: string;
+export interface RowClient {
+  readonly clientId: string;
   readonly confirmed: number;
   readonly answers: readonly (readonly [clientReqId: number, outcome: RowOutcome, callHash: number])[];
   /** Of a client's first call ever. */
@@ -10,21 +10,24 @@ export interface RowMark {
 /** Its revision, or a rejection. */
 type RowOutcome = number | { readonly kind: string; readonly code: string; readonly message: string };
 
-/** Reads the marks of a journal row, with nothing of the product's code. */
-export function readRowMarks(text: string): { readonly seenAt: number; readonly marks: readonly RowMark[] } {
+/** Reads the client logs of a journal row, with nothing of the product's code. */
+export function readRowClients(text: string): {
+  readonly seenAt: number;
+  readonly clientLog: readonly RowClient[];
+} {
   const fields = JSON.parse(text) as unknown[];
   const seenAt = fields.shift() as number;
   const size = fields.shift() as number;
-  const marks = Array.from({ length: size }, (): RowMark => {
-    const [actor, confirmed, count] = fields.splice(0, 3) as [string, number, number];
+  const clientLog = Array.from({ length: size }, (): RowClient => {
+    const [clientId, confirmed, count] = fields.splice(0, 3) as [string, number, number];
     const answers = Array.from(
       { length: count },
-      () => fields.splice(0, 3) as unknown as RowMark["answers"][number],
+      () => fields.splice(0, 3) as unknown as RowClient["answers"][number],
     );
-    if (answers[0]?.[0] !== 1) return { actor, confirmed, answers };
+    if (answers[0]?.[0] !== 1) return { clientId, confirmed, answers };
     const [owner] = fields.splice(0, 1) as [string];
-    return { actor, confirmed, answers, owner };
+    return { clientId, confirmed, answers, owner };
   });
   if (fields.length > 0) throw new Error(`${fields.length} fields are left over`);
-  return { seenAt, marks };
+  return { seenAt, clientLog };
 }

@@ -29,15 +29,15 @@ export class RecordNames {
    * What a delta changes, by id, in its order. Deletions of records that nobody has named are left out. Throws for a
    * patch of such a record.
    */
-  take({ sections }: Pick<ReadDelta, "sections">): NamedChanges {
+  take({ partitions }: Pick<ReadDelta, "partitions">): NamedChanges {
     const changes: NamedChanges = {};
-    for (const [collection, entries] of sections) {
-      const section = (changes[collection] ??= []);
+    for (const [collection, entries] of partitions) {
+      const partition = (changes[collection] ??= []);
       for (const entry of entries) {
         const [kind, handle] = entry;
         if (kind === "put") {
           this.name(collection, entry[2], handle);
-          section.push([kind, entry[2], entry[3]]);
+          partition.push([kind, entry[2], entry[3]]);
           continue;
         }
         const [home, id] = this.#names.get(handle) ?? [];
@@ -47,8 +47,8 @@ export class RecordNames {
         if (id === undefined && kind === "patch")
           throw new Error(`a patch is of handle ${handle}, which nobody has named`);
         if (id === undefined) continue;
-        if (kind === "delete") section.push([kind, id]);
-        else section.push(entry[3].length > 0 ? [kind, id, entry[2], entry[3]] : [kind, id, entry[2]]);
+        if (kind === "delete") partition.push([kind, id]);
+        else partition.push(entry[3].length > 0 ? [kind, id, entry[2], entry[3]] : [kind, id, entry[2]]);
       }
     }
     return changes;

@@ -1,49 +1,54 @@
 import type { Caller, Outcome } from "../../../src/model/call.ts";
 import type { Flush } from "../../../src/room/engine/batch.ts";
-import { Engine, type Call, type EngineOptions, type Submission } from "../../../src/room/engine/engine.ts";
+import {
+  Engine,
+  type SubmittedCall,
+  type EngineOptions,
+  type Submission,
+} from "../../../src/room/engine/engine.ts";
 import { defaultLimits, type Limits } from "../../../src/room/limits.ts";
-import { wake, type Memory } from "../../../src/room/storage/room-state.ts";
-import { Sections } from "../../../src/room/visibility/partitions.ts";
+import { wake, type RoomState } from "../../../src/room/storage/room-state.ts";
+import { Partitions } from "../../../src/room/visibility/partitions.ts";
 import type { Json } from "../../../src/index.ts";
 import { MemoryStorage } from "../../../testing/memory-storage.ts";
-import { sheet, sheetServerMutators, writer } from "../boards/rules-board.ts";
+import { rulesBoard, rulesServerMutators, writer } from "../boards/rules-board.ts";
 
 export const now = 1_700_000_000_000;
 export const ann = writer("ann");
 export const ben = writer("ben");
 
 /** A room without a disk: flushes are settled as soon as they are cut. */
-export class Desk {
-  readonly engine: Engine<Memory>;
+export class EngineHarness {
+  readonly engine: Engine<RoomState>;
   readonly failures: unknown[] = [];
   readonly flushes: Flush[] = [];
 
   constructor(options: Partial<EngineOptions> = {}, limits: Partial<Limits> = {}) {
     const allLimits = { ...defaultLimits, ...limits };
-    const sections = new Sections((options.definition ?? sheet).private);
+    const partitions = new Partitions((options.definition ?? rulesBoard).private);
     this.engine = new Engine(
-      wake(new MemoryStorage(64), allLimits, () => "epoch", sections),
+      wake(new MemoryStorage(64), allLimits, () => "epoch", partitions),
       {
-        definition: sheet,
+        definition: rulesBoard,
         limits: allLimits,
-        serverMutators: sheetServerMutators,
+        serverMutators: rulesServerMutators,
         onFailure: (error) => this.failures.push(error),
         ...options,
       },
     );
   }
 
-  get memory(): Memory {
-    return this.engine.memory;
+  get roomState(): RoomState {
+    return this.engine.roomState;
   }
 
-  submit(client: Caller, call: Call): Submission {
+  submit(client: Caller, call: SubmittedCall): Submission {
     return this.engine.submit(client, call, now);
   }
 
   /** Makes the client's next call. */
-  next(client: Caller, type: string, payload: Json, baseRev = this.memory.rev): Submission {
-    const clientReqId = (this.memory.marks.get(client.actor)?.mark ?? 0) + 1;
+  next(client: Caller, type: string, payload: Json, baseRev = this.roomState.rev): Submission {
+    const clientReqId = (this.roomState.clientLog.get(client.clientId)?.lastCallId ?? 0) + 1;
     return this.submit(client, { clientReqId, baseRev, type, payload });
   }
 
@@ -51,8 +56,8 @@ export class Desk {
   outcome(client: Caller, type: string, payload: Json, baseRev?: number): Outcome | undefined {
     const { kind } = this.next(client, type, payload, baseRev);
     if (kind !== "executed") throw new Error(`${type} was not executed: ${kind}`);
-    const mark = this.memory.marks.get(client.actor);
-    return mark?.answers.at(-1)?.[1];
+    const logged = this.roomState.clientLog.get(client.clientId);
+    return logged?.answers.at(-1)?.[1];
   }
 
   put(client: Caller, id: string, text = ""): Outcome | undefined {
@@ -60,9 +65,9 @@ export class Desk {
   }
 
   flush(): Flush {
-    const flush = this.engine.cut(now);
+    const flush = this.engine.takeBatch(now);
     if (flush === undefined) throw new Error("there was nothing to flush");
-    this.engine.settle(flush);
+    this.engine.onPersisted(flush);
     this.flushes.push(flush);
     return flush;
   }

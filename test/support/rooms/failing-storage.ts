@@ -30,7 +30,7 @@ export class FailingStorage extends MemoryStorage {
   /** Takes a journal row out, as no write of a room ever does. */
   loseJournalRow(n: number): void {
     const { journal } = this.tables;
-    if (journal.get(n % this.slots)?.n === n) journal.delete(n % this.slots);
+    if (journal.get(n % this.slots)?.flushSeq === n) journal.delete(n % this.slots);
   }
 
   override copy(): FailingStorage {

@@ -1,7 +1,7 @@
 import type { Caller } from "../../../src/model/call.ts";
-import type { Call } from "../../../src/room/engine/engine.ts";
+import type { SubmittedCall } from "../../../src/room/engine/engine.ts";
 import { defaultLimits, type Limits } from "../../../src/room/limits.ts";
-import type { Memory } from "../../../src/room/storage/room-state.ts";
+import type { RoomState } from "../../../src/room/storage/room-state.ts";
 import { wake } from "../../../src/room/storage/room-state.ts";
 import { State } from "../../../src/model/state.ts";
 import { Journal } from "../../../src/room/storage/journal.ts";
@@ -10,7 +10,7 @@ import { RecordNames } from "../frames/record-names.ts";
 import { applyDelta, namesOf } from "../frames/applied-delta.ts";
 import { FailingStorage, type Write } from "./failing-storage.ts";
 import { contentOf, copyOfState, editedCollections, editedIds, haveSameContent } from "../random-edits.ts";
-import { sheet, sheetServerMutators } from "../boards/rules-board.ts";
+import { rulesBoard, rulesServerMutators } from "../boards/rules-board.ts";
 
 const now = 1_700_000_000_000;
 
@@ -30,19 +30,24 @@ export class JournaledRoom {
   constructor(limits: Limits = tinyLimits, storage = new FailingStorage(2 * limits.maxRingFlushes)) {
     this.limits = limits;
     this.storage = storage;
-    const options = { definition: sheet, limits, serverMutators: sheetServerMutators, onFailure: () => {} };
+    const options = {
+      definition: rulesBoard,
+      limits,
+      serverMutators: rulesServerMutators,
+      onFailure: () => {},
+    };
     this.journal = new Journal(storage, options, () => "epoch");
     this.noteState();
   }
 
-  get memory(): Memory {
-    return this.journal.memory;
+  get roomState(): RoomState {
+    return this.journal.roomState;
   }
 
   /** Makes the client's next call. */
-  call(client: Caller, type: string, payload: Json, baseRev = this.memory.rev): void {
-    const clientReqId = (this.memory.marks.get(client.actor)?.mark ?? 0) + 1;
-    const call: Call = { clientReqId, baseRev, type, payload };
+  call(client: Caller, type: string, payload: Json, baseRev = this.roomState.rev): void {
+    const clientReqId = (this.roomState.clientLog.get(client.clientId)?.lastCallId ?? 0) + 1;
+    const call: SubmittedCall = { clientReqId, baseRev, type, payload };
     let submission = this.journal.engine.submit(client, call, now);
     if (submission.kind === "full") {
       this.flush();
@@ -54,10 +59,10 @@ export class JournaledRoom {
 
   /** Keeps a copy of the room at its revision; call it after each call that is submitted past this class. */
   noteState(): void {
-    const { rev, state, handles } = this.memory;
-    this.#states[rev] = copyOfState(state);
+    const { rev, records, handles } = this.roomState;
+    this.#states[rev] = copyOfState(records);
     if (this.journal.engine.hasBatch) return; // nobody is told of this revision before the flush
-    this.#names[rev] = namesOf(state, handles, Object.keys(sheet.collections));
+    this.#names[rev] = namesOf(records, handles, Object.keys(rulesBoard.collections));
   }
 
   put(client: Caller, id: string, text = "0123456789"): void {
@@ -66,18 +71,18 @@ export class JournaledRoom {
 
   /** Newest revision that is on disk. */
   get flushedRev(): number {
-    return Math.max(this.memory.checkpointRev, ...Array.from(this.storage.journal(0), ({ to }) => to));
+    return Math.max(this.roomState.checkpointRev, ...Array.from(this.storage.journal(0), ({ to }) => to));
   }
 
   flush(): void {
-    const flush = this.journal.engine.cut(now);
+    const flush = this.journal.engine.takeBatch(now);
     if (flush === undefined) return;
     this.journal.write(flush);
     this.noteState();
     if (this.journal.isCheckpointDue) this.checkpoint();
   }
 
-  checkpoint(isPresent: (actor: string) => boolean = () => true): void {
+  checkpoint(isPresent: (clientId: string) => boolean = () => true): void {
     this.journal.checkpoint(now, isPresent);
   }
 
@@ -98,26 +103,26 @@ export class JournaledRoom {
   /** Forgets all that is not on disk. */
   crash(): void {
     this.journal.reload();
-    this.#states.length = this.memory.rev + 1;
-    this.#names.length = this.memory.rev + 1;
+    this.#states.length = this.roomState.rev + 1;
+    this.#names.length = this.roomState.rev + 1;
   }
 
   /** The room as another instance would have it, from the same disk. */
-  wake(): Memory {
+  wake(): RoomState {
     return wake(this.storage.copy(), this.limits, () => "another epoch");
   }
 
   /** What is wrong with the deltas of `memory`: each has to lead from the room as it was to the room as it is. */
-  deltaProblems(memory: Memory): string[] {
+  deltaProblems(roomState: RoomState): string[] {
     const problems: string[] = [];
-    const newest = this.#states[memory.rev] as State;
-    for (let rev = 0; rev < memory.rev; rev++) {
-      const delta = memory.history.since(rev);
+    const newest = this.#states[roomState.rev] as State;
+    for (let rev = 0; rev < roomState.rev; rev++) {
+      const delta = roomState.history.since(rev);
       const state = this.#states[rev];
-      if (delta === undefined && rev >= memory.checkpointRev)
+      if (delta === undefined && rev >= roomState.checkpointRev)
         problems.push(`${rev}: none, though no page has it`);
       if (delta === undefined || state === undefined) continue;
-      if (delta.from > rev || delta.to !== memory.rev) problems.push(`${rev}: ${delta.from}..${delta.to}`);
+      if (delta.from > rev || delta.to !== roomState.rev) problems.push(`${rev}: ${delta.from}..${delta.to}`);
       const names = this.#names[rev];
       if (names === undefined) continue;
       const reached = copyOfState(state);
@@ -129,24 +134,24 @@ export class JournaledRoom {
 }
 
 /** All of a memory but its history, for comparing. */
-export function factsOf(memory: Memory): object {
-  const { epoch, stored, rev, n, checkpointN, checkpointRev, journalBytes } = memory;
-  const ids = [...editedIds, ...memory.state.ids("notes"), ...memory.state.ids("counters")];
+export function factsOf(roomState: RoomState): object {
+  const { epoch, stored, rev, flushSeq, checkpointFlushSeq, checkpointRev, journalBytes } = roomState;
+  const ids = [...editedIds, ...roomState.records.ids("notes"), ...roomState.records.ids("counters")];
   const names = [...editedCollections, "counters"];
   return structuredClone({
-    numbers: { epoch, stored, rev, n, checkpointN, checkpointRev, journalBytes },
-    horizons: memory.horizons.toJson(),
-    content: contentOf(memory.state),
-    checksums: memory.state.checksums,
-    handles: [memory.handles.next, names.map((name) => ids.map((id) => memory.handles.get(name, id)))],
-    authors: names.map((name) => ids.map((id) => memory.authorship.get(name, id))),
-    tombstones: [...memory.authorship.tombstones()],
-    marks: ["ann", "ben"].map((actor) => memory.marks.get(actor)),
-    pages: { bytes: memory.pages.bytes, ranges: [...memory.pages.ranges()] },
+    numbers: { epoch, stored, rev, flushSeq, checkpointFlushSeq, checkpointRev, journalBytes },
+    horizons: roomState.horizons.toJson(),
+    content: contentOf(roomState.records),
+    checksums: roomState.records.checksums,
+    handles: [roomState.handles.next, names.map((name) => ids.map((id) => roomState.handles.get(name, id)))],
+    authors: names.map((name) => ids.map((id) => roomState.authorship.get(name, id))),
+    tombstones: [...roomState.authorship.tombstones()],
+    clientLog: ["ann", "ben"].map((clientId) => roomState.clientLog.get(clientId)),
+    pages: { bytes: roomState.pages.bytes, ranges: [...roomState.pages.ranges()] },
   });
 }
 
 /** The bodies of the deltas from each revision. */
-export function deltasOf(memory: Memory): (Uint8Array | undefined)[] {
-  return Array.from({ length: memory.rev }, (_, rev) => memory.history.since(rev)?.body);
+export function deltasOf(roomState: RoomState): (Uint8Array | undefined)[] {
+  return Array.from({ length: roomState.rev }, (_, rev) => roomState.history.since(rev)?.body);
 }

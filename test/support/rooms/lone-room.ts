@@ -8,13 +8,13 @@ import type { Hello } from "../../../src/protocol/handshake/hello.ts";
 import { pingText } from "../../../src/protocol/version.ts";
 import type { Clock } from "../../../src/room/flush/flush-timer.ts";
 import { journalSlots } from "../../../src/room/storage/journal.ts";
-import { Room, type Identity, type RoomRules } from "../../../src/room/room.ts";
+import { RoomServer, type Identity, type RoomRules } from "../../../src/room/room.ts";
 import type { Attachment, Session } from "../../../src/room/sessions/session.ts";
 import { SqliteStorage } from "../../../src/durable-object/sqlite-storage.ts";
 import type { AnyRoomDefinition } from "../../../src/schema/definition.ts";
 import { ClientCopy, type Collections, type SeenFrame } from "../clients/client-copy.ts";
 import { readFrame } from "../frames/decoded-frames.ts";
-import { squeezed } from "../../simulation/platform/fake-compression.ts";
+import { fakeCompressed } from "../../simulation/platform/fake-compression.ts";
 import { secretOf } from "../clients/named-client.ts";
 import { testBoard } from "../boards/test-board.ts";
 import { serverMutators } from "./test-worker.ts";
@@ -46,7 +46,7 @@ interface Timer {
  * within the call that causes it.
  */
 export class LoneRoom {
-  room: Room;
+  room: RoomServer;
   readonly clock: Clock = {
     now: () => this.now,
     setTimer: (run, delayMs) => {
@@ -134,10 +134,13 @@ export class LoneRoom {
   /** The state once all is flushed, with collections without a record left out. */
   get collections(): Collections {
     this.room.flush();
-    const { state } = this.room.read();
-    const names = Object.keys(this.#definition.collections).filter((name) => state.ids(name).length > 0);
+    const { records } = this.room.read();
+    const names = Object.keys(this.#definition.collections).filter((name) => records.ids(name).length > 0);
     return Object.fromEntries(
-      names.map((name) => [name, Object.fromEntries(state.ids(name).map((id) => [id, state.get(name, id)]))]),
+      names.map((name) => [
+        name,
+        Object.fromEntries(records.ids(name).map((id) => [id, records.get(name, id)])),
+      ]),
     ) as Collections;
   }
 
@@ -204,21 +207,21 @@ export class LoneRoom {
     this.evict();
   }
 
-  /** `[n, from, to]` of each journal row. */
+  /** `[flushSeq, from, to]` of each journal row. */
   get rows(): number[][] {
-    const rows = this.sql.exec<{ n: number; from: number; to: number }>(
-      'SELECT n, "from", "to" FROM deltaroom_journal ORDER BY n',
+    const rows = this.sql.exec<{ flushSeq: number; from: number; to: number }>(
+      'SELECT flushSeq, "from", "to" FROM deltaroom_journal ORDER BY flushSeq',
     );
-    return Array.from(rows, ({ n, from, to }) => [n, from, to]);
+    return Array.from(rows, ({ flushSeq, from, to }) => [flushSeq, from, to]);
   }
 
   /** Number of the last flush that the pages hold. */
   get checkpointN(): number {
-    return this.sql.exec<{ n: number }>("SELECT n FROM deltaroom_room").one().n;
+    return this.sql.exec<{ flushSeq: number }>("SELECT flushSeq FROM deltaroom_room").one().flushSeq;
   }
 
-  #wake(): Room {
-    return new Room(this.#definition, this.#limits, this.rules, {
+  #wake(): RoomServer {
+    return new RoomServer(this.#definition, this.#limits, this.rules, {
       storage: this.#storage,
       ...this.clock,
       setAlarm: (at) => void (this.alarmAt = at),
@@ -226,7 +229,7 @@ export class LoneRoom {
       deflate: async (bytes) => {
         this.deflated += 1;
         await this.holdsDeflate;
-        return squeezed(bytes);
+        return fakeCompressed(bytes);
       },
       abort: (reason) => void (this.aborted = reason),
       log: (event, _facts, thrown) => {
@@ -272,7 +275,7 @@ export class LoneClient {
     send: (raw: string | Uint8Array) => {
       if (raw === pingText) return this.#answer();
       this.sentBytes += frameBytes(raw);
-      const frame = this.copy.take(readFrame(raw, squeezed));
+      const frame = this.copy.take(readFrame(raw, fakeCompressed));
       this.#frames.push(frame);
       this.seen.push(frame);
       if (frame.kind === "welcome") this.greetedEpoch = frame.epoch;
@@ -295,7 +298,7 @@ export class LoneClient {
 
   hello(changes: Partial<Hello> = {}): Hello {
     const secret = secretOf(this.name);
-    return { secret, schema: 3, epoch: null, rev: 0, confirmed: 0, birth: null, ...changes };
+    return { secret, schema: 3, epoch: null, rev: 0, confirmed: 0, knownSince: null, ...changes };
   }
 
   ping(): void {

@@ -1,4 +1,4 @@
-import { actorOf } from "../../../src/protocol/handshake/client-secret.ts";
+import { clientIdOf } from "../../../src/protocol/handshake/client-secret.ts";
 import { abortAllDurableObjects } from "cloudflare:test";
 import { afterEach, beforeAll, beforeEach, onTestFinished, vi } from "vitest";
 import {
@@ -12,7 +12,7 @@ import {
 import type { WireChanges } from "../../../src/model/changes.ts";
 import { decodeUp } from "../../../src/protocol/codec.ts";
 import { codes } from "../../../src/protocol/codes.ts";
-import type { Roster, UpFrame, Welcome } from "../../../src/protocol/down/down-frames.ts";
+import type { PeersFrame, UpFrame, Welcome } from "../../../src/protocol/down/down-frames.ts";
 import { decodeHello, type Hello } from "../../../src/protocol/handshake/hello.ts";
 import { nameTable } from "../../../src/protocol/names.ts";
 import { pingText } from "../../../src/protocol/version.ts";
@@ -21,10 +21,10 @@ import { clientBoard, type ClientBoard } from "../boards/client-board.ts";
 import { leave } from "../clients/close-room.ts";
 import {
   Speaker,
-  type SpokenFrame,
-  type SpokenOutcome,
-  type SpokenPart,
-  type SpokenUpdate,
+  type ScriptedFrame,
+  type ScriptedOutcome,
+  type ScriptedPart,
+  type ScriptedUpdate,
 } from "../frames/frame-builders.ts";
 
 type EventType = "open" | "message" | "close" | "error";
@@ -49,8 +49,8 @@ const plentiful: Welcome["limits"] = {
   maxFrameBytes: 1_048_576,
   maxUnacknowledgedBytes: 1_048_576,
   maxUnacknowledgedFrames: 1_000_000,
-  signalsPerSecond: 100_000,
-  signalsBurst: 100_000,
+  ephemeralPerSecond: 100_000,
+  ephemeralBurst: 100_000,
 };
 
 /** What a room has that a client joins. */
@@ -58,14 +58,14 @@ export interface Greeting {
   readonly epoch?: string;
   readonly rev?: number;
   readonly records?: { readonly [collection: string]: { readonly [id: string]: object } };
-  readonly mark?: number;
-  readonly outcomes?: readonly SpokenOutcome[];
-  readonly birth?: number;
+  readonly lastCallId?: number;
+  readonly outcomes?: readonly ScriptedOutcome[];
+  readonly knownSince?: number;
   /** Whether pushes may be bytes; true when not said otherwise. */
-  readonly isCompact?: boolean;
+  readonly acceptsBinary?: boolean;
   readonly user?: { readonly id: string; readonly name: string } | null;
   readonly limits?: Partial<Welcome["limits"]>;
-  readonly peers?: Roster["peers"];
+  readonly peers?: PeersFrame["peers"];
 }
 
 /** A socket whose other end is the test: it sees what is sent and says what it likes. */
@@ -144,7 +144,7 @@ export class ScriptedSocket implements TransportSocket {
   }
 
   /** Says a frame, or any text or bytes at all. */
-  say(frame: SpokenFrame | string | Uint8Array): void {
+  say(frame: ScriptedFrame | string | Uint8Array): void {
     const isRaw = typeof frame === "string" || frame instanceof Uint8Array;
     const data = isRaw ? frame : this.#speaker.encode(frame);
     // As browsers have it.
@@ -155,11 +155,11 @@ export class ScriptedSocket implements TransportSocket {
     this.say({
       kind: "welcome",
       epoch: greeting.epoch ?? epoch,
-      actor: actorOf(this.hello.secret),
+      clientId: clientIdOf(this.hello.secret),
       user: greeting.user ?? null,
       role: "writer",
-      birth: greeting.birth ?? 3,
-      isCompact: greeting.isCompact ?? true,
+      knownSince: greeting.knownSince ?? 3,
+      acceptsBinary: greeting.acceptsBinary ?? true,
       limits: { ...plentiful, ...greeting.limits },
     });
   }
@@ -171,21 +171,28 @@ export class ScriptedSocket implements TransportSocket {
     const rev = greeting.rev ?? 0;
     const parts = snapshotOf(greeting.records ?? {});
     for (const part of parts) this.say(part);
-    const { mark = 0, outcomes } = greeting;
+    const { lastCallId = 0, outcomes } = greeting;
     const delta = { from: rev, to: rev, changes: {} };
-    this.say({ kind: "update", tag: 0, mark, ...(outcomes && { outcomes }), parts: parts.length, delta });
-    this.say({ kind: "roster", peers: greeting.peers ?? [] });
+    this.say({
+      kind: "update",
+      tag: 0,
+      lastCallId,
+      ...(outcomes && { outcomes }),
+      parts: parts.length,
+      delta,
+    });
+    this.say({ kind: "peers", peers: greeting.peers ?? [] });
   }
 
   /** Opens, and tells a client that comes back what it has missed; nothing by default. */
-  greetAgain(update: Omit<SpokenUpdate, "kind" | "tag"> = {}, greeting: Greeting = {}): void {
+  greetAgain(update: Omit<ScriptedUpdate, "kind" | "tag"> = {}, greeting: Greeting = {}): void {
     this.open();
     this.welcome(greeting);
-    this.say({ kind: "update", tag: 0, mark: 0, ...update });
-    this.say({ kind: "roster", peers: greeting.peers ?? [] });
+    this.say({ kind: "update", tag: 0, lastCallId: 0, ...update });
+    this.say({ kind: "peers", peers: greeting.peers ?? [] });
   }
 
-  update(update: Omit<SpokenUpdate, "kind">): void {
+  update(update: Omit<ScriptedUpdate, "kind">): void {
     this.say({ kind: "update", ...update });
   }
 
@@ -193,7 +200,7 @@ export class ScriptedSocket implements TransportSocket {
   delta(
     from: number,
     changes: WireChanges,
-    more: Omit<SpokenUpdate, "kind" | "delta"> = {},
+    more: Omit<ScriptedUpdate, "kind" | "delta"> = {},
     to = from + 1,
   ): void {
     this.update({ ...more, delta: { from, to, changes } });
@@ -301,14 +308,14 @@ export function toldOf({ room }: Pick<Scripted, "room">): string[] {
 }
 
 /** One part a collection. */
-function snapshotOf(records: NonNullable<Greeting["records"]>): SpokenPart[] {
-  return Object.entries(records).map(([collection, section], part) => ({
+function snapshotOf(records: NonNullable<Greeting["records"]>): ScriptedPart[] {
+  return Object.entries(records).map(([collection, partition], part) => ({
     kind: "snapshot",
     part,
     collection,
     from: "",
     until: null,
-    records: Object.entries(section),
+    records: Object.entries(partition),
   }));
 }
 

@@ -28,11 +28,11 @@ type AnyTestRoom =
   | ListRoom;
 
 interface Row {
-  readonly n: number;
+  readonly flushSeq: number;
   readonly from: number;
   readonly to: number;
   readonly body: ArrayBuffer;
-  readonly marks: string;
+  readonly clientLog: string;
 }
 
 /** One room of the test Worker, with a name that no other test has. */
@@ -93,7 +93,7 @@ class RoomUnderTest<Room extends AnyTestRoom> {
 
   /** The journal, oldest first. */
   async rows(): Promise<Row[]> {
-    return (await this.sql("SELECT * FROM deltaroom_journal ORDER BY n")) as unknown as Row[];
+    return (await this.sql("SELECT * FROM deltaroom_journal ORDER BY flushSeq")) as unknown as Row[];
   }
 
   /** As another Worker's backend has it. */

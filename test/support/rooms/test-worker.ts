@@ -36,26 +36,32 @@ export const authorize: Authorize = ({ changes }, { user }) => {
 export class TestRoom extends RoomObject(testBoard, { mutators: serverMutators, authorize }) {
   readonly heard: string[] = [];
 
-  override onJoin({ actor }: Client): void {
-    this.heard.push(`join ${actor}`);
-    if (actor === idOf("greeted-alice")) this.broadcast("wave", { text: `welcome ${actor}` });
-    if (actor === idOf("unwanted-bob")) throw new Error("a hook's own bug");
+  override onJoin({ clientId }: Client): void {
+    this.heard.push(`join ${clientId}`);
+    if (clientId === idOf("greeted-alice")) this.broadcast("wave", { text: `welcome ${clientId}` });
+    if (clientId === idOf("unwanted-bob")) throw new Error("a hook's own bug");
   }
 
-  override onLeave({ actor }: Client): void {
-    this.heard.push(`leave ${actor}`);
+  override onLeave({ clientId }: Client): void {
+    this.heard.push(`leave ${clientId}`);
   }
 
-  override onCommit({ rev, type, actor }: Operation): void {
-    this.heard.push(`commit ${rev} ${type} by ${actor}`);
-    if (type === "celebrate") this.transact((tx) => tx.notes.put("thanks", { text: `to ${actor}` }));
+  override onCommit({ rev, type, clientId }: Operation): void {
+    this.heard.push(`commit ${rev} ${type} by ${clientId}`);
+    if (type === "celebrate") this.transact((tx) => tx.notes.put("thanks", { text: `to ${clientId}` }));
   }
 }
 
 /** A room in which everything that takes a thousand flushes elsewhere takes eight, and every message is a flush. */
 export class SmallRoom extends RoomObject(testBoard, {
   mutators: serverMutators,
-  limits: { flushIntervalMs: 0, maxRingFlushes: 8, pageBytes: 512, quietCheckpointMs: 50, maxMarks: 2 },
+  limits: {
+    flushIntervalMs: 0,
+    maxRingFlushes: 8,
+    pageBytes: 512,
+    quietCheckpointMs: 50,
+    maxLoggedClients: 2,
+  },
 }) {}
 
 /** A small room that trusts nobody with more than 2 KB. */

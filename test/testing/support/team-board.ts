@@ -26,7 +26,7 @@ const teamBoard = defineRoom({
     claim: mutator(z.object({ id: z.string() }), (tx, { id }, ctx) => {
       if (!tx.tasks.has(id)) throw ctx.reject("not-found");
       if (tx.tasks.changedByOthers(id)) throw ctx.reject("conflict", "somebody was first");
-      tx.tasks.patch(id, { assignee: ctx.user?.id ?? ctx.actor });
+      tx.tasks.patch(id, { assignee: ctx.user?.id ?? ctx.clientId });
     }),
     /** Counts what it does, so that doing it twice shows. */
     push: mutator(z.object({ id: z.string() }), (tx, { id }, ctx) => {
