@@ -1,5 +1,5 @@
 import type { FormLimits } from "../model/call-limits.ts";
-import { FormatError } from "./encoding/bytes.ts";
+import { FormatError } from "./encoding/byte-form.ts";
 import {
   checkParsedJson,
   HalfCharacterError,

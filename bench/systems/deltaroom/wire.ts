@@ -5,7 +5,7 @@ import { encodeHello } from "../../../src/protocol/handshake/hello-text.ts";
 import { nameTable } from "../../../src/protocol/names.ts";
 import { decodeUpdate } from "../../../src/protocol/down/update.ts";
 import { frameKinds, subprotocol } from "../../../src/protocol/version.ts";
-import { ByteReader } from "../../../src/protocol/encoding/bytes.ts";
+import { ByteReader } from "../../../src/protocol/encoding/byte-reader.ts";
 import { newNote, recordId } from "../../load/records.ts";
 import { board } from "./board.ts";
 

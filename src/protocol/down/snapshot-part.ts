@@ -1,4 +1,6 @@
-import { ByteReader, ByteWriter, FormatError } from "../encoding/bytes.ts";
+import { FormatError } from "../encoding/byte-form.ts";
+import { ByteReader } from "../encoding/byte-reader.ts";
+import { ByteWriter } from "../encoding/byte-writer.ts";
 import { readPageRecords, type PageRecords } from "../encoding/page-records.ts";
 import { decodeUtf8 } from "../../model/utf8.ts";
 import type { SnapshotPart } from "./down-frames.ts";

@@ -1,4 +1,4 @@
-import { FormatError } from "../encoding/bytes.ts";
+import { FormatError } from "../encoding/byte-form.ts";
 import type { TextFrame } from "./down-frames.ts";
 
 /** One frame of each kind with what it cannot be without. Of the values only the types count, of null not even that. */

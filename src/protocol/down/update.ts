@@ -1,6 +1,8 @@
 import type { Outcome } from "../../model/call.ts";
 import type { Checksums } from "../../model/checksum.ts";
-import { ByteReader, ByteWriter, FormatError } from "../encoding/bytes.ts";
+import { FormatError } from "../encoding/byte-form.ts";
+import { ByteReader } from "../encoding/byte-reader.ts";
+import { ByteWriter } from "../encoding/byte-writer.ts";
 import { decodeDelta } from "../encoding/delta.ts";
 import type { Json } from "../../schema/json.ts";
 import { frameKinds } from "../version.ts";

@@ -1,5 +1,7 @@
 import type { Json } from "../../schema/json.ts";
-import { ByteReader, ByteWriter, FormatError, setMember } from "./bytes.ts";
+import { FormatError } from "./byte-form.ts";
+import { ByteReader, setMember } from "./byte-reader.ts";
+import { ByteWriter } from "./byte-writer.ts";
 import { deletion, partitionOf, squashChange, type Change } from "../../model/changes.ts";
 import { utf8Bytes, type Fields } from "../../model/json.ts";
 

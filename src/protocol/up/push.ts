@@ -1,5 +1,7 @@
 import { transactType } from "../../model/call.ts";
-import { ByteReader, ByteWriter, FormatError, setMember } from "../encoding/bytes.ts";
+import { FormatError } from "../encoding/byte-form.ts";
+import { ByteReader, setMember } from "../encoding/byte-reader.ts";
+import { ByteWriter } from "../encoding/byte-writer.ts";
 import type { WireChange, WireChanges } from "../../model/changes.ts";
 import type { Fields } from "../../model/json.ts";
 import type { Json } from "../../schema/json.ts";

@@ -1,6 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ByteReader, ByteWriter, FormatError } from "../../../src/protocol/encoding/bytes.ts";
+import { FormatError } from "../../../src/protocol/encoding/byte-form.ts";
+import { ByteReader } from "../../../src/protocol/encoding/byte-reader.ts";
+import { ByteWriter } from "../../../src/protocol/encoding/byte-writer.ts";
 import { equalJson } from "../../../src/model/json.ts";
 import type { Json } from "../../../src/index.ts";
 import { bytesOfHex, hexOf } from "../../support/frames/hex.ts";

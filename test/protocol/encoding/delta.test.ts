@@ -10,7 +10,7 @@ import {
   type Entries,
   type Entry,
 } from "../../../src/protocol/encoding/delta.ts";
-import { FormatError } from "../../../src/protocol/encoding/bytes.ts";
+import { FormatError } from "../../../src/protocol/encoding/byte-form.ts";
 import { Handles } from "../../../src/room/storage/handles.ts";
 import { State } from "../../../src/model/state.ts";
 import { readDelta } from "../../support/frames/decoded-frames.ts";

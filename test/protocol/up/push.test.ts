@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import * as mini from "zod/mini";
-import { FormatError } from "../../../src/protocol/encoding/bytes.ts";
+import { FormatError } from "../../../src/protocol/encoding/byte-form.ts";
 import { hashCall } from "../../../src/model/call.ts";
 import type { WireChange } from "../../../src/model/changes.ts";
 import { decodeUp, encodeUp } from "../../../src/protocol/codec.ts";
