@@ -1,33 +1,12 @@
-import { decodeAuthors, encodeAuthors, type AuthorshipIndex } from "../engine/authorship.ts";
-import type { ChangedPages } from "../engine/engine-state.ts";
-import type { Unread } from "../engine/unread.ts";
 import type { Change } from "../../model/changes.ts";
 import { utf8Bytes } from "../../model/json.ts";
-import { joinPageRecords, readPageRecords } from "../../protocol/encoding/page-records.ts";
-import type { PageReader } from "./page-reader.ts";
+import type { ChangedPages } from "../engine/engine-state.ts";
+import type { Unread } from "../engine/unread.ts";
 import type { PageRange } from "../visibility/view.ts";
-import type { Handles } from "./handles.ts";
-import type { PagedState } from "./paged-state.ts";
-import type { PageHead, PageWrite, StoredPage } from "./room-storage.ts";
-
-/** What pages are made of. */
-interface PagedParts {
-  readonly records: PagedState;
-  readonly authorship: AuthorshipIndex;
-  readonly handles: Handles;
-}
-
-interface Page {
-  readonly number: number;
-  readonly firstId: string;
-  /** Sorted; undefined while the page is in storage only. A list takes a fraction of a set's memory, and of one page it is short. */
-  ids: string[] | undefined;
-  /** Of its records when last encoded. */
-  bytes: number;
-  changed: boolean;
-  /** Whether storage has it, in an older form perhaps. */
-  stored: boolean;
-}
+import { encodeLines, encodePage, type Line, type PagedParts } from "./page-codec.ts";
+import { draftPages, splitLines, type Page } from "./page-layout.ts";
+import type { PageReader } from "./page-reader.ts";
+import type { PageHead, PageWrite } from "./room-storage.ts";
 
 /**
  * How the records of a state are divided into pages, which of them memory has taken in, and which have changed since they
@@ -116,11 +95,12 @@ export class PageTable implements Unread, ChangedPages {
    * Encodes the changed pages, splits those that grew too large, and joins those that ran low to the one before them.
    * One at a time, each to be written before the next is asked for: together they may be the whole state.
    */
-  *encodeChanged(roomState: PagedParts): Generator<PageWrite> {
+  *encodeChanged(parts: PagedParts): Generator<PageWrite> {
     for (const [collection, pages] of this.#pages) {
       if (!pages.some(({ changed }) => changed)) continue;
       const next: Page[] = [];
-      for (const { page, lines, absorbed } of this.#drafts(collection, pages, roomState)) {
+      const linesOf = (page: Page) => encodeLines(collection, this.#idsOf(page), parts);
+      for (const { page, lines, absorbed } of draftPages(pages, linesOf, this.#pageBytes)) {
         for (const { number, bytes, stored } of absorbed) {
           this.#bytes -= bytes;
           if (stored) yield { kind: "delete", number };
@@ -131,7 +111,7 @@ export class PageTable implements Unread, ChangedPages {
         }
         this.#bytes -= page.bytes;
         for (const [chunk, chunkLines] of this.#split(page, lines)) {
-          const stored = encodePage(collection, chunk, chunkLines, roomState);
+          const stored = encodePage(collection, chunk, chunkLines, parts);
           chunk.bytes = utf8Bytes(stored.records);
           chunk.stored = true;
           this.#bytes += chunk.bytes;
@@ -178,6 +158,14 @@ export class PageTable implements Unread, ChangedPages {
     return page.ids;
   }
 
+  /** The page itself, or as many pages as its records need. */
+  #split(page: Page, lines: readonly Line[]): [Page, readonly Line[]][] {
+    return splitLines(lines, this.#pageBytes).map((chunk, index) => {
+      const ids = chunk.map(({ id }) => id);
+      return [index === 0 ? { ...page, ids, changed: false } : this.#newPage(ids[0] as string, ids), chunk];
+    });
+  }
+
   #newPage(firstId: string, ids: readonly string[]): Page {
     return {
       number: this.#nextNumber++,
@@ -188,103 +176,6 @@ export class PageTable implements Unread, ChangedPages {
       stored: false,
     };
   }
-
-  /** What becomes of the pages. A small one goes into the one before it when both together are at most half of a page. */
-  *#drafts(collection: string, pages: readonly Page[], roomState: PagedParts): Generator<Draft> {
-    let before: Draft | undefined;
-    for (const page of pages) {
-      const draft: Draft = {
-        page,
-        lines: page.changed ? this.#linesOf(collection, page, roomState) : undefined,
-        absorbed: [],
-      };
-      if (before !== undefined && this.#belongsTo(before, draft)) {
-        before.absorbed.push(page);
-        if (isEmpty(page)) continue;
-        before.lines = [
-          ...(before.lines ?? this.#linesOf(collection, before.page, roomState)),
-          ...(draft.lines ?? this.#linesOf(collection, page, roomState)),
-        ];
-        continue;
-      }
-      if (before !== undefined) yield before;
-      before = draft;
-    }
-    if (before !== undefined) yield before;
-  }
-
-  #linesOf(collection: string, page: Page, { records, handles }: PagedParts): Line[] {
-    return this.#idsOf(page).map((id) => {
-      const handle = handles.get(collection, id) as number;
-      const text = JSON.stringify(records.get(collection, id));
-      return {
-        id,
-        handle,
-        text,
-        bytes: utf8Bytes(text) + utf8Bytes(id) + String(handle).length + lineExtraBytes,
-      };
-    });
-  }
-
-  #belongsTo(before: Draft, draft: Draft): boolean {
-    if (isEmpty(draft.page)) return true;
-    if (before.lines === undefined && draft.lines === undefined) return false; // neither is to be written anyway
-    return bytesOf(before) + bytesOf(draft) <= this.#pageBytes / 2;
-  }
-
-  /** The page itself, or as many of about the same size as its records need. A record larger than a page has its own. */
-  #split(page: Page, lines: readonly Line[]): [Page, readonly Line[]][] {
-    const total = sumOf(lines);
-    const chunkBytes = total / Math.ceil(total / this.#pageBytes);
-    const chunks: Line[][] = [[]];
-    let bytes = 0;
-    for (const line of lines) {
-      const isFull = bytes + line.bytes / 2 > chunkBytes || bytes + line.bytes > this.#pageBytes;
-      if (bytes > 0 && isFull) {
-        chunks.push([]);
-        bytes = 0;
-      }
-      (chunks.at(-1) as Line[]).push(line);
-      bytes += line.bytes;
-    }
-    return chunks.map((chunk, index) => {
-      const ids = chunk.map(({ id }) => id);
-      return [index === 0 ? { ...page, ids, changed: false } : this.#newPage(ids[0] as string, ids), chunk];
-    });
-  }
-}
-
-/** Two quotes, which most ids need no more than, and a comma in each list. */
-const lineExtraBytes = 5;
-
-/** A record as its page holds it. */
-interface Line {
-  readonly id: string;
-  readonly handle: number;
-  /** The record as JSON. */
-  readonly text: string;
-  /** What it adds to its page, but for what JSON escapes in its id. */
-  readonly bytes: number;
-}
-
-/** A page, what it will hold (undefined: it stays as it is), and the pages that are no more since it holds theirs. */
-interface Draft {
-  readonly page: Page;
-  lines: readonly Line[] | undefined;
-  readonly absorbed: Page[];
-}
-
-/** Whether its last record has gone: a page that storage has and nobody has read had one, or is a collection's first. */
-function isEmpty({ ids }: Page): boolean {
-  return ids?.length === 0;
-}
-
-function bytesOf({ page, lines }: Draft): number {
-  return lines === undefined ? page.bytes : sumOf(lines);
-}
-
-function sumOf(lines: readonly Line[]): number {
-  return lines.reduce((total, { bytes }) => total + bytes, 0);
 }
 
 /** Where `id` is in a sorted list, or belongs. */
@@ -297,31 +188,4 @@ function indexOf(ids: readonly string[], id: string): number {
     else high = middle;
   }
   return low;
-}
-
-/** Takes in all that a page holds, and answers its ids. The reverse of `encodePage`. */
-export function loadPage(
-  { collection, ...page }: StoredPage,
-  { records, authorship, handles }: PagedParts,
-): string[] {
-  const content = readPageRecords(page.records);
-  const authors = decodeAuthors(page.authorship);
-  records.loadRecords(collection, content);
-  authorship.load(collection, content.ids, authors);
-  handles.load(collection, content);
-  return [...content.ids];
-}
-
-function encodePage(
-  collection: string,
-  { number, firstId }: Page,
-  lines: readonly Line[],
-  { authorship }: PagedParts,
-): StoredPage {
-  const ids = lines.map(({ id }) => id);
-  const handles = lines.map(({ handle }) => handle);
-  const texts = lines.map(({ text }) => text);
-  const records = joinPageRecords(ids, handles, texts);
-  const authors = encodeAuthors(ids.map((id) => authorship.get(collection, id)));
-  return { number, collection, firstId, records, authorship: authors };
 }
