@@ -1,9 +1,11 @@
 import { assertSync, checkPayload, type Caller, type CallOptions } from "../../src/model/call.ts";
 import { applyChange, partitionOf, type Changes } from "../../src/model/changes.ts";
 import type { Checksums } from "../../src/model/checksum.ts";
-import type { Delta, Entries } from "../../src/protocol/encoding/delta.ts";
+import type { Delta } from "../../src/protocol/encoding/delta.ts";
 import { equalJson, type Fields } from "../../src/model/json.ts";
 import { callLimits } from "../../src/model/call-limits.ts";
+import { ArrivingSnapshot } from "./arriving-snapshot.ts";
+import { noteHandles, noteRecords, resolve, type RecordIds } from "./record-ids.ts";
 import { Overlay, type PendingCall, type Prediction } from "./rebase.ts";
 import type { PageRecords } from "../../src/protocol/encoding/page-records.ts";
 import { State, type RecordSource } from "../../src/model/state.ts";
@@ -37,7 +39,7 @@ export class Replica {
   #handles: RecordIds = new Map();
   #view: Overlay;
   /** A snapshot that is arriving: nothing of it is shown before it is whole. */
-  #arriving: Arriving | undefined;
+  #arriving: ArrivingSnapshot | undefined;
 
   /** `isWatched`: whether anybody wants to be told of changes. */
   constructor(definition: AnyRoomDefinition, caller: Caller, isWatched: () => boolean) {
@@ -115,31 +117,17 @@ export class Replica {
 
   /** How much is here of a snapshot that was cut; undefined when nothing is. */
   get resumeSnapshot(): ResumeSnapshot | undefined {
-    if (this.#arriving?.last === undefined) return undefined;
-    const { epoch, rev, parts, last } = this.#arriving;
-    return { epoch, rev, parts, ...last };
+    return this.#arriving?.progress;
   }
 
   /** Takes in a part of a snapshot of `epoch`, whose content is not compressed. Throws when one is missing before it. */
-  receivePart(epoch: string, { part, rev, collection, from, until, content }: SnapshotPart): void {
-    const records = decodeRecords(content);
-    if (part === 0) this.#arriving = newArriving(epoch, rev);
+  receivePart(epoch: string, part: SnapshotPart): void {
+    const records = decodeRecords(part.content);
+    if (part.part === 0) this.#arriving = new ArrivingSnapshot(epoch, part.rev);
     const arriving = this.#arriving;
-    if (arriving === undefined || arriving.parts !== part || arriving.epoch !== epoch)
-      throw new Error(`snapshot part ${part} is out of place`);
-    const { state, handles, reached } = arriving;
-    // Parts come in order, so that only one that begins before the end of the last can replace anything.
-    const end = reached.get(collection);
-    if (end !== undefined && (end === null || from < end)) {
-      for (const id of state.ids(collection)) {
-        if (id >= from && (until === null || id < until)) state.set(collection, id, undefined);
-      }
-    }
-    state.add(collection, records);
-    noteRecords(handles, collection, records);
-    reached.set(collection, until);
-    arriving.parts += 1;
-    arriving.last = { collection, until };
+    if (arriving === undefined || arriving.parts !== part.part || arriving.epoch !== epoch)
+      throw new Error(`snapshot part ${part.part} is out of place`);
+    arriving.add(part, records);
   }
 
   /** Forgets the parts of a snapshot that is not whole. */
@@ -149,7 +137,7 @@ export class Replica {
 
   /** A snapshot of `parts` parts is here whole but for `delta`: from now on it is the base. Throws when it is not. */
   finishSnapshot(epoch: string, parts: number, delta: Delta, pending: readonly PendingCall[]): ViewChanges {
-    const arriving = parts === 0 ? newArriving(epoch, 0) : this.#arriving;
+    const arriving = parts === 0 ? new ArrivingSnapshot(epoch, 0) : this.#arriving;
     if (arriving?.parts !== parts) throw new Error(`snapshot has ${arriving?.parts ?? 0} parts of ${parts}`);
     arriving.state.apply(resolve(delta.entries, arriving.handles));
     noteHandles(arriving.handles, delta.entries);
@@ -159,7 +147,7 @@ export class Replica {
 
   /** Goes on from a base that an earlier page has kept. */
   restore({ epoch, rev, pages }: KeptBase, pending: readonly PendingCall[]): ViewChanges {
-    const base = newArriving(epoch, rev);
+    const base = new ArrivingSnapshot(epoch, rev);
     for (const [collection, records] of pages) {
       base.state.add(collection, records);
       noteRecords(base.handles, collection, records);
@@ -180,7 +168,7 @@ export class Replica {
   }
 
   #replaceBase(
-    { epoch, state, handles }: Pick<Arriving, "epoch" | "state" | "handles">,
+    { epoch, state, handles }: Pick<ArrivingSnapshot, "epoch" | "state" | "handles">,
     rev: number,
     pending: readonly PendingCall[],
   ): ViewChanges {
@@ -308,70 +296,10 @@ export class Replica {
   }
 }
 
-/** Collection → record handle → id. */
-type RecordIds = Map<string, Map<number, string>>;
-
 /** A base as it outlives its page. */
 export interface KeptBase {
   readonly epoch: string;
   readonly rev: number;
   /** No record stands in two pages. */
   readonly pages: Iterable<readonly [collection: string, records: PageRecords]>;
-}
-
-/** What `entries` change, by id. Throws when a patch is of a record that is not known. */
-function resolve(entries: Entries, ids: RecordIds): Changes {
-  const changes: Changes = new Map();
-  for (const [collection, records] of entries) {
-    const partition = partitionOf(changes, collection);
-    const known = ids.get(collection);
-    for (const [handle, { change, id = known?.get(handle) }] of records) {
-      if (id !== undefined) partition.set(id, change);
-      // A deletion may be of a record that came and went while this client was away.
-      else if (change.kind !== "delete")
-        throw new Error(`a patch is of record ${handle}, which is not known`);
-    }
-  }
-  return changes;
-}
-
-function noteHandles(ids: RecordIds, entries: Entries): void {
-  for (const [collection, records] of entries) {
-    const partition = partitionOf(ids, collection);
-    for (const [handle, { change, id }] of records) {
-      if (id !== undefined) partition.set(handle, id);
-      else if (change.kind === "delete") partition.delete(handle);
-    }
-  }
-}
-
-function noteRecords(known: RecordIds, collection: string, { ids, handles }: PageRecords): void {
-  const partition = partitionOf(known, collection);
-  for (const [index, id] of ids.entries()) partition.set(handles[index] as number, id);
-}
-
-/** A snapshot of which some parts are here. */
-interface Arriving {
-  readonly epoch: string;
-  /** Of its oldest part, which is the first. */
-  readonly rev: number;
-  readonly state: State;
-  readonly handles: RecordIds;
-  parts: number;
-  /** The newest part's range. */
-  last: Pick<ResumeSnapshot, "collection" | "until"> | undefined;
-  /** Where the last part of each collection ended; null: at its end. */
-  readonly reached: Map<string, string | null>;
-}
-
-function newArriving(epoch: string, rev: number): Arriving {
-  return {
-    epoch,
-    rev,
-    state: new State(),
-    handles: new Map(),
-    parts: 0,
-    last: undefined,
-    reached: new Map(),
-  };
 }

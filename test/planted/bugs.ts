@@ -747,8 +747,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "parts of a broken-off snapshot stay in the next",
     "Replica.receivePart",
-    "    if (part === 0) this.#arriving = newArriving(epoch, rev);",
-    "    if (part === 0) this.#arriving = { ...newArriving(epoch, rev), state: this.#arriving?.state ?? new State() };",
+    "    if (part.part === 0) this.#arriving = new ArrivingSnapshot(epoch, part.rev);",
+    "    if (part.part === 0) this.#arriving = Object.assign(new ArrivingSnapshot(epoch, part.rev), { state: this.#arriving?.state ?? new State() });",
     "test/client/connection/catch-up.test.ts",
   ),
   bug(
@@ -822,9 +822,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "a page that is split loses the records of its second half",
-    "PageTable.#split",
-    "    return chunks.map((chunk, index) => {",
-    "    return chunks.slice(0, 1).map((chunk, index) => {",
+    "splitLines",
+    "    return chunks;",
+    "    return chunks.slice(0, 1);",
     "test/room/storage/page-table.test.ts",
   ),
   bug(
