@@ -240,7 +240,7 @@ export class Sync {
       schema: schemaVersion,
       ...this.#position,
       confirmed: queue.confirmed,
-      knownSince: queue.knownSince,
+      knownSince: queue.attempts.knownSince,
       attempt,
       names: names.hash,
       acceptsDeflate: this.#frameReader.acceptsDeflate,
@@ -333,7 +333,7 @@ export class Sync {
             `the room has a limit that no client can keep: ${JSON.stringify(frame.limits)}`,
           );
         this.#welcome = frame;
-        this.#queue.welcome(frame.knownSince);
+        this.#queue.attempts.welcome(frame.knownSince);
         return this.#events.welcomed(frame);
       case "snapshot":
         this.#countPart(frame.content.length);

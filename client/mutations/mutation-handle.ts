@@ -2,7 +2,7 @@ import { copyJson } from "../../src/model/json.ts";
 import type { Json } from "../../src/schema/json.ts";
 import { Rejection } from "../../src/schema/rejection.ts";
 import { RejectedError } from "../errors.ts";
-import type { Settle } from "./pending-queue.ts";
+import type { Settle } from "./call-outcomes.ts";
 import type { Call, CallStatus } from "../room.ts";
 import { withResolvers, type Resolvers } from "../with-resolvers.ts";
 

@@ -46,7 +46,7 @@ export class MutationQueues {
   putAside(code: string, message: string): (() => void)[] | undefined {
     if (this.isOwn) return undefined;
     // By a page that is gone, or, should the lock between pages have failed, by one that sends its calls.
-    if (code === "replaced") return (this.current.outbid() || this.#left.shift()) && [];
+    if (code === "replaced") return (this.current.attempts.outbid() || this.#left.shift()) && [];
     if (code !== "too-old" && code !== "id-conflict" && code !== "gone") return undefined;
     return this.#left.shift()?.discardAll(code, message);
   }

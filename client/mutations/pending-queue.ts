@@ -1,27 +1,13 @@
-import { hashCall, transactType, type Outcome } from "../../src/model/call.ts";
-import { callLimits } from "../../src/model/call-limits.ts";
-import {
-  absorb,
-  decodeChanges,
-  encodeChanges,
-  type Changes,
-  type WireChanges,
-} from "../../src/model/changes.ts";
+import type { Outcome } from "../../src/model/call.ts";
 import { jsonBytes } from "../../src/model/json.ts";
-import type { PendingCall } from "../replica/rebase.ts";
 import type { WireOutcome } from "../../src/protocol/down/down-frames.ts";
 import type { Json } from "../../src/schema/json.ts";
-import { RejectedError } from "../errors.ts";
 import { clientLimits, type ClientLimits } from "../limits.ts";
-
-/** By how much a clock may have been ahead: a minute, an hour, some days, some months. */
-const leadsMs = [60_000, 3_600_000, 216_000_000, 12_960_000_000];
-
-/** Tells a caller what its call came to. */
-export interface Settle {
-  readonly resolve: (committed: { readonly rev: number }) => void;
-  readonly reject: (error: RejectedError) => void;
-}
+import type { PendingCall } from "../replica/rebase.ts";
+import { notify, outcomeOf, type Settle } from "./call-outcomes.ts";
+import { ConnectionAttempts } from "./connection-attempts.ts";
+import type { CallKeeper, KeptQueue } from "./kept-calls.ts";
+import { squashEdits } from "./squash.ts";
 
 /** A call on its way. */
 export interface QueuedCall extends PendingCall {
@@ -42,46 +28,12 @@ export interface QueuedCall extends PendingCall {
   readonly settle: Settle[];
 }
 
-/** A call as it outlives its page. */
-export interface KeptCall extends PendingCall {
-  readonly clientReqId: number;
-  readonly baseRev: number;
-}
-
-/** What is needed to send a client's calls from another page, under the ids that they have. */
-export interface KeptQueue extends Introduction {
-  readonly secret: string;
-  /** Their ids follow one another. */
-  readonly calls: readonly KeptCall[];
-}
-
-/** What the hellos of a client id say of it. */
-export interface Introduction {
-  /** As the room's first welcome told it; null when there was none, or no call is in doubt. */
-  readonly knownSince: number | null;
-  /** Number of the newest attempt to connect. */
-  readonly attempt: number;
-}
-
-/**
- * Keeps a queue's calls beyond their page. It does what it is asked in that order, and what it is asked in one turn together
- * or not at all. Its promises resolve when that is done, or is not to be hoped for.
- */
-export interface CallKeeper {
-  /** Keeps a call, or keeps it as it is now. */
-  keep(call: KeptCall): Promise<void>;
-  /** An answer has come: at `rev`, or a rejection. It may forget the call once the kept base has it, and then has to say so by `confirm`. */
-  settle(clientReqId: number, rev: number | undefined): void;
-  introduce(introduction: Introduction): Promise<void>;
-  /** Forgets all calls: the ids are given anew. */
-  clear(): Promise<void>;
-}
-
 /** The calls of one client id that the room has not answered, in the order in which they were made. */
 export class PendingQueue {
   readonly #limits: ClientLimits;
   /** The client secret that its calls are sent under. */
   readonly secret: string;
+  readonly attempts: ConnectionAttempts;
   #keeper: CallKeeper | undefined;
   /** What waited to be kept may leave. */
   #onKept = () => {};
@@ -96,13 +48,12 @@ export class PendingQueue {
   #answered = 0;
   #confirmed = 0;
   #pushes = 0;
-  #introduction: Introduction = { knownSince: null, attempt: 0 };
-  #bids = 0;
   /** As it is kept: of calls that are still kept, older than the hello's perhaps. */
   #keptKnownSince: number | null = null;
 
-  constructor(secret: string, limits: ClientLimits = clientLimits) {
+  constructor(secret: string, limits: ClientLimits = clientLimits, attempts = new ConnectionAttempts()) {
     this.secret = secret;
+    this.attempts = attempts;
     this.#limits = limits;
   }
 
@@ -113,10 +64,9 @@ export class PendingQueue {
     keeper: CallKeeper,
     onKept: () => void,
   ): PendingQueue {
-    const queue = new PendingQueue(secret);
+    const queue = new PendingQueue(secret, clientLimits, new ConnectionAttempts(introduction));
     queue.#keeper = keeper;
     queue.#onKept = onKept;
-    queue.#introduction = introduction;
     queue.#keptKnownSince = introduction.knownSince;
     queue.#calls = calls.map((call) => {
       const bytes = jsonBytes(call.payload);
@@ -136,37 +86,9 @@ export class PendingQueue {
     for (const call of this.#calls) void this.#keep(call);
   }
 
-  get knownSince(): number | null {
-    return this.#introduction.knownSince;
-  }
-
-  /** The next hello's number. Time, so that of two pages with a copied client id the later attempt is that of the later. */
+  /** The next hello's number. */
   nextAttempt(now: number): number {
-    // With nothing in doubt a room that has forgotten this client may take it for a new one.
-    const knownSince = this.#calls[0]?.isFrozen ? this.knownSince : null;
-    const attempt = Math.max(this.#introduction.attempt + 1, now);
-    this.#introduction = { knownSince, attempt };
-    return attempt;
-  }
-
-  /**
-   * The room knows a later attempt of a page that is gone, whose clock was ahead or whose hello was late. Later attempts come
-   * behind that one, further each time; false when it is not to be hoped for, since somebody else answers.
-   */
-  outbid(): boolean {
-    const leadMs = leadsMs[this.#bids++];
-    if (leadMs === undefined) return false;
-    this.#introduction = { ...this.#introduction, attempt: this.#introduction.attempt + leadMs };
-    return true;
-  }
-
-  /** The room has said which moment of it this client is known from. */
-  welcome(knownSince: number): void {
-    // A restored room counts its moments anew from an earlier one.
-    this.#introduction = {
-      ...this.#introduction,
-      knownSince: Math.min(this.knownSince ?? knownSince, knownSince),
-    };
+    return this.attempts.next(now, this.#calls[0]?.isFrozen === true);
   }
 
   get calls(): readonly QueuedCall[] {
@@ -325,12 +247,12 @@ export class PendingQueue {
    * have been executed, so it is kept before they are, and does not become a later one while older calls are kept.
    */
   #introduce(): void {
-    const { knownSince } = this;
+    const { knownSince, introduction } = this.attempts;
     if (this.#keeper === undefined || knownSince === null) return;
     const former = this.#keptKnownSince ?? Infinity;
     const isOlderKept = this.#confirmed < this.#answered || this.#calls[0]?.isFrozen === true;
     this.#keptKnownSince = isOlderKept ? Math.min(former, knownSince) : knownSince;
-    const kept = this.#keeper.introduce({ ...this.#introduction, knownSince: this.#keptKnownSince });
+    const kept = this.#keeper.introduce({ ...introduction, knownSince: this.#keptKnownSince });
     if (this.#keptKnownSince < former) this.#hold(kept);
   }
 
@@ -361,15 +283,9 @@ export class PendingQueue {
   #squash(call: QueuedCall): boolean {
     const before = this.#calls.at(-1);
     if (before === undefined || before.isFrozen) return false;
-    if (before.type !== transactType || call.type !== transactType) return false;
-    const earlier = decodeChanges(before.payload as WireChanges);
-    const later = decodeChanges(call.payload as WireChanges);
-    if (!continues(earlier, later)) return false;
-    absorb(earlier, later);
-    const payload = encodeChanges(earlier) as Json;
-    const bytes = jsonBytes(payload);
-    // Each was small enough; of many records both together may be refused.
-    if (bytes > callLimits.maxPayloadBytes) return false;
+    const squashed = squashEdits(before, call);
+    if (squashed === undefined) return false;
+    const { payload, bytes } = squashed;
     this.#bytes += bytes - before.bytes;
     before.payload = payload;
     before.bytes = bytes;
@@ -377,45 +293,4 @@ export class PendingQueue {
     this.#keepAnew(before);
     return true;
   }
-}
-
-/** A room answers every call up to its mark; this stands for an answer that it no longer has. */
-const forgottenOutcome: Outcome = {
-  kind: "rejected",
-  code: "too-old",
-  message: "the room no longer knows what became of this call",
-};
-
-/** Another page with the same client id, such as a copied tab, may have made the call that has this outcome. */
-const conflictOutcome: Outcome = {
-  kind: "rejected",
-  code: "id-conflict",
-  message: "another page has made a call under the same id",
-};
-
-function outcomeOf({ type, payload }: QueuedCall, told: WireOutcome | undefined): Outcome {
-  if (told === undefined) return forgottenOutcome;
-  const [, outcome, callHash] = told;
-  return callHash === undefined || callHash === hashCall(type, payload) ? outcome : conflictOutcome;
-}
-
-function notify(settle: Settle, { type, payload }: QueuedCall, outcome: Outcome): void {
-  if (outcome.kind === "accepted") return settle.resolve({ rev: outcome.rev });
-  const { code, message, data } = outcome;
-  settle.reject(new RejectedError(code, message, data, { type, payload }));
-}
-
-/** Whether `later` changes the same records as `earlier`, and none of them after its end. */
-function continues(earlier: Changes, later: Changes): boolean {
-  if (earlier.size !== later.size) return false;
-  for (const [collection, records] of later) {
-    const before = earlier.get(collection);
-    if (before?.size !== records.size) return false;
-    for (const [id, { kind }] of records) {
-      const change = before.get(id);
-      // A patch can follow a delete whose prediction was left out of the view.
-      if (change === undefined || (change.kind === "delete" && kind === "patch")) return false;
-    }
-  }
-  return true;
 }

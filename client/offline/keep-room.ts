@@ -1,6 +1,7 @@
 import type { KeepOptions, KeptRoom, Persistence } from "./persistence.ts";
 import { ownRuntime } from "../platform.ts";
-import type { KeptQueue, PendingQueue } from "../mutations/pending-queue.ts";
+import type { PendingQueue } from "../mutations/pending-queue.ts";
+import type { KeptQueue } from "../mutations/kept-calls.ts";
 import type { BaseChange } from "../connection/sync.ts";
 import { BasePages, readBase } from "./base-pages.ts";
 import { StoredCalls, readSecrets, readQueue } from "./stored-calls.ts";

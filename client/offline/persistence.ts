@@ -1,4 +1,5 @@
-import type { CallKeeper, KeptQueue, PendingQueue } from "../mutations/pending-queue.ts";
+import type { PendingQueue } from "../mutations/pending-queue.ts";
+import type { CallKeeper, KeptQueue } from "../mutations/kept-calls.ts";
 import type { KeptBase, Replica } from "../replica/replica.ts";
 import type { BaseChange } from "../connection/sync.ts";
 

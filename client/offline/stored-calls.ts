@@ -1,10 +1,6 @@
-import type {
-  CallKeeper,
-  Introduction,
-  KeptCall,
-  KeptQueue,
-  PendingQueue,
-} from "../mutations/pending-queue.ts";
+import type { PendingQueue } from "../mutations/pending-queue.ts";
+import type { Introduction } from "../mutations/connection-attempts.ts";
+import type { CallKeeper, KeptCall, KeptQueue } from "../mutations/kept-calls.ts";
 import { under, type Database, type Storage } from "./database.ts";
 
 /** Answered calls that are kept for a base that does not come; beyond it the oldest are forgotten. */

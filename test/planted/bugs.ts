@@ -424,7 +424,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "a page takes the outcome of another page's call for its own",
-    "pending-queue#outcomeOf",
+    "call-outcomes#outcomeOf",
     "  return callHash === undefined || callHash === hashCall(type, payload) ? outcome : conflictOutcome;",
     "  return callHash === undefined || type !== payload ? outcome : conflictOutcome;",
     "test/client/offline/reload.test.ts",
@@ -468,9 +468,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "an edit of several records that was never sent takes in one of others",
-    "PendingQueue.#squash",
-    "    if (!continues(earlier, later)) return false;",
-    "    if (earlier.size !== later.size) return false;",
+    "squashEdits",
+    "  if (!continues(earlier, later)) return undefined;",
+    "  if (earlier.size !== later.size) return undefined;",
     "test/client/mutations/queue.test.ts",
   ),
 
@@ -526,7 +526,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "a knownSince is kept that is of a history that was ended by a restore",
-    "PendingQueue.welcome",
+    "ConnectionAttempts.welcome",
     "knownSince: Math.min(this.knownSince ?? knownSince, knownSince),",
     "knownSince: this.knownSince ?? knownSince,",
     "test/simulation/stories.node.test.ts",
@@ -562,7 +562,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a kept queue is given up since a page that is gone has connected with a clock that was ahead",
     "MutationQueues.putAside",
-    "(this.current.outbid() || this.#left.shift())",
+    "(this.current.attempts.outbid() || this.#left.shift())",
     "this.#left.shift()",
     "test/simulation/stories.node.test.ts",
   ),

@@ -1,4 +1,4 @@
-import type { KeptCall } from "../../client/mutations/pending-queue.ts";
+import type { KeptCall } from "../../client/mutations/kept-calls.ts";
 import { BrowserStorage, tokenOf, type KeptClient, type Person } from "./client/browser-storage.ts";
 import type { Backup } from "./platform/disk.ts";
 import { Keeping } from "./client/stored-page.ts";

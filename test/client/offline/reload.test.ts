@@ -1,13 +1,9 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { ClientRoom } from "../../../client/client-room.ts";
 import type { Room } from "../../../client/index.ts";
-import type {
-  CallKeeper,
-  Introduction,
-  KeptCall,
-  KeptQueue,
-  PendingQueue,
-} from "../../../client/mutations/pending-queue.ts";
+import type { PendingQueue } from "../../../client/mutations/pending-queue.ts";
+import type { Introduction } from "../../../client/mutations/connection-attempts.ts";
+import type { CallKeeper, KeptCall, KeptQueue } from "../../../client/mutations/kept-calls.ts";
 import type { KeptRoom, Persist } from "../../../client/offline/persistence.ts";
 import { ownRuntime } from "../../../client/platform.ts";
 import { codes } from "../../../src/protocol/codes.ts";

@@ -2,7 +2,8 @@ import "fake-indexeddb/auto";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { StoredCalls, readSecrets, readQueue } from "../../../client/offline/stored-calls.ts";
 import { deleteDatabase, Storage } from "../../../client/offline/database.ts";
-import { PendingQueue, type Settle } from "../../../client/mutations/pending-queue.ts";
+import { PendingQueue } from "../../../client/mutations/pending-queue.ts";
+import type { Settle } from "../../../client/mutations/call-outcomes.ts";
 import type { Outcome } from "../../../src/model/call.ts";
 
 const room = "ws://example.com/rooms/a";
@@ -158,7 +159,7 @@ describe("the calls of a client on disk", () => {
     for (const n of [2, 3]) queue.add("add", { n }, 0, 0, quiet);
     await expect.poll(() => failures.length).toBe(1);
     queue.add("add", { n: 4 }, 0, 0, quiet);
-    queue.welcome(7);
+    queue.attempts.welcome(7);
     put.mockRestore();
     await log.write();
     expect((await rows()).map(([id]) => id)).toEqual([1, 2, 3, 4]);
@@ -168,7 +169,7 @@ describe("the calls of a client on disk", () => {
     "are all there after a browser did this to the database: %s",
     async (end) => {
       const { queue, storage, rows } = await keptQueue();
-      queue.welcome(7);
+      queue.attempts.welcome(7);
       for (const n of [1, 2]) queue.add("add", { n }, 0, 0, quiet);
       expect(await rows()).toHaveLength(2);
       queue.resume(0);

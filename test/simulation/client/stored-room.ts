@@ -1,9 +1,6 @@
-import type {
-  CallKeeper,
-  Introduction,
-  KeptCall,
-  PendingQueue,
-} from "../../../client/mutations/pending-queue.ts";
+import type { PendingQueue } from "../../../client/mutations/pending-queue.ts";
+import type { Introduction } from "../../../client/mutations/connection-attempts.ts";
+import type { CallKeeper, KeptCall } from "../../../client/mutations/kept-calls.ts";
 import { equalJson } from "../../../src/model/json.ts";
 import type { Json } from "../../../src/schema/json.ts";
 
