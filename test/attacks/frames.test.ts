@@ -1,5 +1,5 @@
-import { floodActions } from "./deeds/floods.ts";
-import { frameActions } from "./deeds/frames.ts";
+import { floodActions } from "./actions/floods.ts";
+import { frameActions } from "./actions/frames.ts";
 import { playAll } from "./play.ts";
 
 playAll(["frame"], { ...frameActions, ...floodActions });

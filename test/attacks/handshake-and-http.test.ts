@@ -1,5 +1,5 @@
-import { handshakeActions } from "./deeds/handshake.ts";
-import { httpActions } from "./deeds/http.ts";
+import { handshakeActions } from "./actions/handshake.ts";
+import { httpActions } from "./actions/http.ts";
 import { playAll } from "./play.ts";
 
 playAll(["HTTP", "handshake"], { ...httpActions, ...handshakeActions });

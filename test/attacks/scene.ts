@@ -13,7 +13,7 @@ import {
 } from "../support/rooms/test-rooms.ts";
 import { WireClient, type WireOptions } from "../support/clients/wire-client.ts";
 import type { Answer } from "./attack.ts";
-import { watchPrototypes } from "./deeds/prototypes.ts";
+import { watchPrototypes } from "./actions/prototypes.ts";
 import { makeToken, type Grant } from "./rooms/tokens.ts";
 
 /**

@@ -14,7 +14,7 @@ import { journalSlots } from "../../src/room/storage/journal.ts";
 import { RoomServer } from "../../src/room/room.ts";
 import type { Session, Socket } from "../../src/room/sessions/session.ts";
 import { MemoryStorage } from "../../testing/memory-storage.ts";
-import { watchPrototypes } from "../attacks/deeds/prototypes.ts";
+import { watchPrototypes } from "../attacks/actions/prototypes.ts";
 import { readFrame, type ReadFrame } from "../support/frames/decoded-frames.ts";
 import { ClientCopy } from "../support/clients/client-copy.ts";
 import { Dice } from "../simulation/dice.ts";

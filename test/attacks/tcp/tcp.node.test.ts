@@ -4,7 +4,7 @@ import { oddLines } from "../../reliability/process/log.ts";
 import { RawSocket } from "../../reliability/clients/raw-socket.ts";
 import { Workerd } from "../../reliability/process/workerd.ts";
 import { attacks } from "../attacks.ts";
-import { tcpActions } from "./deeds-tcp.ts";
+import { tcpActions } from "./tcp-actions.ts";
 
 const patienceMs = 3_000;
 const rows = attacks.filter((attack) => attack.channel === "TCP");
