@@ -204,6 +204,20 @@ export const plantedBugs: readonly PlantedBug[] = [
     "test/room/engine/engine.test.ts",
   ),
   bug(
+    "a patch of a record of many small values walks all of them",
+    "boundOf",
+    "  const known = before && bounds.get(before);",
+    "  const known = before && bounds.get({});",
+    "test/room/engine/record-bytes.test.ts",
+  ),
+  bug(
+    "an object of many keys is no more work than its text",
+    "workOf",
+    "return units + manyKeyUnits * Math.max(0, keys - fewKeys);",
+    "return units;",
+    "test/room/engine/call-work.test.ts",
+  ),
+  bug(
     "to check a record is no work",
     "ServerCallOptions.checked",
     "  checked(record: Fields): void {\n    this.#work.noteRecord(record);",
@@ -219,10 +233,10 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "the size of a patched record is counted wrong",
-    "recordBytesOver",
-    "      : known + unlikeBytes(record, before as Fields) - unlikeBytes(before as Fields, record);",
-    "      : known + unlikeBytes(record, before as Fields);",
-    "test/model/json.test.ts",
+    "difference",
+    "  return unlikeBytes(record, before, bytesOf) - unlikeBytes(before, record, bytesOf);",
+    "  return unlikeBytes(record, before, bytesOf);",
+    "test/room/engine/record-bytes.test.ts",
   ),
   bug(
     "a read tells the revision of the batch that is not flushed",

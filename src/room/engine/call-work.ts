@@ -14,6 +14,9 @@ export const frameUnits = 200;
 export const frameByteUnits = 0.25;
 /** To read a value, to check it, to copy it, and to write it as JSON and as bytes. */
 const valueUnits = 32;
+/** For each key of an object beyond {@link fewKeys}: objects of many keys are hash tables, which take several times as long. */
+const manyKeyUnits = 256;
+const fewKeys = 64;
 /** To look a record up. */
 const readUnits = 8;
 /** For each unit of a record: to give it to the app's code, which may look through all of it. */
@@ -33,8 +36,12 @@ export function workOf(value: Json, depth: number = maxDepth): number {
     for (const item of value as readonly Json[]) units += workOf(item, depth - 1);
     return units;
   }
-  for (const key in value as Fields) units += key.length + workOf((value as Fields)[key] as Json, depth - 1);
-  return units;
+  let keys = 0;
+  for (const key in value as Fields) {
+    keys += 1;
+    units += key.length + workOf((value as Fields)[key] as Json, depth - 1);
+  }
+  return units + manyKeyUnits * Math.max(0, keys - fewKeys);
 }
 
 /** Of values of records, which are never changed: a record that is patched keeps those of its other fields. */

@@ -32,6 +32,13 @@ describe("the work of a call", () => {
     });
   });
 
+  it("is more for each key of an object that has many", () => {
+    const objectOf = (keys: number) =>
+      Object.fromEntries(Array.from({ length: keys }, (_, key) => [`${key}`, 0]));
+    expect(workOf(objectOf(60))).toBeLessThan(60 * 50);
+    expect(workOf(objectOf(9_000))).toBeGreaterThan(9_000 * 256);
+  });
+
   it("of a patch is that of its fields, however large the record is", async () => {
     await withLoneRoom({}, (room) => {
       room.join("actor-filler").push(put("cards", "c", { title: "x".repeat(100_000), place: "a0" }));
