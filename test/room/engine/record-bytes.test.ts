@@ -1,10 +1,10 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { recordBytesOver } from "../../../src/room/engine/record-bytes.ts";
 import { jsonBytes, type Fields } from "../../../src/model/json.ts";
 import type { Json } from "../../../src/index.ts";
 
-const value: fc.Arbitrary<Json> = fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<Json>;
+const value: fc.Arbitrary<Json> = fc.jsonValue({ maxDepth: 3 });
 const fields = fc.dictionary(fc.constantFrom("a", "b", "c", "d"), value) as fc.Arbitrary<Fields>;
 
 /** A list of empty lists that counts how often an item of it is read. */
