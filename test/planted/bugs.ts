@@ -547,16 +547,16 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "kept calls are taken over in the middle of a connection of the page's own",
-    "ClientRoom.#adopt",
-    "    if (this.#queues.current === queue) this.#sync.greetAnew();",
-    "    if (this.#replica.isReady) this.#sync.greetAnew();",
+    "RoomKeeping.#adopt",
+    "    if (this.#queues.current === queue) this.#events.greetAnew();",
+    "    if (this.#replica.isReady) this.#events.greetAnew();",
     "test/client/offline/reload.test.ts",
   ),
   bug(
     "a page takes the reply to a hello that did not tell of its base",
-    "ClientRoom.#keptRoom",
-    "        this.#settleReady.resolve();\n        this.#sync.greetAnew();\n",
-    "        this.#settleReady.resolve();\n",
+    "RoomKeeping.#keptRoom",
+    "        this.#events.shown();\n        this.#events.greetAnew();\n",
+    "        this.#events.shown();\n",
     "test/simulation/stories.node.test.ts",
   ),
   bug(
@@ -1108,8 +1108,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "`ready` does not wait for who is here",
     "ClientRoom.#advanced",
-    "    this.#notifyChanges(changes);\n    for (const notify of told)",
-    "    this.#settleReady.resolve();\n    this.#notifyChanges(changes);\n    for (const notify of told)",
+    "    this.#listeners.notifyChanges(changes);\n    for (const notify of told)",
+    "    this.#settleReady.resolve();\n    this.#listeners.notifyChanges(changes);\n    for (const notify of told)",
     "test/client/connection/catch-up.test.ts",
   ),
   bug(
