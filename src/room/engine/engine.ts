@@ -2,7 +2,6 @@ import type { AnyRoomDefinition } from "../../schema/definition.ts";
 import type { Json } from "../../schema/json.ts";
 import { isPromise } from "../../schema/promise.ts";
 import { Rejection, rejectionIn } from "../../schema/rejection.ts";
-import type { AuthorshipIndex } from "./authorship.ts";
 import { Batch, operationBytes, type Flush, type Operation } from "./batch.ts";
 import {
   assertSync,
@@ -11,13 +10,10 @@ import {
   transactType,
   type Broadcast,
   type Caller,
-  type CallOptions,
   type Outcome,
   type Run,
 } from "../../model/call.ts";
-import type { CallLimits } from "../../model/call-limits.ts";
 import { CallWork } from "./call-work.ts";
-import type { WireChanges } from "../../model/changes.ts";
 import { FlushedState } from "./flushed-state.ts";
 import { equalJson, jsonBytes, type Fields } from "../../model/json.ts";
 import type { Limits } from "../limits.ts";
@@ -26,10 +22,9 @@ import { ownerOf } from "../owners/owner.ts";
 import type { EngineState } from "./engine-state.ts";
 import { rowBytes } from "./journal-row.ts";
 import { allOrderFieldsOf, repairOrders, type OrderFields } from "./order-repair.ts";
-import { checkReceivedPayload } from "./received-payload.ts";
-import { recordBytesOver } from "./record-bytes.ts";
 import { rejectedOutcome } from "./rejected-outcome.ts";
 import { ownerIn } from "../visibility/partitions.ts";
+import { ServerCallOptions } from "./server-call-options.ts";
 import type { RecordSource } from "../../model/state.ts";
 import { Transaction, type Tx, type Writes } from "../../model/transaction.ts";
 import { Views } from "../visibility/view.ts";
@@ -116,7 +111,7 @@ export interface Flushed {
 const noClientIds: ReadonlySet<string> = new Set();
 const executed = { kind: "executed" } as const;
 
-/** ClientIdSchema of what the room itself does. */
+/** Client id of what the room itself does. */
 const roomClientId = "room";
 
 /** The room's rule book: calls in, commits and outcomes out. It knows no sockets, no timers and no disk. */
@@ -453,79 +448,6 @@ export class Engine<State extends EngineState = EngineState> {
       growth += (after ? recordBytes(id, after) : 0) - (before ? recordBytes(id, before) : 0);
     }
     return growth > 0 && held + growth > this.#options.limits.maxStateBytes;
-  }
-}
-
-/** What a client's call is run with. A class, since there is one for each call: functions of its own would cost as much again. */
-class ServerCallOptions implements CallOptions {
-  readonly definition: AnyRoomDefinition;
-  readonly limits: Limits;
-  readonly serverMutators: EngineOptions["serverMutators"];
-  readonly location = "server";
-  readonly measure = recordBytesOver;
-  readonly now: number;
-  readonly caller: Caller;
-  readonly #baseRev: number;
-  readonly #authorship: AuthorshipIndex;
-  readonly #work: CallWork;
-  readonly #views: Views;
-
-  constructor(
-    { definition, limits, serverMutators }: EngineOptions,
-    views: Views,
-    authorship: AuthorshipIndex,
-    work: CallWork,
-    caller: Caller,
-    baseRev: number,
-    now: number,
-  ) {
-    this.definition = definition;
-    this.limits = limits;
-    this.serverMutators = serverMutators;
-    this.now = now;
-    this.caller = caller;
-    this.#baseRev = baseRev;
-    this.#authorship = authorship;
-    this.#work = work;
-    this.#views = views;
-  }
-
-  checkPayload(type: string, payload: Json, limits: CallLimits): void {
-    checkReceivedPayload(type, payload, limits);
-    if (type === transactType) this.#assertShown(payload as WireChanges);
-  }
-
-  checked(record: Fields): void {
-    this.#work.noteRecord(record);
-  }
-
-  shown(record: Fields | undefined): void {
-    this.#work.noteShown(record);
-  }
-
-  changedByOthers(collection: string, id: string): boolean {
-    return this.#authorship.changedByOthers(collection, id, this.caller.clientId, this.#baseRev);
-  }
-
-  /** Leaves out the id, the size and the faults of a record that the caller is not shown: only mutators write such records. */
-  withoutHidden(rejection: Rejection, collection: string, id: string): Rejection {
-    if (this.#views.of(this.caller).shows(collection, id)) return rejection;
-    return new Rejection(rejection.code, `the call writes a record of ${collection} that you are not shown`);
-  }
-
-  /**
-   * Throws {@link Rejection} for a direct edit of what its caller is not shown. Before anything looks at the records: whether
-   * one is there would be told by the answer.
-   */
-  #assertShown(edit: WireChanges): void {
-    const view = this.#views.of(this.caller);
-    if (view.seesEverything) return;
-    for (const collection in edit) {
-      for (const [, id] of edit[collection] as WireChanges[string]) {
-        if (!view.shows(collection, id))
-          throw new Rejection("forbidden", `you are not shown this record of ${collection}`);
-      }
-    }
   }
 }
 
