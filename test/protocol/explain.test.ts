@@ -42,7 +42,7 @@ describe("for people to read,", () => {
       shared,
     );
     expect(explainFrame(update)).toBe(
-      '{"kind":"update","tag":0,"mark":2,"outcomes":[[1,4,99],[2,{"code":"no","message":"never","data":[1]}]],' +
+      '{"kind":"update","tag":0,"lastCallId":2,"outcomes":[[1,4,99],[2,{"code":"no","message":"never","data":[1]}]],' +
         '"parts":1,"delta":{"from":3,"to":4,"changes":{"shapes":[["put","#7","a",{"x":1}],["patch","#8",{"x":2}],' +
         '["patch","#9",{},["y"]],["delete","#10"]]}},"checksums":{"shapes":5},"presence":[["leave","ben"]],' +
         '"events":[[null,"wave",1]]}',

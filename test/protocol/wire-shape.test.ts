@@ -31,11 +31,11 @@ const hello: { frame: Hello; json: string; subprotocol: string } = {
   },
   json:
     '{"secret":"secret-0123456789abc","schema":1,"epoch":"e1","rev":7,"confirmed":2,"knownSince":3,"name' +
-    's":4081516237,"acceptsDeflate":true,"arrived":{"epoch":"e2","rev":9,"parts":4,"collection":"shapes","until":null},"token":"t\\u00f6k\\u00e9n"}',
+    's":4081516237,"acceptsDeflate":true,"resumeSnapshot":{"epoch":"e2","rev":9,"parts":4,"collection":"shapes","until":null},"token":"t\\u00f6k\\u00e9n"}',
   subprotocol:
-    "hello.eyJzZWNyZXQiOiJzZWNyZXQtMDEyMzQ1Njc4OWFiYyIsInNjaGVtYSI6MSwiZXBvY2giOiJlMSIsInJldiI6NywiY29uZmlybWVkIjoyLCJiaX" +
-    "J0aCI6MywibmFtZXMiOjQwODE1MTYyMzcsImluZmxhdGVzIjp0cnVlLCJhcnJpdmVkIjp7ImVwb2NoIjoiZTIiLCJyZXYiOjksInBhcnRzIjo0LCJjb" +
-    "2xsZWN0aW9uIjoic2hhcGVzIiwidW50aWwiOm51bGx9LCJ0b2tlbiI6InRcdTAwZjZrXHUwMGU5biJ9",
+    "hello.eyJzZWNyZXQiOiJzZWNyZXQtMDEyMzQ1Njc4OWFiYyIsInNjaGVtYSI6MSwiZXBvY2giOiJlMSIsInJldiI6NywiY29uZmlybWVkIjoyLCJrbm" +
+    "93blNpbmNlIjozLCJuYW1lcyI6NDA4MTUxNjIzNywiYWNjZXB0c0RlZmxhdGUiOnRydWUsInJlc3VtZVNuYXBzaG90Ijp7ImVwb2NoIjoiZTIiLCJyZX" +
+    "YiOjksInBhcnRzIjo0LCJjb2xsZWN0aW9uIjoic2hhcGVzIiwidW50aWwiOm51bGx9LCJ0b2tlbiI6InRcdTAwZjZrXHUwMGU5biJ9",
 };
 
 const up: { [title: string]: { frame: UpFrame; text: string } } = {

@@ -14,7 +14,7 @@ function frame(args: readonly string[], input = "") {
   return { stdout, stderr, status };
 }
 
-const update = '{"kind":"update","mark":1,"outcomes":[[1,1]]}\n';
+const update = '{"kind":"update","lastCallId":1,"outcomes":[[1,1]]}\n';
 
 describe("npm run frame", () => {
   test.each([

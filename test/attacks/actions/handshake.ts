@@ -177,7 +177,7 @@ export const handshakeActions = {
   "hello-prototype": {
     run: async (scene) => {
       const resumeSnapshot =
-        '"arrived":{"epoch":"e","rev":0,"parts":0,"collection":"__proto__","until":null}';
+        '"resumeSnapshot":{"epoch":"e","rev":0,"parts":0,"collection":"__proto__","until":null}';
       const hellos = prototypeKeys.flatMap((key) => [
         withKey(JSON.stringify(newHello()), key),
         JSON.stringify(newHello()).replace("{", `{${withKey(resumeSnapshot, key)},`),

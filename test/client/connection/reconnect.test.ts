@@ -358,7 +358,7 @@ describe("a client that may not come in", () => {
 });
 
 type Dump = { [table: string]: Record<string, SqlStorageValue>[] };
-const tables = ["room", "journal", "page", "segment", "lastCallId"].map((name) => `deltaroom_${name}`);
+const tables = ["room", "journal", "page", "segment", "client"].map((name) => `deltaroom_${name}`);
 
 function dump({ sql }: DurableObjectStorage): Dump {
   return Object.fromEntries(tables.map((table) => [table, sql.exec(`SELECT * FROM ${table}`).toArray()]));

@@ -115,7 +115,7 @@ describe("the journal", () => {
     });
     expect(await bob.quiet()).toEqual([]);
     const [row, ...others] = await room.rows();
-    expect([row, others]).toMatchObject([{ n: 1, from: 0, to: 0, ids: "[]" }, []]);
+    expect([row, others]).toMatchObject([{ flushSeq: 1, from: 0, to: 0, ids: "[]" }, []]);
     expect(readDelta(new Uint8Array(row?.body ?? []))).toEqual({ from: 0, to: 0, partitions: [] });
   });
 
@@ -132,7 +132,7 @@ describe("the journal", () => {
     alice.sendRaw('{"kind":"push"}');
     await alice.quiet();
     await bob.until(({ events }) => events.length === 1);
-    expect(await room.rows()).toMatchObject([{ n: 1, to: 1 }]);
+    expect(await room.rows()).toMatchObject([{ flushSeq: 1, to: 1 }]);
   });
 
   it("keeps mark and unconfirmed outcomes of the authors to itself", async () => {

@@ -67,7 +67,7 @@ describe("a mutator", () => {
     const room = newSmallRoom();
     const alice = await room.join();
     expect(await alice.commit(call, edit)).toMatchObject([{ code }, 1]);
-    expect(await room.rows()).toMatchObject([{ n: 1, to: 1 }]);
+    expect(await room.rows()).toMatchObject([{ flushSeq: 1, to: 1 }]);
   });
 
   it("knows who calls: a person, or the client itself", async () => {

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { newSmallRoom, put } from "../../support/rooms/test-rooms.ts";
 
-const names = ["room", "journal", "page", "segment", "lastCallId"];
+const names = ["room", "journal", "page", "segment", "client"];
 
 it("the app's own tables and indexes may have any name that does not begin with deltaroom_", async () => {
   const room = newSmallRoom();

@@ -132,7 +132,7 @@ describe("a room whose storage is deleted while it lives", () => {
 });
 
 describe("storage that the app has changed in other ways", () => {
-  it.each(["room", "journal", "page", "segment", "lastCallId"])(
+  it.each(["room", "journal", "page", "segment", "client"])(
     "is not taken for a new room when only the table of %s is dropped",
     async (name) => {
       const room = newSmallRoom();

@@ -173,7 +173,7 @@ describe("a room that was never written to", () => {
     const storage = new MemoryStorage(8);
     const roomState = wake(storage, tinyLimits, () => "new");
     expect(factsOf(roomState)).toMatchObject({
-      numbers: { epoch: "new", stored: false, rev: 0, n: 0 },
+      numbers: { epoch: "new", stored: false, rev: 0, flushSeq: 0 },
       content: {},
     });
     expect(storage.room()).toBeUndefined();
