@@ -213,7 +213,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "an object of many keys is no more work than its text",
     "workOf",
-    "return units + manyKeyUnits * Math.max(0, keys - fewKeys);",
+    "return units + manyKeyUnits * Math.max(0, Math.min(keys, mostKeys) - fewKeys);",
     "return units;",
     "test/room/engine/call-work.test.ts",
   ),

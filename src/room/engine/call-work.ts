@@ -14,9 +14,13 @@ export const frameUnits = 200;
 export const frameByteUnits = 0.25;
 /** To read a value, to check it, to copy it, and to write it as JSON and as bytes. */
 const valueUnits = 32;
-/** For each key of an object beyond {@link fewKeys}: objects of many keys are hash tables, which take several times as long. */
-const manyKeyUnits = 256;
+/**
+ * For each key of an object from {@link fewKeys} to {@link mostKeys}: objects of many keys are hash tables, which take several times
+ * as long. A payload with more keys is refused before that.
+ */
+const manyKeyUnits = 128;
 const fewKeys = 64;
+const mostKeys = 10_000;
 /** To look a record up. */
 const readUnits = 8;
 /** For each unit of a record: to give it to the app's code, which may look through all of it. */
@@ -41,7 +45,7 @@ export function workOf(value: Json, depth: number = maxDepth): number {
     keys += 1;
     units += key.length + workOf((value as Fields)[key] as Json, depth - 1);
   }
-  return units + manyKeyUnits * Math.max(0, keys - fewKeys);
+  return units + manyKeyUnits * Math.max(0, Math.min(keys, mostKeys) - fewKeys);
 }
 
 /** Of values of records, which are never changed: a record that is patched keeps those of its other fields. */

@@ -99,7 +99,7 @@ describe("a room that wakes", () => {
     expect((await room.get()).status).toBe(503);
     expect(lines[0]).toMatchObject({
       event: "room-failed",
-      error: expect.stringContaining("storage has layout 2, known is 9"),
+      error: expect.stringContaining("storage has layout 2, known is 10"),
     });
   });
 });
