@@ -116,7 +116,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "a session that acknowledges a frame now and then is never closed",
-    "Session.#noteProgress",
+    "SendWindow.#noteProgress",
     "    else if (this.#hasProgressed) this.#startOverdue();",
     "    else if (frames > 0) this.#startOverdue();",
     "test/room/sessions/shared-budgets.test.ts",
@@ -960,7 +960,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "a session is sent more than it may owe",
-    "Session.owesMoreThan",
+    "SendWindow.owesMoreThan",
     "    if (this.#unacknowledgedBytes > share * limits.maxUnacknowledgedBytes) return true;\n",
     "",
     "test/room/sessions/limits.test.ts",

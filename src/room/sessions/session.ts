@@ -7,7 +7,8 @@ import { encodeText, frameBytes } from "../../protocol/codec.ts";
 import type { WireOutcome } from "../../protocol/down/down-frames.ts";
 import type { ResumeSnapshot } from "../../protocol/handshake/hello.ts";
 import type { Json } from "../../schema/json.ts";
-import { overdueShare, type SendBudget } from "./send-budget.ts";
+import type { SendBudget } from "./send-budget.ts";
+import { SendWindow } from "./send-window.ts";
 import type { SessionRateLimits, RateLimitState } from "./session-limits.ts";
 import { Heartbeat, type Asked } from "./heartbeat.ts";
 
@@ -97,8 +98,6 @@ export const live: Feed = { kind: "live" };
 
 /** Of what may be unacknowledged: below it a session that was held back goes on. */
 const resumeShare = 0.5;
-/** Of what it was told that it may owe: a session that owes too much must acknowledge so much in `maxStallMs`. Clients acknowledge by quarters. */
-const progressShare = 0.25;
 /** Of `maxIdleMs`: by so much a session that is saved may be older than it is. */
 const unsavedIdleShare = 0.1;
 
@@ -134,15 +133,7 @@ export class Session {
   #presence: Json | undefined;
   #feed: Feed;
   #isDue: boolean;
-  /** Bytes of each frame that was sent and not acknowledged, oldest first. */
-  readonly #unacknowledged: number[] = [];
-  #unacknowledgedBytes = 0;
-  /** Acknowledged of a frame that was not acknowledged whole. */
-  #surplusBytes = 0;
-  /** Since when it should have acknowledged something, by its last acknowledgement; undefined when it owes little. */
-  #overdueSince: number | undefined;
-  /** Acknowledged since then. */
-  #progress = { bytes: 0, frames: 0 };
+  readonly #sendWindow: SendWindow;
   #changed: boolean;
   /** The meter as it was last saved. */
   #saved: RateLimitState;
@@ -167,7 +158,7 @@ export class Session {
     this.acceptsDeflate = attachment.acceptsDeflate;
     this.rateLimits = room.meterOf(this.holder, attachment.rateLimits);
     this.sendBudgetBytes = attachment.sendBudgetBytes;
-    this.#overdueSince = attachment.overdueSince;
+    this.#sendWindow = new SendWindow(room, this.holder, attachment.sendBudgetBytes, attachment.overdueSince);
     // Tokens are counted when a message comes, so then it was heard.
     this.heartbeat = new Heartbeat(() => socket.pingedAt(), this.rateLimits.heardAt, attachment.asked);
     this.#presence = attachment.presence;
@@ -253,32 +244,22 @@ export class Session {
   }
 
   get unacknowledgedFrames(): number {
-    return this.#unacknowledged.length;
+    return this.#sendWindow.frames;
   }
 
   /** Since when it should have acknowledged something; undefined for one that owes little, or waits for others. */
   get overdueSince(): number | undefined {
-    return this.#isDue ? undefined : this.#overdueSince;
+    return this.#isDue ? undefined : this.#sendWindow.overdueSince;
   }
 
-  /**
-   * Whether more was sent than `share` of what may be unacknowledged, in bytes or in frames. While all sessions together owe much, and
-   * this user's among the most, that is what should have been acknowledged.
-   */
+  /** Whether more was sent than `share` of what may be unacknowledged. */
   owesMoreThan(share: number): boolean {
-    const { limits, sendBudget } = this.#room;
-    if (this.#unacknowledgedBytes > share * limits.maxUnacknowledgedBytes) return true;
-    if (this.#unacknowledged.length > share * limits.maxUnacknowledgedFrames) return true;
-    const tightBytes = (share < 1 ? 0.25 : overdueShare) * this.sendBudgetBytes;
-    return this.#unacknowledgedBytes > tightBytes && sendBudget.holdsBack(this.holder);
+    return this.#sendWindow.owesMoreThan(share);
   }
 
   /** Whether a frame of so many bytes may be sent, of those that go to all at once. */
   bears(bytes: number): boolean {
-    return (
-      this.#room.sendBudget.bears(this.holder, bytes) ||
-      this.#unacknowledgedBytes + bytes <= overdueShare * this.sendBudgetBytes
-    );
+    return this.#sendWindow.bears(bytes);
   }
 
   /** Sends no more updates until it has acknowledged something; or until others have, when it is not the one who owes too much. */
@@ -293,10 +274,8 @@ export class Session {
 
   /** What it owes is of no interest any more. */
   end(): void {
-    this.#room.sendBudget.add(this.holder, -this.#unacknowledgedBytes);
+    this.#sendWindow.clear();
     this.#room.sendBudget.waiting.delete(this);
-    this.#unacknowledgedBytes = 0;
-    this.#unacknowledged.length = 0;
   }
 
   /** Tells the client that nothing from `clientReqId` on has been executed. */
@@ -313,34 +292,17 @@ export class Session {
 
   send(frame: string | Uint8Array): void {
     const bytes = frameBytes(frame);
-    this.#unacknowledged.push(bytes);
-    this.#unacknowledgedBytes += bytes;
-    this.#room.sendBudget.add(this.holder, bytes);
+    this.#sendWindow.add(bytes);
     // What it came for or has asked for. What it lags behind is not its choice.
     if (this.#feed.kind === "joining" || this.#feed.kind === "snapshot")
       this.rateLimits.catchUpBytes.take(this.#room.now(), 0, bytes);
     this.socket.send(frame);
-    if (this.#overdueSince === undefined && this.#isOverdue) {
-      this.#startOverdue();
-      this.#room.overdue(this);
-    }
+    if (this.#sendWindow.beginOverdue()) this.#room.overdue(this);
   }
 
   /** The client says that it has received `bytes` more. What was sent before hibernation is not counted any more. */
   acknowledge(bytes: number): void {
-    let acknowledged = this.#surplusBytes + bytes;
-    let frames = 0;
-    const owedBytes = this.#unacknowledgedBytes;
-    for (const size of this.#unacknowledged) {
-      if (size > acknowledged) break;
-      acknowledged -= size;
-      this.#unacknowledgedBytes -= size;
-      frames += 1;
-    }
-    this.#unacknowledged.splice(0, frames);
-    this.#room.sendBudget.add(this.holder, this.#unacknowledgedBytes - owedBytes);
-    this.#noteProgress(owedBytes - this.#unacknowledgedBytes, frames);
-    this.#surplusBytes = this.#unacknowledged.length === 0 ? 0 : acknowledged;
+    if (this.#sendWindow.acknowledge(bytes)) this.#changed ||= !this.isLive;
   }
 
   /** Saves what has changed since the last time. */
@@ -349,6 +311,7 @@ export class Session {
     this.#changed = false;
     this.#saved = this.rateLimits.state;
     const { asked } = this.heartbeat;
+    const { overdueSince } = this.#sendWindow;
     this.socket.save({
       client: this.client,
       ...(Number.isFinite(this.expiresAt) && { expiresAt: this.expiresAt }),
@@ -359,44 +322,11 @@ export class Session {
       ...(this.#presence !== undefined && { presence: this.#presence }),
       rateLimits: this.#saved,
       sendBudgetBytes: this.sendBudgetBytes,
-      ...(this.#overdueSince !== undefined && { overdueSince: this.#overdueSince }),
+      ...(overdueSince !== undefined && { overdueSince }),
       feed: this.#feed,
       isDue: this.#isDue,
       ...(asked && { asked }),
     });
-  }
-
-  /** From now on it has `maxStallMs` to acknowledge a good part of what it owes. */
-  #startOverdue(): void {
-    this.#overdueSince = this.#room.now();
-    this.#progress = { bytes: 0, frames: 0 };
-  }
-
-  /** Ends or restarts the time in which it has to acknowledge. A frame now and then is no progress where bytes are owed. */
-  #noteProgress(bytes: number, frames: number): void {
-    if (this.#overdueSince === undefined) return;
-    this.#progress.bytes += bytes;
-    this.#progress.frames += frames;
-    if (!this.#isOverdue) this.#overdueSince = undefined;
-    else if (this.#hasProgressed) this.#startOverdue();
-    else return;
-    this.#changed ||= !this.isLive;
-  }
-
-  get #hasProgressed(): boolean {
-    if (this.#progress.bytes >= progressShare * this.sendBudgetBytes) return true;
-    const owesFramesAlone = this.#unacknowledgedBytes <= overdueShare * this.sendBudgetBytes;
-    return (
-      owesFramesAlone && this.#progress.frames >= progressShare * this.#room.limits.maxUnacknowledgedFrames
-    );
-  }
-
-  /** Whether more is unacknowledged than a client lets there be that reads. */
-  get #isOverdue(): boolean {
-    return (
-      this.#unacknowledgedBytes > overdueShare * this.sendBudgetBytes ||
-      this.#unacknowledged.length > overdueShare * this.#room.limits.maxUnacknowledgedFrames
-    );
   }
 
   /** Whether the room would take it for idle too early after hibernation. */
