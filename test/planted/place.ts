@@ -56,16 +56,6 @@ export function placeOf({ symbol, find }: PlantedEdit): Place {
   return { file: place.file, start, end: start + found[0].length };
 }
 
-/** Returns the declaration that encloses a place, as {@link PlantedEdit.symbol} names it. */
-export function symbolAt(file: string, at: number): string {
-  const outer = topLevel(file).find(({ start, end }) => start <= at && at < end);
-  if (outer === undefined) throw new Error(`no declaration encloses ${at} in ${file}`);
-  const inner = membersOf(outer).find(({ start, end }) => start <= at && at < end);
-  const path = inner === undefined ? outer.name : `${outer.name}.${inner.name}`;
-  if (declarationsOf(path).length === 1) return path;
-  return `${file.replace(/^.*\//, "").replace(/\.tsx?$/, "")}#${path}`;
-}
-
 let read: ReadonlyMap<string, string> | undefined;
 
 function sources(): ReadonlyMap<string, string> {
