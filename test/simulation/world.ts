@@ -1,3 +1,4 @@
+import { hashCall } from "../../src/model/call.ts";
 import type { KeptCall } from "../../client/mutations/kept-calls.ts";
 import { BrowserStorage, tokenOf, type KeptClient, type Person } from "./client/browser-storage.ts";
 import type { Backup } from "./platform/disk.ts";
@@ -156,9 +157,11 @@ export class World {
   #judgeKnownSince({ secret, clientId, calls, introduction }: KeptClient): void {
     const outcomes = this.server.disk.ledger.clientLog.get(clientId)?.outcomes;
     if (this.stage.isDoubted(secret)) return;
-    for (const clientReqId of calls.keys()) {
-      const n = outcomes?.get(clientReqId)?.n ?? Infinity;
-      if (n !== Infinity && (introduction?.knownSince ?? Infinity) >= n)
+    for (const [clientReqId, { type, payload }] of calls) {
+      const { n = Infinity, callHash } = outcomes?.get(clientReqId) ?? {};
+      // A room that was restored once more may have executed another call under this id, which the hash tells.
+      if (callHash !== hashCall(type, payload)) continue;
+      if ((introduction?.knownSince ?? Infinity) >= n)
         this.stage.fail(
           `call ${clientReqId} of ${clientId} is executed in flush ${n}, its knownSince is kept as ${introduction?.knownSince}`,
         );

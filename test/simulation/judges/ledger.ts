@@ -11,6 +11,8 @@ import { applyPlainly } from "./plain-state.ts";
 interface DurableOutcome {
   readonly text: string;
   readonly isAccepted: boolean;
+  /** Of the call that had the id. */
+  readonly callHash: number;
   readonly to: number;
   /** The flush. */
   readonly n: number;
@@ -97,14 +99,20 @@ export class Ledger {
     for (const { clientId, answers } of readRowClients(row.clientLog).clientLog) {
       let known = this.clientLog.get(clientId);
       if (known === undefined) this.clientLog.set(clientId, (known = { lastCallId: 0, outcomes: new Map() }));
-      for (const [id, outcome] of answers) {
+      for (const [id, outcome, callHash] of answers) {
         if (id !== known.lastCallId + 1)
           return `call ${id} of ${clientId} was executed, its mark was ${known.lastCallId}`;
         known.lastCallId = id;
         const rev = typeof outcome === "number" ? outcome : undefined;
         const { kind: _, ...refusal } = typeof outcome === "number" ? { kind: "" } : outcome;
         const text = JSON.stringify(rev ?? refusal);
-        known.outcomes.set(id, { text, isAccepted: rev !== undefined, to: row.to, n: row.flushSeq });
+        known.outcomes.set(id, {
+          text,
+          isAccepted: rev !== undefined,
+          callHash,
+          to: row.to,
+          n: row.flushSeq,
+        });
         this.#noteText(`${clientId}#${id}`, text);
         if (rev === undefined) continue;
         if (rev <= row.from || rev > row.to || committed.has(rev))
