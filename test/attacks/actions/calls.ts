@@ -15,16 +15,26 @@ type Call = readonly [type: string, payload: unknown];
 /** What each call of one client comes to. */
 export const callEach =
   (...calls: readonly Call[]): AttackAction["run"] =>
-  async (scene) => {
-    const mallory = await scene.join();
-    return await each(calls, async (call) => {
-      const first = mallory.nextId++;
-      return await scene.answersTo(
-        mallory,
-        JSON.stringify(pushFrame(call, { first, confirmed: mallory.copy.confirmed })),
-      );
-    });
-  };
+  async (scene) =>
+    await callOneByOne(scene, calls, 0);
+
+/** As `callEach`, of calls that are so much work that the room would refuse the second one behind the first. */
+const callEachAfterPause =
+  (...calls: readonly Call[]): AttackAction["run"] =>
+  async (scene) =>
+    await callOneByOne(scene, calls, 1_500);
+
+async function callOneByOne(scene: Scene, calls: readonly Call[], pauseMs: number): Promise<Answer[]> {
+  const mallory = await scene.join();
+  return await each(calls, async (call) => {
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    const first = mallory.nextId++;
+    return await scene.answersTo(
+      mallory,
+      JSON.stringify(pushFrame(call, { first, confirmed: mallory.copy.confirmed })),
+    );
+  });
+}
 
 /** The same for calls of which the JSON is written by hand. */
 const callJson =
@@ -286,7 +296,7 @@ export const callActions = {
     prepare: async (scene) => {
       await scene.writer.commit(put("things", "large", { n: 1, text: "x".repeat(200_000) }));
     },
-    run: callEach(
+    run: callEachAfterPause(
       put("things", "a", { n: 1, text: "x".repeat(270_000) }),
       patch("things", "large", { any: "y".repeat(70_000) }),
       put("things", "a", { n: 1, any: Array.from({ length: 140_000 }, () => 1) }),
@@ -296,7 +306,7 @@ export const callActions = {
     ...kept,
     run: async (scene) => {
       const fields = Object.fromEntries(Array.from({ length: 40_000 }, (_, index) => [`f${index}`, 1]));
-      return await callEach(
+      return await callEachAfterPause(
         put("things", "kept", { ...fields, n: 0, text: "kept" }),
         patch("things", "kept", fields),
       )(scene);
@@ -311,13 +321,13 @@ export const callActions = {
     ),
   },
   "many-faults": {
-    run: callEach(
+    run: callEachAfterPause(
       put("things", "a", { n: 1, tags: Array.from({ length: 200_000 }, () => 1) }),
       put("things", "b", { n: 1, tags: Array.from({ length: 200_000 }, () => 1) }),
     ),
   },
   "operation-size": {
-    run: callEach(["fill", { count: 20, chars: 60_000 }], ["fill", { count: 30_000, chars: 100 }]),
+    run: callEachAfterPause(["fill", { count: 20, chars: 60_000 }], ["fill", { count: 30_000, chars: 100 }]),
   },
   "state-quota": {
     room: "tight",
