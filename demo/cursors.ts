@@ -7,7 +7,7 @@ import type { BoardRoom } from "./room.ts";
 /** Cursors are drawn with a transition of this length, so more frequent news would not be seen. */
 const cursorIntervalMs = 45;
 
-/** Draws everybody else's pointer, one `[data-actor]` each. */
+/** Draws everybody else's pointer, one `[data-client-id]` each. */
 export function showCursors(room: BoardRoom, pins: Pins): void {
   const nodes = new Map<string, HTMLElement>();
   const redraw = (others: BoardRoom["others"]) => {

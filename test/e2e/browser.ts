@@ -189,7 +189,7 @@ export class Person {
 
   /** The others' pointers. */
   cursor(clientId: string): Locator {
-    return this.page.locator(`.cursor[data-actor="${clientId}"]`);
+    return this.page.locator(`.cursor[data-client-id="${clientId}"]`);
   }
 
   /** An element by its test id. */
