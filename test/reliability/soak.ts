@@ -87,7 +87,7 @@ function checkFile(server: Workerd, crowd: Crowd): void {
   const rows = (name: string): number => tables.get(`deltaroom_${name}`)?.rows ?? Infinity;
   const most = {
     journal: journalSlots(defaultLimits),
-    lastCallId: Math.min(crowd.arrivals, defaultLimits.maxLoggedClients + Number(options.clients)),
+    client: Math.min(crowd.arrivals, defaultLimits.maxLoggedClients + Number(options.clients)),
     segment: maxSegments,
     page: 2 + Math.ceil((2 * file.pages().bytes) / defaultLimits.pageBytes),
     room: 1,
