@@ -204,15 +204,11 @@ export class Scene {
     let refusals = 0;
     for (const until = Date.now() + barrierMs; !isThrough() && Date.now() < until;) {
       if (!client.isOpen) break;
-      const before = client.frames.length;
+      const before = refusalsAmong(client);
       client.setPresence({ at });
-      const isRefused = () => {
-        const newest = client.frames.at(-1);
-        return client.frames.length > before && newest?.kind === "error" && newest.code === "rate-limited";
-      };
       for (let waits = 0; !isThrough() && waits < barrierRepeatMs / 10; waits++)
         await new Promise((resolve) => setTimeout(resolve, 10));
-      if (!isThrough() && isRefused()) refusals += 1;
+      if (!isThrough() && refusalsAmong(client) > before) refusals += 1;
     }
     if (!isThrough())
       throw new Error(`${client.clientId} was sent no presence; newest was ${String(client.raws.at(-1))}`);
@@ -355,6 +351,10 @@ export class Scene {
     expect(await this.state()).toEqual(this.#expected);
     await this.#round();
   }
+}
+
+function refusalsAmong({ frames }: WireClient): number {
+  return frames.filter((frame) => frame.kind === "error" && frame.code === "rate-limited").length;
 }
 
 /** How long a client waits for its own presence, and after how long it sends it again. */
