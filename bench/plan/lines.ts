@@ -79,9 +79,9 @@ export const stormLines: readonly Line[] = [
   {
     label: "got the state",
     show: (figures) => {
-      const { resumeSnapshot, joins } = figures;
-      if (typeof resumeSnapshot !== "number" || typeof joins !== "number") return undefined;
-      return `${resumeSnapshot === joins ? "all" : `${format(resumeSnapshot)} of ${format(joins)}`}${mishap(figures)}`;
+      const { arrived, joins } = figures;
+      if (typeof arrived !== "number" || typeof joins !== "number") return undefined;
+      return `${arrived === joins ? "all" : `${format(arrived)} of ${format(joins)}`}${mishap(figures)}`;
     },
   },
   pair("from opening to the whole state p50 / p99, ms", "joinP50Ms", "joinP99Ms"),

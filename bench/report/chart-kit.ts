@@ -95,7 +95,7 @@ export function bars({ title, subtitle, points, isLogarithmic = false }: BarPane
     },
     layer: [
       {
-        lastCallId: { type: "bar", height: 15 },
+        mark: { type: "bar", height: 15 },
         encoding: {
           x: { field: "value", type: "quantitative", axis: null, scale },
           ...(isLogarithmic && { x2: { datum: base } }),
@@ -103,7 +103,7 @@ export function bars({ title, subtitle, points, isLogarithmic = false }: BarPane
         },
       },
       {
-        lastCallId: { type: "text", align: "left", dx: 4 },
+        mark: { type: "text", align: "left", dx: 4 },
         encoding: {
           x: { field: "value", type: "quantitative", scale },
           text: { field: "label", type: "nominal" },
@@ -158,12 +158,12 @@ export function lines(panel: LinePanel): Panel {
     data: { values: points },
     layer: [
       {
-        lastCallId: { type: "line", point: { size: 40, filled: true }, strokeWidth: 2 },
+        mark: { type: "line", point: { size: 40, filled: true }, strokeWidth: 2 },
         encoding: { x, y, color },
       },
       {
         data: { values: placeLabels(points, domain, height) },
-        lastCallId: { type: "text", align: "left", dx: 8, fontWeight: "bold" },
+        mark: { type: "text", align: "left", dx: 8, fontWeight: "bold" },
         encoding: { x, y, color, text: { field: "series", type: "nominal" } },
       },
     ],

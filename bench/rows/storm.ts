@@ -63,7 +63,7 @@ export async function storm(stage: Stage, work: Storm): Promise<Figures> {
   const differing = await judgeAll(stage, watching, pace.expected);
   return {
     joins,
-    resumeSnapshot: players.length,
+    arrived: players.length,
     joinP50Ms: waited.quantile(0.5),
     joinP99Ms: waited.quantile(0.99),
     joinBytes: bytes / players.length,

@@ -12,15 +12,15 @@ import { board } from "./board.ts";
 // Everything that the load knows of deltaroom's wire is in this file, and it is built on the product's own codec.
 
 const names = nameTable(board);
-/** In the first byte of an update: its tag and its mark follow. */
+/** In the first byte of an update: its tag and its last executed call follow. */
 const ownTag = 1;
-const ownMark = 2;
+const ownLastCallId = 2;
 const kindBits = 0xf0;
 
 export type Moves = readonly (readonly [record: number, x: number])[];
 
 /** What a thin session has to know of a frame. */
-export interface ResumeSnapshot {
+export interface FrameHead {
   readonly welcome?: Welcome;
   /** It is caught up. */
   readonly isReply?: boolean;
@@ -45,16 +45,16 @@ export function readPlace(etag: string): Place {
 
 /** The subprotocols to offer, as the product's own client has them. */
 export function greet({ epoch, rev }: Place = nowhere): string[] {
-  const client = `${randomBytes(9).toString("base64url")}.${randomBytes(18).toString("base64url")}`;
+  const secret = randomBytes(24).toString("base64url");
   const abilities = { names: names.hash, acceptsDeflate: true };
   return [
     subprotocol,
-    encodeHello({ client, schema: 1, epoch, rev, confirmed: 0, knownSince: null, ...abilities }),
+    encodeHello({ secret, schema: 1, epoch, rev, confirmed: 0, knownSince: null, ...abilities }),
   ];
 }
 
 /** Reads the head of a frame. The rest of an update is the same bytes for all sessions. */
-export function readHead(data: Buffer, isText: boolean): ResumeSnapshot {
+export function readHead(data: Buffer, isText: boolean): FrameHead {
   if (!isText) return ((data[0] ?? 0) & kindBits) === frameKinds.update ? readOwnParts(data) : {};
   const frame = decodeDown(data.toString());
   switch (frame.kind) {
@@ -69,11 +69,11 @@ export function readHead(data: Buffer, isText: boolean): ResumeSnapshot {
   }
 }
 
-function readOwnParts(data: Buffer): ResumeSnapshot {
+function readOwnParts(data: Buffer): FrameHead {
   const reader = new ByteReader(data);
   const flags = reader.byte();
   const isReply = (flags & ownTag) !== 0 && reader.count() === 0;
-  return { isReply, ...((flags & ownMark) !== 0 && { lastCallId: reader.count() }) };
+  return { isReply, ...((flags & ownLastCallId) !== 0 && { lastCallId: reader.count() }) };
 }
 
 /** Where the room is, as far as this process was told: what the calls that it makes are based upon. */
