@@ -103,7 +103,7 @@ export class CallLog {
     if (this.#current !== undefined) this.#current.call.error = error;
   }
 
-  /** A flush with these client logs is on disk. */
+  /** A flush with these outcomes is on disk. */
   flushed(clientLog: string): void {
     for (const { clientId, answers } of decodeClientLog(clientLog)) {
       for (const [clientReqId, outcome] of answers) {

@@ -9,7 +9,7 @@ export interface Settle {
   readonly reject: (error: RejectedError) => void;
 }
 
-/** A room answers every call up to its mark; this stands for an answer that it no longer has. */
+/** The room returns an outcome for each executed call. This one stands for an outcome that the room no longer has. */
 const forgottenOutcome: Outcome = {
   kind: "rejected",
   code: "too-old",

@@ -28,7 +28,7 @@ export class MutationQueues {
     return [...this.#left, this.own].flatMap(({ calls }) => calls);
   }
 
-  /** The calls that are not executed, where those of the current queue are up to `mark`. */
+  /** The calls that are not executed, where those of the current queue are up to `lastCallId`. */
   waiting(lastCallId: number): readonly PendingCall[] {
     const { current } = this;
     const unexecuted = current.calls.filter((call) => (call.clientReqId ?? Infinity) > lastCallId);

@@ -170,7 +170,7 @@ export class PendingQueue {
     return sentAt !== undefined && Math.abs(now - sentAt) > ms;
   }
 
-  /** Notes outcomes. Calls up to `mark` have been executed and are not pending any more. */
+  /** Notes outcomes. Calls up to `lastCallId` have been executed and are not pending any more. */
   answer(lastCallId: number, outcomes: readonly WireOutcome[]): (() => void)[] {
     const byId = new Map(outcomes.map((told) => [told[0], told]));
     const told: (() => void)[] = [];
@@ -195,8 +195,8 @@ export class PendingQueue {
   }
 
   /**
-   * A new connection has told the client's mark, and what was executed has been answered: the rest is sent again.
-   * A restored room may know less than this client was once told; in its history the ids above its mark are free.
+   * The room has said on a new connection which call it executed last. The client sends all later calls again. A room that was
+   * restored to an earlier time may have executed fewer calls; in its history the ids above `lastCallId` are free.
    */
   resume(lastCallId: number): void {
     const first = this.#calls[0]?.clientReqId ?? this.#lastId + 1;

@@ -26,7 +26,7 @@ export interface Limits {
   readonly maxCallsPerFrame: number;
   /**
    * Messages of one session of whatever kind, a second and at once, pings left out: more than a client sends that keeps to the
-   * limits of calls and of signals, so that what is beyond is noise, and is not read.
+   * limits of calls, presence and events, so that what is beyond is noise, and is not read.
    */
   readonly framesPerSecond: number;
   /** Frames that a session may send at once before it is held to the sustained rate. */
@@ -179,13 +179,13 @@ export interface Limits {
   readonly maxUnacknowledgedFrames: number;
   /** Bytes sent to all sessions and not yet acknowledged: a quarter of an isolate. From two thirds of it on, the users who owe most are held back. */
   readonly maxAllUnacknowledgedBytes: number;
-  /** Clients whose client logs are remembered. Beyond it the room forgets the longest unseen client of the owner with the most. */
+  /** Clients that the room remembers. Beyond it the room forgets the longest unseen client of the owner with the most. */
   readonly maxLoggedClients: number;
   /** Of them, those of one signed-in user, who must not push out others by opening pages. */
   readonly maxLoggedClientsPerUser: number;
   /** Idempotency keys of backends that are remembered. Beyond it the room forgets the oldest key of the user with the most. */
   readonly maxRemoteClients: number;
-  /** Days for which an unseen client's mark is remembered. */
+  /** Days for which the room remembers a client that it does not see. */
   readonly maxClientLogAgeDays: number;
   /** Outcomes kept for one client until it confirms them. */
   readonly maxUnconfirmedOutcomes: number;
@@ -299,7 +299,7 @@ export const defaultLimits: Limits = Object.freeze({
 });
 
 /**
- * The limits of a room whose app has set `given`. Frames that nothing is said of follow the calls and signals: who may make a
+ * The limits of a room whose app has set `given`. Frames that nothing is said of follow the calls, presence and events: who may make a
  * million calls a second may send each by itself. Throws `TypeError` for a limit that there is not, and `RangeError` for one
  * that is no such number.
  */

@@ -38,7 +38,7 @@ import {
 } from "./inbound/frame-handler.ts";
 import { Journal } from "./storage/journal.ts";
 import { Liveness } from "./sessions/liveness.ts";
-import { UserRateLimits } from "./sessions/user-limits.ts";
+import { UserRateLimits } from "./sessions/user-rate-limits.ts";
 import { Broadcaster } from "./broadcast/broadcaster.ts";
 import { Session, type Attachment, type SessionRoom, type Socket } from "./sessions/session.ts";
 import { EphemeralUpdates } from "./flush/ephemeral.ts";

@@ -1,4 +1,4 @@
-import type { PlantedEdit } from "../../test/planted/place.ts";
+import type { PlantedEdit } from "./place.ts";
 
 /** A bug put into the source on purpose. */
 export interface PlantedBug {

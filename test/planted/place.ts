@@ -36,10 +36,7 @@ interface Declared extends Place {
 
 /** Returns the place of `edit` in the source. Throws unless there is exactly one. */
 export function placeOf({ symbol, find }: PlantedEdit): Place {
-  const [path = "", fileName] =
-    symbol.split("#", 2).length === 2 && !symbol.includes(".#")
-      ? [symbol.slice(symbol.indexOf("#") + 1), symbol.slice(0, symbol.indexOf("#"))]
-      : [symbol, undefined];
+  const [, fileName, path = symbol] = /^([a-z-]+)#(.+)$/.exec(symbol) ?? [];
   const declared = declarationsOf(path).filter(
     ({ file }) => fileName === undefined || file.endsWith(`/${fileName}.ts`),
   );

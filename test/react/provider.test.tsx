@@ -151,13 +151,13 @@ describe("a provider", () => {
   test("keeps to itself what a listener or another provider of the same URL does", async () => {
     const [ada, ben] = [new ScriptedRoom(), new ScriptedRoom()];
     const clientIds = new Set<string>();
-    const ClientIdSchema = () => {
+    const ClientId = () => {
       clientIds.add(useRoom().self.clientId);
       return <Shape />;
     };
     const of = ({ transport }: ScriptedRoom) => (
       <RoomProvider url="/rooms/lobby" transport={transport}>
-        <ClientIdSchema />
+        <ClientId />
       </RoomProvider>
     );
     const page = new Page(

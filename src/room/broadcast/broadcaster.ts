@@ -28,7 +28,7 @@ export interface SenderRoom {
 }
 
 /**
- * Everything that goes down: each session from its own revision, with its own client's mark and outcomes.
+ * Everything that goes down: each session from its own revision, with its own client's last executed call and outcomes.
  * It is called when nothing is unflushed, so all that it reads may be seen.
  */
 export class Broadcaster {

@@ -115,7 +115,7 @@ function keyOf(collection: string, id: string): string {
   return `${collection}/${id}`;
 }
 
-/** `{"client ids":[…],"records":[rev, index of client id, othersRev, …]}`: many records have few authors. */
+/** `{"clientIds":[…],"records":[rev, index of client id, othersRev, …]}`: many records have few authors. */
 export function encodeAuthors(authors: readonly (Authorship | undefined)[]): string {
   const clientIds = new Map<string, number>();
   const records: number[] = [];

@@ -4,7 +4,7 @@ import { jsonBytes } from "../../model/json.ts";
 import type { Limits } from "../limits.ts";
 import { fairLevel, Shares, type Holder } from "../owners/shares.ts";
 
-/** A client as its mark knows it. */
+/** What the room remembers of a client. */
 export interface ClientOfOwner {
   readonly clientId: string;
   /** Of the person whose client this is, see `ownerOf`. */
@@ -25,14 +25,14 @@ export interface LoggedClient extends ClientOfOwner {
   seenAt: number;
 }
 
-/** What one flush adds to a client's mark. */
+/** The outcomes that one flush adds for a client. */
 export interface ClientAnswers {
   readonly client: LoggedClient;
-  /** In order of `clientReqId`; the last one's is the mark. */
+  /** In order of `clientReqId`; the last one is the last executed call. */
   readonly answers: readonly Answer[];
 }
 
-/** A whole mark, as a checkpoint writes it. */
+/** What the room remembers of a client, as a checkpoint writes it. */
 export interface StoredClient extends ClientOfOwner {
   readonly lastCallId: number;
   readonly confirmed: number;
@@ -75,7 +75,7 @@ export function answerTo({ answers, confirmed }: LoggedClient, clientReqId: numb
   return answers[clientReqId - confirmed - 1];
 }
 
-/** The client logs of all clients, by client id. */
+/** What the room remembers of each client, by client id. */
 export class ClientLog {
   readonly #clients = new Map<string, LoggedClient>();
   /** Changed since the last checkpoint. */
@@ -136,7 +136,7 @@ export class ClientLog {
     this.#changed.add(clientId);
   }
 
-  /** Takes in the client logs of a journal row, on wake. */
+  /** Adds the outcomes of a journal row, on wake. */
   replay(text: string): void {
     for (const { clientId, confirmed, answers, seenAt, owner } of decodeClientLog(text)) {
       const client = owner === undefined ? this.get(clientId) : { clientId, owner };
@@ -154,7 +154,7 @@ export class ClientLog {
     for (const answer of outcomes) this.#weigh(client, bytesOf(answer));
   }
 
-  /** The client logs that changed since the last call, for a checkpoint. */
+  /** Returns the clients that changed since the last call, for a checkpoint. */
   takeChanged(): StoredClient[] {
     const stored: StoredClient[] = [];
     for (const clientId of this.#changed) {
@@ -266,7 +266,7 @@ export class ClientLog {
 }
 
 /**
- * What a flush adds to client logs, as its journal row has it: one JSON list, which takes a tenth of the time that objects
+ * What a flush adds to the client log, as its journal row has it: one JSON list, which takes a tenth of the time that objects
  * take. `seenAt, number of clients`, and of each `client id, confirmed, number of answers`, of each answer `clientReqId,
  * outcome, callHash`, and behind a client's first call ever its `owner`: later ones are of a client that storage knows.
  */
@@ -282,7 +282,7 @@ export function encodeClientLog(clients: Iterable<ClientAnswers>, size: number, 
   return JSON.stringify(fields);
 }
 
-/** What a journal row adds to one client's mark. */
+/** The outcomes that a journal row adds for one client. */
 interface RowAnswers {
   readonly clientId: string;
   readonly confirmed: number;

@@ -160,7 +160,7 @@ export class Engine<State extends EngineState = EngineState> {
   }
 
   /**
-   * Whether a step that changes memory has thrown before its end. RoomState is then not what storage and the batch say: the caller
+   * Whether a step that changes memory has thrown before its end. The state in memory is then not what storage and the batch say: the caller
    * discards it, with the batch, and reads storage again.
    */
   get isTorn(): boolean {

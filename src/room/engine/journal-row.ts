@@ -1,6 +1,6 @@
 import { utf8Bytes } from "../../model/json.ts";
 
-/** One flush on disk. Rows are never sent as they are: `client logs` and `authors` are the room's own. */
+/** One flush on disk. Rows are never sent as they are: `clientLog` and `authors` are the room's own. */
 export interface JournalRow {
   /** Number of the flush, 1, 2, 3…; never restarts. */
   readonly flushSeq: number;
@@ -12,7 +12,7 @@ export interface JournalRow {
   readonly body: Uint8Array;
   /** JSON of the ids of the records that `body` names by their handles alone, in its order. */
   readonly ids: string;
-  /** What the flush adds to client logs, see `encodeClientLog`. */
+  /** What the flush adds to the client log, see `encodeClientLog`. */
   readonly clientLog: string;
   /** Authors of the changed records, in the order of `body`. */
   readonly authors: string;

@@ -30,7 +30,7 @@ export type RateLimitState = { readonly [K in Kind]?: BucketState } & {
 const penaltyMs = 10_000;
 
 /**
- * What one client has used up. It survives hibernation with its session, and reconnects with `Quotas`. The meters of one user's
+ * What one client has used up. It survives hibernation with its session, and reconnects with `UserRateLimits`. The rate limits of one user's
  * sessions share the buckets of {@link userKinds}.
  */
 export class SessionRateLimits {

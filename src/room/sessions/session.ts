@@ -9,7 +9,7 @@ import type { ResumeSnapshot } from "../../protocol/handshake/hello.ts";
 import type { Json } from "../../schema/json.ts";
 import type { SendBudget } from "./send-budget.ts";
 import { SendWindow } from "./send-window.ts";
-import type { SessionRateLimits, RateLimitState } from "./session-limits.ts";
+import type { SessionRateLimits, RateLimitState } from "./session-rate-limits.ts";
 import { Heartbeat, type Asked } from "./heartbeat.ts";
 
 /** The little that a room needs of a socket. */
@@ -284,7 +284,7 @@ export class Session {
     this.send(encodeText({ kind: "gap", expected: clientReqId }));
   }
 
-  /** Drops the replies to calls above `mark`: they were of a batch that is lost. */
+  /** Drops the replies to calls above `lastCallId`: the batch that they belonged to is lost. */
   dropReplies(lastCallId: number): void {
     for (const clientReqId of this.replies.keys())
       if (clientReqId > lastCallId) this.replies.delete(clientReqId);

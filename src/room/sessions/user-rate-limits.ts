@@ -3,7 +3,7 @@ import type { Limits } from "../limits.ts";
 import { ownerOf } from "../owners/owner.ts";
 import { Shares, type Holder } from "../owners/shares.ts";
 import { TokenBucket } from "../../model/token-bucket.ts";
-import { SessionRateLimits, type RateLimitState } from "./session-limits.ts";
+import { SessionRateLimits, type RateLimitState } from "./session-rate-limits.ts";
 import type { Session } from "./session.ts";
 
 /** What a client that has left had used up. */
@@ -15,7 +15,7 @@ interface Leaver {
 /** The sessions that a user has now. */
 interface Present {
   sessions: number;
-  /** Of one of them: see `Meter`. */
+  /** Of one of them: see `SessionRateLimits`. */
   readonly rateLimits: SessionRateLimits;
 }
 

@@ -69,7 +69,7 @@ export class Journal {
     return this.#flushes >= journalSlots(this.#options.limits);
   }
 
-  /** Whether the journal, or the number of client logs, must not grow further before a checkpoint. */
+  /** Whether the journal, or the number of remembered clients, must not grow further before a checkpoint. */
   get isCheckpointDue(): boolean {
     const { maxRingFlushes, maxRingBytes, maxLoggedClients, maxRemoteClients, maxSessions } =
       this.#options.limits;
@@ -82,7 +82,7 @@ export class Journal {
     return this.#flushes >= fewFlushes || this.roomState.journalBytes >= this.#options.limits.pageBytes;
   }
 
-  /** Brings the pages up to date, forgets old client logs of clients that are not here, and trims history. */
+  /** Brings the pages up to date, forgets clients that have been away for long, and trims history. */
   checkpoint(now: number, isPresent: (clientId: string) => boolean): void {
     this.assertNewest(); // in a quiet moment no flush has just made sure of it
     const { roomState } = this;

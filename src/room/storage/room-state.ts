@@ -44,7 +44,7 @@ export interface RoomState extends EngineState {
   checkpointRev: number;
   /** Bytes of journal written since. */
   journalBytes: number;
-  /** When client logs were last forgotten. */
+  /** When clients were last forgotten. */
   readonly horizons: Horizons;
   /** Segments in storage, once `history` was read. */
   storedSegments: ReadonlySet<Segment>;

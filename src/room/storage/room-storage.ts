@@ -47,7 +47,7 @@ export interface RoomRow {
   readonly weight: number;
   /** Where the ring buffer began; the segments end there. */
   readonly ringFrom: number;
-  /** JSON of the flushes at which client logs were last forgotten, by owner; see `Horizons`. */
+  /** JSON of the flushes at which clients were last forgotten, by owner; see `Horizons`. */
   readonly horizons: string;
   /** JSON of the remembered deletions: `[[collection, id, rev, client id, othersRev], …]`. */
   readonly tombstones: string;

@@ -1,7 +1,6 @@
 import { expect, onTestFinished } from "vitest";
 import {
   createTestRoom,
-  type TestCall,
   type TestClient,
   type TestConnectOptions,
   type TestRoom,
@@ -29,12 +28,6 @@ export class MemoryRoom {
 
   async settle(): Promise<void> {
     await this.server.settle();
-  }
-
-  /** Every call that reaches the room. */
-  async resumeSnapshot(): Promise<readonly TestCall<TestBoard>[]> {
-    await this.settle();
-    return this.server.calls;
   }
 }
 

@@ -46,7 +46,7 @@ export function assertIntact(database: DatabaseSync): void {
 
 const everything = new Views(ledger).of({ user: null, role: "" });
 
-/** Wakes the room with the product's own code. Of its client logs, those of `client ids` are answered; it must have no others. */
+/** Wakes the room with the product's own code. Returns what it remembers of `clientIds`; it must have no others. */
 export function wakeRoom(database: DatabaseSync, clientIds: Iterable<string>): StoredRoom {
   const limits = { ...defaultLimits, ...ledgerLimits };
   const storage = new SqliteStorage(durableObjectStorage(database), journalSlots(limits));

@@ -114,7 +114,7 @@ export function readProblem({ rev, records }: Flushed, onDisk: RoomState): strin
 
 type Facts = { readonly [fact: string]: unknown };
 
-/** All of a memory but its records, history and client logs, for comparing. */
+/** All of a memory but its records, history and client log, for comparing. */
 function factsOf(roomState: RoomState): Facts {
   const { epoch, stored, rev, flushSeq, checkpoints, checkpointFlushSeq, checkpointRev, journalBytes } =
     roomState;

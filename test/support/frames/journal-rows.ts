@@ -1,4 +1,4 @@
-/** What a journal row says of one client's mark. */
+/** The outcomes that a journal row has of one client. */
 export interface RowClient {
   readonly clientId: string;
   readonly confirmed: number;
@@ -10,7 +10,7 @@ export interface RowClient {
 /** Its revision, or a rejection. */
 type RowOutcome = number | { readonly kind: string; readonly code: string; readonly message: string };
 
-/** Reads the client logs of a journal row, with nothing of the product's code. */
+/** Reads the outcomes of a journal row, with nothing of the product's code. */
 export function readRowClients(text: string): {
   readonly seenAt: number;
   readonly clientLog: readonly RowClient[];
