@@ -129,6 +129,7 @@ export class RoomServer {
   #lastWriteAt = 0;
   #divergences = 0;
   #isQuietTimerSet = false;
+  #isResuming = false;
 
   /** Wakes the room from storage. Throws when that cannot be read. */
   constructor(definition: AnyRoomDefinition, limits: Limits, rules: RoomRules, ports: RoomPorts) {
@@ -635,6 +636,14 @@ export class RoomServer {
     return true;
   }
 
+  /** Sends a live session nothing until the next flush, and then what it lacks. */
+  #catchUpLater(session: Session): void {
+    session.feed = { kind: "behind", rev: session.lastSentRev };
+    session.isDue = true;
+    this.#waiting.add(session);
+    session.save();
+  }
+
   /** Goes on with a session that was held back. */
   #resume(session: Session): void {
     this.#sendBudget.waiting.delete(session);
@@ -642,15 +651,31 @@ export class RoomServer {
     this.#catchUp(session);
   }
 
-  /** Goes on with those who were held back because others owed too much, as far as that is so no more. */
+  /**
+   * Resumes the sessions that were held back because other sessions owed too much, while the send budget allows it. A session
+   * that fails meanwhile is closed, and its share becomes free: the loop below sees that, so the nested call returns.
+   */
   #resumeThrottled(): void {
-    if (this.#sendBudget.waiting.size === 0) return;
+    if (this.#sendBudget.waiting.size === 0 || this.#isResuming) return;
     this.#assertNewest();
+    this.#isResuming = true;
+    try {
+      while (this.#resumeSome());
+    } finally {
+      this.#isResuming = false;
+    }
+  }
+
+  /** Resumes each throttled session that may be sent more. False when there was none. */
+  #resumeSome(): boolean {
+    let resumed = false;
     for (const session of this.#sendBudget.waiting) {
       if (!this.#sendBudget.canResume(session.holder)) continue;
+      resumed = true;
       this.#resume(session);
       session.save();
     }
+    return resumed;
   }
 
   #serveWaiting(): void {
@@ -700,9 +725,8 @@ export class RoomServer {
       session.dropReplies(lastCallId);
       if (lost.has(clientId))
         refusePush(session, undefined, { ...storageFailed, clientReqId: lastCallId + 1 });
-      // The row was written before something failed.
-      if (session.isLive && session.lastSentRev < roomState.rev)
-        this.#serve(session, () => this.#broadcaster.update(roomState, session));
+      // The row was written before something failed. To send it from here could fail, and so recover, again and again.
+      if (session.isLive && session.lastSentRev < roomState.rev) this.#catchUpLater(session);
     }
     this.#schedule(); // presence and events are still to be told
   }

@@ -1574,9 +1574,24 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a flush that is on disk, and whose frames were not sent, is never told",
     "RoomServer.#recover",
-    "      if (session.isLive && session.lastSentRev < roomState.rev)\n        this.#serve(session, () => this.#broadcaster.update(roomState, session));\n",
+    "      if (session.isLive && session.lastSentRev < roomState.rev) this.#catchUpLater(session);\n",
     "",
-    "test/room/flush/torn.test.ts",
+    "test/room/flush/failures.test.ts",
+  ),
+  bug(
+    "recovery sends to a session at once, and recovers again when that fails",
+    "RoomServer.#recover",
+    "this.#catchUpLater(session);\n",
+    "this.#serve(session, () => this.#broadcaster.update(roomState, session));\n",
+    "test/room/flush/failures.test.ts",
+    "test/simulation/simulation.node.test.ts",
+  ),
+  bug(
+    "a throttled session that fails resumes the next one from within",
+    "RoomServer.#resumeThrottled",
+    " || this.#isResuming",
+    "",
+    "test/room/flush/failures.test.ts",
   ),
   // ── storage that is deleted ────────────────────────────────────────────────────────────────────────────────
   bug(

@@ -49,6 +49,16 @@ test(
   },
 );
 
+// A row was written, `append` threw, and no checkpoint could be written: to send each client that row, the room recovered from
+// within its recovery until the stack was full.
+test(
+  "a room whose checkpoints fail while it recovers goes on: seed 1224413196",
+  { timeout: 60_000 },
+  async () => {
+    expect((await runSeed(1_224_413_196)).failure).toBeUndefined();
+  },
+);
+
 // A room was restored to a history in which another call of the same client had the id: the judge took that for the kept one.
 test.each([2_000_149_103, 2_000_177_924])(
   "a kept call is not taken for another one that had its id in an older history: seed %i",

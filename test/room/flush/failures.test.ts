@@ -128,6 +128,28 @@ describe("when a checkpoint cannot be written", () => {
     });
   });
 
+  it("although the row before it was written, each client still receives that row, and is sent it once", async () => {
+    await withLoneRoom({ limits: { flushIntervalMs: 0, pageBytes: 100 } }, (room) => {
+      const [alice, bob] = [room.join("actor-alice"), room.join("actor-bobby")];
+      for (let call = 1; call <= 3; call++) alice.push(put("notes", `n${call}`, { text: "x".repeat(200) }));
+      room.failing.checkpoint = "disk full";
+      room.failing.appended = "disk full";
+      for (const { session } of [alice, bob]) if (session) session.lastSentRev = -1; // only a snapshot will do
+      alice.push(add(1)); // the room makes a checkpoint before each snapshot
+      room.failing.appended = undefined;
+      room.pass(2_000);
+      for (const client of [alice, bob]) {
+        expect(client.closed).toBeUndefined();
+        expect(client.copy.get("shapes", "sum")).toEqual({ x: 1, y: 0 });
+      }
+      expect(alice.copy.lastCallId).toBe(4);
+      expect(room.logged.filter((event) => event !== "storage-failed")).toEqual([]);
+      expect(room.logged.length).toBeLessThan(10);
+      alice.push(add(1));
+      expect(bob.copy.get("shapes", "sum")).toEqual({ x: 2, y: 0 });
+    });
+  });
+
   it("to its end, nothing of it is, and the room wakes as it was", async () => {
     await withLoneRoom({ limits: { flushIntervalMs: 0, quietCheckpointMs: 1_000 } }, (room) => {
       const alice = room.join("actor-alice");
@@ -231,6 +253,40 @@ describe("when a page cannot be read", () => {
       alice.push(put("shapes", "s", { x: 1, y: 1 }));
       expect(bob.closed?.reason).toBe("internal");
       expect(carol.take()).toMatchObject([{ kind: "update", delta: { to: 21 } }]);
+    });
+  });
+});
+
+describe("when a page cannot be read that many throttled sessions wait for", () => {
+  it("the room closes each of them, and goes on", async () => {
+    const many = 2_500;
+    const limits = {
+      flushIntervalMs: 0,
+      maxRingFlushes: 2,
+      pageBytes: 300,
+      maxAllUnacknowledgedBytes: 4_000,
+      maxSessions: 2 * many,
+      maxSessionsPerUser: 2 * many,
+      maxSessionsWithoutUser: 2 * many,
+      joinsBurst: 2 * many,
+      rejoinsBurst: 2 * many,
+    };
+    await withLoneRoom({ limits }, (room) => {
+      const alice = room.join("actor-alice");
+      for (let id = 0; id < 20; id++) alice.push(put("notes", `n${id}`, { text: "x".repeat(200) }));
+      alice.send({ kind: "ack", bytes: 1_000_000 });
+      const bob = room.join("actor-bobby"); // its snapshot is all that may be unacknowledged
+      const waiting = Array.from({ length: many }, (_, id) => {
+        const client = room.join(`actor-${1_000 + id}`);
+        client.send({ kind: "ack", bytes: client.sentBytes });
+        return client;
+      });
+      room.failing.pageRecords = "disk error";
+      bob.leave();
+      expect(new Set(waiting.map(({ closed }) => closed?.reason))).toEqual(new Set(["internal"]));
+      expect(new Set(room.logged)).toEqual(new Set(["session-failed"]));
+      room.failing.pageRecords = undefined;
+      expect(room.join("actor-carol").closed).toBeUndefined();
     });
   });
 });

@@ -74,6 +74,8 @@ export class LoneRoom {
     page?: string | undefined;
     pageRecords?: string | undefined;
     saveDeflated?: string | undefined;
+    /** Set to have `append` write its row, and throw after that. */
+    appended?: string | undefined;
   } = {};
   readonly sql: SqlStorage;
   /** Another instance over the same storage, with a clock of its own. */
@@ -245,6 +247,11 @@ export class LoneRoom {
       get(target, name) {
         const problem = failing[name as keyof typeof failing];
         if (problem !== undefined) throw new Error(problem);
+        if (name === "append" && failing.appended !== undefined)
+          return (...row: Parameters<RoomStorage["append"]>) => {
+            target.append(...row);
+            throw new Error(failing.appended);
+          };
         const member: unknown = Reflect.get(target, name, target);
         return typeof member === "function" ? member.bind(target) : member;
       },
