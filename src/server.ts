@@ -9,5 +9,5 @@ export { defaultLimits, type Limits } from "./room/limits.ts";
 export type { Fields } from "./model/json.ts";
 export type { Operation } from "./room/engine/batch.ts";
 export type { Caller } from "./model/call.ts";
-export type { Authorize, ProposedChange, ProposedOperation } from "./room/engine/engine.ts";
+export type { Authorize, ProposedChange, ProposedOperation } from "./room/engine/authorization.ts";
 export { RejectedError, type RejectedOperation } from "./schema/rejected-error.ts";

@@ -1,5 +1,5 @@
 import type { Run } from "../src/model/call.ts";
-import type { Authorize } from "../src/room/engine/engine.ts";
+import type { Authorize } from "../src/room/engine/authorization.ts";
 import type { Limits } from "../src/room/limits.ts";
 import type { Operation } from "../src/room/engine/batch.ts";
 import { clientOf, type Client, type RoomObjectOptions } from "../src/durable-object/room-options.ts";

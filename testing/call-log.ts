@@ -1,5 +1,5 @@
 import { transactType, type Outcome } from "../src/model/call.ts";
-import { decodeClientLog } from "../src/room/engine/client-log.ts";
+import { decodeClientLog } from "../src/room/engine/client-log/client-log-row.ts";
 import { decodeUp } from "../src/protocol/codec.ts";
 import type { WireCall } from "../src/protocol/down/down-frames.ts";
 import { nameTable, type NameTable } from "../src/protocol/names.ts";

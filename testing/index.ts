@@ -29,7 +29,7 @@ export type {
 } from "../client/index.ts";
 export type { Operation } from "../src/room/engine/batch.ts";
 export type { Caller } from "../src/model/call.ts";
-export type { Authorize, ProposedChange, ProposedOperation } from "../src/room/engine/engine.ts";
+export type { Authorize, ProposedChange, ProposedOperation } from "../src/room/engine/authorization.ts";
 export type { Fields } from "../src/model/json.ts";
 export type { Limits } from "../src/room/limits.ts";
 export type { RemoteOptions, RemoteRoom } from "../src/durable-object/remote.ts";

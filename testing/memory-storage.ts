@@ -1,5 +1,5 @@
 import { utf8Bytes } from "../src/model/json.ts";
-import type { StoredClient } from "../src/room/engine/client-log.ts";
+import type { StoredClient } from "../src/room/engine/client-log/client-log.ts";
 import {
   type PageHead,
   type StoredPage,

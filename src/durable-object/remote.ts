@@ -1,7 +1,7 @@
 import type { Caller, Outcome } from "../model/call.ts";
 import { isRoomId, roomIdRule } from "../model/ids.ts";
 import { copyJson } from "../model/json.ts";
-import { remoteClientId } from "../room/engine/client-log.ts";
+import { remoteClientId } from "../room/engine/client-log/client-log.ts";
 import type { AnyRoomDefinition, MutatorNamesOf, PayloadOf, UserOf } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { RejectedError } from "../schema/rejected-error.ts";

@@ -1,4 +1,4 @@
-import type { Authorize } from "../room/engine/engine.ts";
+import type { Authorize } from "../room/engine/authorization.ts";
 import { limitsWith, type Limits } from "../room/limits.ts";
 import type { Caller } from "../model/call.ts";
 import { requireKnownOptions } from "../schema/option-names.ts";

@@ -1,4 +1,4 @@
-import type { StoredClient } from "../room/engine/client-log.ts";
+import type { StoredClient } from "../room/engine/client-log/client-log.ts";
 import {
   type PageHead,
   type PageWrite,

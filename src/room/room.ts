@@ -1,9 +1,10 @@
 import { parseEvent, type Caller, type Outcome, type Run } from "../model/call.ts";
 import type { Flush, Operation } from "./engine/batch.ts";
-import { frameByteUnits, frameUnits } from "./engine/call-work.ts";
-import type { Authorize, Flushed } from "./engine/engine.ts";
+import { frameByteUnits, frameUnits } from "./engine/cost/call-work.ts";
+import type { Authorize } from "./engine/authorization.ts";
+import type { Flushed } from "./engine/engine.ts";
 import type { Limits } from "./limits.ts";
-import { answerTo } from "./engine/client-log.ts";
+import { answerTo } from "./engine/client-log/client-log.ts";
 import type { RoomState } from "./storage/room-state.ts";
 import { equalJson } from "../model/json.ts";
 import { ownerOf } from "./owners/owner.ts";

@@ -12,7 +12,7 @@ import {
   utf8Bytes,
   type Fields,
 } from "../../src/model/json.ts";
-import { recordBytesOver } from "../../src/room/engine/record-bytes.ts";
+import { recordBytesOver } from "../../src/room/engine/cost/record-bytes.ts";
 import type { Json } from "../../src/schema/json.ts";
 
 const wellFormed = fc.string({ unit: "binary", maxLength: 12 });

@@ -105,7 +105,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     "CollectionTransaction.get",
     "    this.#transaction.options.shown?.(record);\n",
     "",
-    "test/room/engine/call-work.test.ts",
+    "test/room/engine/cost/call-work.test.ts",
   ),
   bug(
     "the users who owe most may fill what is left for all others",
@@ -133,14 +133,14 @@ export const plantedBugs: readonly PlantedBug[] = [
     "ClientLog.#forgetMany",
     "(count <= most || owned <= level)) return false;",
     "count <= most) return false;",
-    "test/room/engine/client-log.test.ts",
+    "test/room/engine/client-log/client-log.test.ts",
   ),
   bug(
     "an absent client is forgotten for outcomes that another client holds",
     "ClientLog.#forgetHeavy",
     "      const isHeavy = owned > level && answerBytes > (clientLevels.get(owner) ?? Infinity);",
     "      const isHeavy = answerBytes > 0;",
-    "test/room/engine/client-log.test.ts",
+    "test/room/engine/client-log/client-log.test.ts",
     "test/room/sessions/shared-budgets.test.ts",
   ),
   bug(
@@ -148,7 +148,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     "Horizons.of",
     "    return this.#byOwner.get(owner) ?? this.#others;",
     "    return Math.max(this.#others, ...this.#byOwner.values(), this.#byOwner.get(owner) ?? 0);",
-    "test/room/engine/horizons.test.ts",
+    "test/room/engine/client-log/horizons.test.ts",
     "test/room/sessions/shared-budgets.test.ts",
   ),
   // ── durable before visible ─────────────────────────────────────────────────────────────────────────────────
@@ -187,7 +187,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     "recordOverheadBytes",
     "const recordOverheadBytes = 160;",
     "const recordOverheadBytes = 0;",
-    "test/room/engine/weight.test.ts",
+    "test/room/engine/cost/weight.test.ts",
   ),
   bug(
     "a room forgets what its records weigh when it sleeps",
@@ -198,9 +198,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "a heavy room refuses what makes it lighter",
-    "Engine.#outweighsState",
-    "return growth > 0 && weight + growth > maxStateWeight;",
-    "return weight + growth > maxStateWeight;",
+    "Capacity.#outweighs",
+    "return growth > 0 && records.weight + growth > maxStateWeight;",
+    "return records.weight + growth > maxStateWeight;",
     "test/room/engine/engine.test.ts",
   ),
   bug(
@@ -208,35 +208,35 @@ export const plantedBugs: readonly PlantedBug[] = [
     "boundOf",
     "  const known = before && bounds.get(before);",
     "  const known = before && bounds.get({});",
-    "test/room/engine/record-bytes.test.ts",
+    "test/room/engine/cost/record-bytes.test.ts",
   ),
   bug(
     "an object of many keys is no more work than its text",
     "workOf",
     "return units + manyKeyUnits * Math.max(0, Math.min(keys, mostKeys) - fewKeys);",
     "return units;",
-    "test/room/engine/call-work.test.ts",
+    "test/room/engine/cost/call-work.test.ts",
   ),
   bug(
     "to check a record is no work",
     "ServerCallOptions.checked",
     "  checked(record: Fields): void {\n    this.#work.noteRecord(record);",
     "  checked(): void {",
-    "test/room/engine/call-work.test.ts",
+    "test/room/engine/cost/call-work.test.ts",
   ),
   bug(
     "a patch that removes what is not there checks the record whole",
     "CollectionTransaction.#merge",
     "changedFields(this.#schema, fields, before, removed, unset);",
     "removed.length > 0 ? undefined : changedFields(this.#schema, fields, before, removed, unset);",
-    "test/room/engine/call-work.test.ts",
+    "test/room/engine/cost/call-work.test.ts",
   ),
   bug(
     "the size of a patched record is counted wrong",
     "difference",
     "  return unlikeBytes(record, before, bytesOf) - unlikeBytes(before, record, bytesOf);",
     "  return unlikeBytes(record, before, bytesOf);",
-    "test/room/engine/record-bytes.test.ts",
+    "test/room/engine/cost/record-bytes.test.ts",
   ),
   bug(
     "a read tells the revision of the batch that is not flushed",
@@ -355,7 +355,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     "ClientLog.confirm",
     "    const upTo = Math.min(confirmed, client.lastCallId);",
     "    const upTo = confirmed;",
-    "test/room/engine/client-log.test.ts",
+    "test/room/engine/client-log/client-log.test.ts",
   ),
   bug(
     "another call under a used id is told the outcome of the first",
@@ -971,7 +971,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     "ClientLog.evict",
     ".filter(({ clientId }) => !isPresent(clientId))",
     ".filter(() => false)",
-    "test/room/engine/client-log.test.ts",
+    "test/room/engine/client-log/client-log.test.ts",
   ),
 
   // ── handles and bytes ──────────────────────────────────────────────────────────────────────────────────────

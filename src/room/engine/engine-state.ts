@@ -4,7 +4,7 @@ import type { RecordSource } from "../../model/state.ts";
 import type { EncodedDelta, Entries } from "../../protocol/encoding/delta.ts";
 import type { Partitions } from "../visibility/partitions.ts";
 import type { AuthorshipIndex } from "./authorship.ts";
-import type { ClientLog } from "./client-log.ts";
+import type { ClientLog } from "./client-log/client-log.ts";
 
 /** The delta of one flush; `n` is the number of its journal row. */
 export interface FlushedDelta extends EncodedDelta {

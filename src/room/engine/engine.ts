@@ -1,7 +1,6 @@
 import type { AnyRoomDefinition } from "../../schema/definition.ts";
-import type { Json } from "../../schema/json.ts";
-import { isPromise } from "../../schema/promise.ts";
-import { Rejection, rejectionIn } from "../../schema/rejection.ts";
+import { Rejection } from "../../schema/rejection.ts";
+import { Authorization, type Authorize } from "./authorization.ts";
 import { Batch, operationBytes, type Flush, type Operation } from "./batch.ts";
 import {
   assertSync,
@@ -13,11 +12,12 @@ import {
   type Outcome,
   type Run,
 } from "../../model/call.ts";
-import { CallWork } from "./call-work.ts";
+import { CallWork } from "./cost/call-work.ts";
+import { Capacity } from "./cost/capacity.ts";
+import { changedRecords } from "./changed-records.ts";
 import { FlushedState } from "./flushed-state.ts";
-import { equalJson, jsonBytes, type Fields } from "../../model/json.ts";
 import type { Limits } from "../limits.ts";
-import { answerTo, type LoggedClient } from "./client-log.ts";
+import type { LoggedClient } from "./client-log/client-log.ts";
 import { ownerOf } from "../owners/owner.ts";
 import type { EngineState } from "./engine-state.ts";
 import { rowBytes } from "./journal-row.ts";
@@ -26,67 +26,9 @@ import { rejectedOutcome } from "./rejected-outcome.ts";
 import { ownerIn } from "../visibility/partitions.ts";
 import { ServerCallOptions } from "./server-call-options.ts";
 import type { RecordSource } from "../../model/state.ts";
+import { answerAgain, type Submission, type SubmittedCall } from "./submission.ts";
 import { Transaction, type Tx, type Writes } from "../../model/transaction.ts";
 import { Views } from "../visibility/view.ts";
-import { maxWeightOfByte, weightDifference } from "./weight.ts";
-
-/** One call as a client made it. */
-export interface SubmittedCall {
-  readonly clientReqId: number;
-  /** Revision that the client had. Above one that the room has reached, nothing has been changed by others. */
-  readonly baseRev: number;
-  readonly type: string;
-  readonly payload: Json;
-}
-
-/** What became of a submitted call. Only `executed` has changed anything. */
-export type Submission =
-  /** Its outcome leaves with the next flush. */
-  | { readonly kind: "executed" }
-  /** Its id was executed before; the outcome is that of then, unless it was confirmed or of another call. */
-  | { readonly kind: "duplicate"; readonly outcome: Outcome }
-  /** An earlier call is missing. */
-  | { readonly kind: "gap"; readonly expected: number }
-  /**
-   * No more outcomes can be kept for the client until it confirms some: it has exceeded its own limit, or all clients together have
-   * exceeded theirs and its user holds one of the largest shares.
-   */
-  | { readonly kind: "unconfirmed"; readonly limit: "own" | "shared" }
-  /** The batch has to be flushed first. */
-  | { readonly kind: "full" };
-
-/** What a change does, for `authorize`. */
-export interface ProposedChange {
-  /** The name of the collection. */
-  readonly collection: string;
-  /** The record's id. */
-  readonly id: string;
-  /** Names of the fields that are set, changed or removed; all of them for a record that is new or deleted. */
-  readonly fields: readonly string[];
-  /** The record as it is; undefined when there is none. */
-  readonly before: Fields | undefined;
-  /** The record as it would be; undefined when it would be deleted. */
-  readonly after: Fields | undefined;
-}
-
-/** An operation that has run and is not committed yet, for `authorize`. */
-export interface ProposedOperation {
-  /** The mutator's name, or `transact` for a direct edit. */
-  readonly type: string;
-  /** What the mutator was called with; of a direct edit its changes, by collection and id. */
-  readonly payload: Json;
-  /** Every record that it changes, as it was and as it would be. */
-  readonly changes: readonly ProposedChange[];
-  /**
-   * False for what the caller wants. The room asks again with `true` when it would also give new order keys to records that the
-   * caller has not written: `changes` are those records then. If the answer is not `true` they keep their keys, and the call
-   * is committed all the same.
-   */
-  readonly isRepair: boolean;
-}
-
-/** Says whether an operation may be committed: false refuses it as `forbidden`, a thrown `Rejection` in its own words. */
-export type Authorize = (operation: ProposedOperation, caller: Caller) => boolean;
 
 export interface EngineOptions {
   readonly definition: AnyRoomDefinition;
@@ -121,6 +63,8 @@ export class Engine<State extends EngineState = EngineState> {
   readonly #orderFields: OrderFields;
   readonly #views: Views;
   readonly #work: CallWork;
+  readonly #capacity: Capacity;
+  readonly #authorization: Authorization;
   #batch: Batch | undefined;
   #isTorn = false;
   #isRunning = false;
@@ -129,6 +73,13 @@ export class Engine<State extends EngineState = EngineState> {
     this.roomState = roomState;
     this.#options = options;
     this.#work = new CallWork(roomState.records);
+    this.#capacity = new Capacity(roomState, options.limits);
+    this.#authorization = new Authorization(roomState, {
+      authorize: options.authorize,
+      onFailure: options.onFailure,
+      noteShown: (record) => this.#work.noteShown(record),
+      run: (code) => this.#run(code),
+    });
     this.#orderFields = allOrderFieldsOf(options.definition);
     this.#views = options.views ?? new Views(options.definition);
   }
@@ -215,7 +166,7 @@ export class Engine<State extends EngineState = EngineState> {
     if (unowned !== undefined) throw unowned;
     this.#repairOrders(transaction.writes);
     const bytes = operationBytes(transaction.writes, this.roomState.partitions);
-    const excess = this.#excess(bytes) ?? this.#overfull(transaction.writes, bytes);
+    const excess = this.#capacity.refusal(transaction.writes, bytes, this.#batch?.bytes ?? 0);
     if (excess !== undefined) throw excess;
     if (this.#isFull(bytes)) return false;
     const made = { type: transactType, payload: null, clientId: roomClientId, user: null };
@@ -269,14 +220,14 @@ export class Engine<State extends EngineState = EngineState> {
         return result satisfies never;
     }
     const { writes, broadcasts } = result;
-    for (const { before, after } of this.#proposed(writes))
+    for (const { before, after } of changedRecords(this.roomState.records, writes))
       if (before !== undefined && after === undefined) work.noteRecord(before);
-    const refusal = this.#unowned(writes) ?? this.#refusal(client, call, writes, false);
+    const refusal = this.#unowned(writes) ?? this.#authorization.refusal(client, call, writes, false);
     if (refusal !== undefined) return rejectedOutcome(refusal);
     this.#repairOrders(writes, { client, call });
     const bytes = operationBytes(writes, this.roomState.partitions);
     work.noteBytes(bytes);
-    const excess = this.#excess(bytes) ?? this.#overfull(writes, bytes);
+    const excess = this.#capacity.refusal(writes, bytes, this.#batch?.bytes ?? 0);
     if (excess !== undefined) return rejectedOutcome(excess);
     if (this.#isFull(bytes)) return undefined;
     const { clientId, user } = client;
@@ -325,7 +276,10 @@ export class Engine<State extends EngineState = EngineState> {
     const { limits } = this.#options;
     repairOrders(writes, this.roomState, this.#orderFields, limits, (repaired, neighbours) => {
       if (operationBytes(repaired, this.roomState.partitions) > limits.maxOperationBytes) return false;
-      return asked === undefined || this.#refusal(asked.client, asked.call, neighbours, true) === undefined;
+      return (
+        asked === undefined ||
+        this.#authorization.refusal(asked.client, asked.call, neighbours, true) === undefined
+      );
     });
   }
 
@@ -343,57 +297,6 @@ export class Engine<State extends EngineState = EngineState> {
     return (this.#batch ??= new Batch(this.roomState.rev));
   }
 
-  /** What `authorize` says to the writes of a call, or to what the room adds to them by a repair. */
-  #refusal(
-    caller: Caller,
-    { type, payload }: SubmittedCall,
-    writes: Writes,
-    isRepair: boolean,
-  ): Rejection | undefined {
-    const { authorize } = this.#options;
-    if (authorize === undefined) return undefined;
-    return this.roomState.pageReader.guard(() => {
-      const changes = Array.from(this.#proposed(writes), (change) => {
-        this.#work.noteShown(change.before);
-        this.#work.noteShown(change.after);
-        return { ...change, fields: changedFields(change.before, change.after) };
-      });
-      return this.#judge(authorize, { type, payload, changes, isRepair }, caller);
-    });
-  }
-
-  #judge(
-    authorize: Authorize,
-    proposed: ProposedOperation,
-    { clientId, user, role }: Caller,
-  ): Rejection | undefined {
-    const { type } = proposed;
-    try {
-      const answer: unknown = this.#run(() => authorize(proposed, { clientId, user, role }));
-      // Requires exactly `true`: a promise from an asynchronous `authorize` must not grant anything.
-      if (answer === true) return undefined;
-      if (isPromise(answer, (error) => this.#options.onFailure(error, type)))
-        this.#options.onFailure(
-          new TypeError("authorize returned a promise: it must return a boolean"),
-          type,
-        );
-      return new Rejection("forbidden", `you may not ${type} this`);
-    } catch (error) {
-      const rejection = rejectionIn(error);
-      if (rejection !== undefined) return rejection;
-      this.#options.onFailure(error, type);
-      return new Rejection("internal", "the room could not decide on this call");
-    }
-  }
-
-  *#proposed(writes: Writes): Generator<Omit<ProposedChange, "fields">> {
-    for (const [collection, records] of writes) {
-      for (const [id, { record }] of records) {
-        yield { collection, id, before: this.roomState.records.get(collection, id), after: record };
-      }
-    }
-  }
-
   /** Why these writes cannot be kept private; undefined when they can, or need not be. */
   #unowned(writes: Writes): Rejection | undefined {
     for (const collection of this.roomState.partitions.privates) {
@@ -405,72 +308,7 @@ export class Engine<State extends EngineState = EngineState> {
     return undefined;
   }
 
-  #excess(bytes: number): Rejection | undefined {
-    const { maxOperationBytes } = this.#options.limits;
-    if (bytes <= maxOperationBytes) return undefined;
-    // Not how much it changes: a mutator may change what its caller is not shown.
-    return new Rejection("too-large", `it changes more than ${maxOperationBytes} bytes`);
-  }
-
   #isFull(bytes: number): boolean {
     return this.#batch !== undefined && !this.#batch.hasRoomFor(bytes, this.#options.limits.maxRowBytes);
   }
-
-  /** Why the room has no place for these writes. What makes the state smaller, or leaves it as it is, always has one. */
-  #overfull(writes: Writes, bytes: number): Rejection | undefined {
-    const { maxStateBytes, maxStateWeight } = this.#options.limits;
-    if (this.#outgrowsState(writes, bytes))
-      return new Rejection("too-large", `the room is full: it may hold ${maxStateBytes} bytes`);
-    if (this.#outweighsState(writes, bytes))
-      return new Rejection(
-        "too-large",
-        `the room is full: its records may weigh ${maxStateWeight} bytes of memory`,
-      );
-    return undefined;
-  }
-
-  #outweighsState(writes: Writes, bytes: number): boolean {
-    const { weight } = this.roomState.records;
-    const { maxStateWeight } = this.#options.limits;
-    if (weight + maxWeightOfByte * bytes <= maxStateWeight) return false; // the growth need not be known
-    let growth = 0;
-    for (const { id, before, after } of this.#proposed(writes)) growth += weightDifference(id, before, after);
-    return growth > 0 && weight + growth > maxStateWeight;
-  }
-
-  /** Near its limit the state is what the pages held, and all of the journal since; only what grows is refused. */
-  #outgrowsState(writes: Writes, bytes: number): boolean {
-    const { roomState } = this;
-    const held = roomState.pages.bytes + roomState.journalBytes + (this.#batch?.bytes ?? 0);
-    if (held + bytes <= this.#options.limits.maxStateBytes) return false;
-    let growth = 0;
-    for (const { id, before, after } of this.#proposed(writes)) {
-      growth += (after ? recordBytes(id, after) : 0) - (before ? recordBytes(id, before) : 0);
-    }
-    return growth > 0 && held + growth > this.#options.limits.maxStateBytes;
-  }
-}
-
-/** Names of the fields that are not the same in both. */
-function changedFields(before: Fields = {}, after: Fields = {}): string[] {
-  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...names].filter((name) => !equalJson(before[name], after[name]));
-}
-
-/** Bytes of a record in its page. */
-function recordBytes(id: string, record: Fields): number {
-  return jsonBytes(id) + jsonBytes(record);
-}
-
-/** The answer to a call whose id was executed before. Nothing runs, whatever the call is. */
-function answerAgain(known: LoggedClient, { clientReqId, type, payload }: SubmittedCall): Outcome {
-  const answer = answerTo(known, clientReqId);
-  if (answer === undefined)
-    return rejectedOutcome(
-      new Rejection("too-old", "the outcome of this call was confirmed, and is forgotten"),
-    );
-  const [, outcome, callHash] = answer;
-  if (callHash !== hashCall(type, payload))
-    return rejectedOutcome(new Rejection("id-conflict", `another call was made under the id ${clientReqId}`));
-  return outcome;
 }

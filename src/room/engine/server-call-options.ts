@@ -3,11 +3,11 @@ import { Rejection } from "../../schema/rejection.ts";
 import type { AuthorshipIndex } from "./authorship.ts";
 import { transactType, type Caller, type CallOptions } from "../../model/call.ts";
 import type { CallLimits } from "../../model/call-limits.ts";
-import type { CallWork } from "./call-work.ts";
+import type { CallWork } from "./cost/call-work.ts";
 import type { WireChanges } from "../../model/changes.ts";
 import type { Fields } from "../../model/json.ts";
 import { checkReceivedPayload } from "./received-payload.ts";
-import { recordBytesOver } from "./record-bytes.ts";
+import { recordBytesOver } from "./cost/record-bytes.ts";
 import type { Views } from "../visibility/view.ts";
 
 /** The parts of the call options that are the same for every call to one room. */

@@ -1,6 +1,6 @@
 import { parseEvent } from "../../model/call.ts";
-import { ephemeralUnits, workOf } from "../engine/call-work.ts";
-import type { Submission } from "../engine/engine.ts";
+import { ephemeralUnits, workOf } from "../engine/cost/call-work.ts";
+import type { Submission } from "../engine/submission.ts";
 import { isCertainlyOver } from "../../model/json.ts";
 import type { Limits } from "../limits.ts";
 import { assertSize, parseWith } from "../../model/transaction.ts";

@@ -2,7 +2,7 @@ import type { Flush } from "../engine/batch.ts";
 import { Engine, type EngineOptions } from "../engine/engine.ts";
 import type { Limits } from "../limits.ts";
 import { makeCheckpoint, newRoomRow, settleCheckpoint, wake, type RoomState } from "./room-state.ts";
-import type { ForgottenClients } from "../engine/client-log.ts";
+import type { ForgottenClients } from "../engine/client-log/client-log.ts";
 import { Partitions } from "../visibility/partitions.ts";
 import type { RoomStorage } from "./room-storage.ts";
 

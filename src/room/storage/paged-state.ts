@@ -4,7 +4,7 @@ import { collectionOf, ownPartition, rangeOf, Partitions } from "../visibility/p
 import { State } from "../../model/state.ts";
 import type { RoomRecords } from "../engine/engine-state.ts";
 import type { Unread } from "../engine/unread.ts";
-import { weightDifference } from "../engine/weight.ts";
+import { weightDifference } from "../engine/cost/weight.ts";
 
 /** Users of whom the state keeps the checksum, and the orders, of their own partitions; those of others are made again. */
 const maxKeptPartitions = 4_096;

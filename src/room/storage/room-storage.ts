@@ -1,4 +1,4 @@
-import type { StoredClient } from "../engine/client-log.ts";
+import type { StoredClient } from "../engine/client-log/client-log.ts";
 import type { JournalRow } from "../engine/journal-row.ts";
 
 /** A page as storage holds it: a contiguous range of ids of one collection. */

@@ -1,5 +1,5 @@
 import { Replica, type ViewChanges } from "../../../client/replica/replica.ts";
-import type { SubmittedCall } from "../../../src/room/engine/engine.ts";
+import type { SubmittedCall } from "../../../src/room/engine/submission.ts";
 import { decodeDelta, type Delta, type Entries } from "../../../src/protocol/encoding/delta.ts";
 import { defaultLimits, type Limits } from "../../../src/room/limits.ts";
 import { RecordsReader } from "../../../src/model/reader.ts";

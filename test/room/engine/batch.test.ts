@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { SubmittedCall } from "../../../src/room/engine/engine.ts";
+import type { SubmittedCall } from "../../../src/room/engine/submission.ts";
 import { ownerOf } from "../../../src/room/owners/owner.ts";
 import { rowBytes } from "../../../src/room/engine/journal-row.ts";
 import { readDelta } from "../../support/frames/decoded-frames.ts";

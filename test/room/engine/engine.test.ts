@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Caller, Run } from "../../../src/model/call.ts";
-import type { Authorize, SubmittedCall } from "../../../src/room/engine/engine.ts";
+import type { Authorize } from "../../../src/room/engine/authorization.ts";
+import type { SubmittedCall } from "../../../src/room/engine/submission.ts";
 import { utf8Bytes } from "../../../src/model/json.ts";
 import { defaultLimits } from "../../../src/room/limits.ts";
 import { Rejection, type Json } from "../../../src/index.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Authorize } from "../../../src/room/engine/engine.ts";
+import type { Authorize } from "../../../src/room/engine/authorization.ts";
 import { defaultLimits, type Limits } from "../../../src/room/limits.ts";
 import { wake } from "../../../src/room/storage/room-state.ts";
 import { maxOrderKeyLength, orderBetween, Rejection, type Json } from "../../../src/index.ts";

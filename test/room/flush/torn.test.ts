@@ -3,7 +3,7 @@ import { AuthorshipIndex } from "../../../src/room/engine/authorship.ts";
 import { Batch } from "../../../src/room/engine/batch.ts";
 import { Handles } from "../../../src/room/storage/handles.ts";
 import { LazyHistory } from "../../../src/room/storage/lazy-history.ts";
-import { ClientLog } from "../../../src/room/engine/client-log.ts";
+import { ClientLog } from "../../../src/room/engine/client-log/client-log.ts";
 import type { RoomState } from "../../../src/room/storage/room-state.ts";
 import { PageTable } from "../../../src/room/storage/page-table.ts";
 import { PagedState } from "../../../src/room/storage/paged-state.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Limits } from "../../../src/room/limits.ts";
-import { remoteClientId } from "../../../src/room/engine/client-log.ts";
+import { remoteClientId } from "../../../src/room/engine/client-log/client-log.ts";
 import { idOf } from "../../support/clients/named-client.ts";
 import { abuseLimitCases, type LimitCase } from "./abuse-limit-cases.ts";
 import { withLoneRoom, type LoneClient, type LoneRoom } from "../../support/rooms/lone-room.ts";

@@ -1,9 +1,9 @@
 import type { Flushed } from "../../../src/room/engine/engine.ts";
 import { equalJson } from "../../../src/model/json.ts";
-import { answerTo } from "../../../src/room/engine/client-log.ts";
+import { answerTo } from "../../../src/room/engine/client-log/client-log.ts";
 import type { RoomState } from "../../../src/room/storage/room-state.ts";
 import type { RecordSource } from "../../../src/model/state.ts";
-import { weightDifference } from "../../../src/room/engine/weight.ts";
+import { weightDifference } from "../../../src/room/engine/cost/weight.ts";
 import type { PlainRecord, PlainState } from "../board.ts";
 import { byCollection } from "./handle-book.ts";
 import type { Ledger } from "./ledger.ts";

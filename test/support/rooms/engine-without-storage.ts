@@ -1,11 +1,7 @@
 import type { Caller, Outcome } from "../../../src/model/call.ts";
 import type { Flush } from "../../../src/room/engine/batch.ts";
-import {
-  Engine,
-  type SubmittedCall,
-  type EngineOptions,
-  type Submission,
-} from "../../../src/room/engine/engine.ts";
+import { Engine, type EngineOptions } from "../../../src/room/engine/engine.ts";
+import type { SubmittedCall, Submission } from "../../../src/room/engine/submission.ts";
 import { defaultLimits, type Limits } from "../../../src/room/limits.ts";
 import { wake, type RoomState } from "../../../src/room/storage/room-state.ts";
 import { Partitions } from "../../../src/room/visibility/partitions.ts";

@@ -1,5 +1,5 @@
 import type { Caller } from "../../../src/model/call.ts";
-import type { SubmittedCall } from "../../../src/room/engine/engine.ts";
+import type { SubmittedCall } from "../../../src/room/engine/submission.ts";
 import { defaultLimits, type Limits } from "../../../src/room/limits.ts";
 import type { RoomState } from "../../../src/room/storage/room-state.ts";
 import { wake } from "../../../src/room/storage/room-state.ts";

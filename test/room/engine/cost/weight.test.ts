@@ -1,10 +1,10 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { mostEntryBytes } from "../../../src/protocol/encoding/delta.ts";
-import type { Fields } from "../../../src/model/json.ts";
-import { PagedState } from "../../../src/room/storage/paged-state.ts";
-import { maxWeightOfByte, weightDifference } from "../../../src/room/engine/weight.ts";
-import { anyEdit } from "../../support/random-edits.ts";
+import { mostEntryBytes } from "../../../../src/protocol/encoding/delta.ts";
+import type { Fields } from "../../../../src/model/json.ts";
+import { PagedState } from "../../../../src/room/storage/paged-state.ts";
+import { maxWeightOfByte, weightDifference } from "../../../../src/room/engine/cost/weight.ts";
+import { anyEdit } from "../../../support/random-edits.ts";
 
 const unread = { load: () => false, loadAll: () => {}, idsWithin: () => [], collections: () => [] };
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
-import { workOf } from "../../../src/room/engine/call-work.ts";
-import { defaultLimits } from "../../../src/room/limits.ts";
-import { defineRoom } from "../../../src/schema/define-room.ts";
-import type { Json } from "../../../src/schema/json.ts";
-import { withLoneRoom, type LoneRoom } from "../../support/rooms/lone-room.ts";
-import { patch, put, remove } from "../../support/rooms/test-rooms.ts";
-import type { Call } from "../../support/clients/wire-client.ts";
+import { workOf } from "../../../../src/room/engine/cost/call-work.ts";
+import { defaultLimits } from "../../../../src/room/limits.ts";
+import { defineRoom } from "../../../../src/schema/define-room.ts";
+import type { Json } from "../../../../src/schema/json.ts";
+import { withLoneRoom, type LoneRoom } from "../../../support/rooms/lone-room.ts";
+import { patch, put, remove } from "../../../support/rooms/test-rooms.ts";
+import type { Call } from "../../../support/clients/wire-client.ts";
 
 /** The work of a call, as what it takes of its session's budget. */
 function workOfCall(room: LoneRoom, call: Call): number {

@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { recordBytesOver } from "../../../src/room/engine/record-bytes.ts";
-import { jsonBytes, type Fields } from "../../../src/model/json.ts";
-import type { Json } from "../../../src/index.ts";
+import { recordBytesOver } from "../../../../src/room/engine/cost/record-bytes.ts";
+import { jsonBytes, type Fields } from "../../../../src/model/json.ts";
+import type { Json } from "../../../../src/index.ts";
 
 const value: fc.Arbitrary<Json> = fc.jsonValue({ maxDepth: 3 });
 const fields = fc.dictionary(fc.constantFrom("a", "b", "c", "d"), value) as fc.Arbitrary<Fields>;

@@ -1,13 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Answer, Outcome } from "../../../src/model/call.ts";
-import { defaultLimits } from "../../../src/room/limits.ts";
+import type { Answer, Outcome } from "../../../../src/model/call.ts";
+import { defaultLimits } from "../../../../src/room/limits.ts";
+import { encodeClientLog } from "../../../../src/room/engine/client-log/client-log-row.ts";
 import {
-  encodeClientLog,
   ClientLog,
   remoteClientId,
   type ClientLogLimits,
-} from "../../../src/room/engine/client-log.ts";
+} from "../../../../src/room/engine/client-log/client-log.ts";
 
 const accepted = (rev: number): Outcome => ({ kind: "accepted", rev });
 const answer = (id: number, rev: number): Answer => [id, accepted(rev), 7];

@@ -1,5 +1,5 @@
-import type { Json } from "../../schema/json.ts";
-import { jsonBytes, mostBytes, type Fields } from "../../model/json.ts";
+import type { Json } from "../../../schema/json.ts";
+import { jsonBytes, mostBytes, type Fields } from "../../../model/json.ts";
 
 /** Exact bytes of records that may be over the limit. */
 const measured = new WeakMap<Fields, number>();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Horizons } from "../../../src/room/engine/horizons.ts";
+import { Horizons } from "../../../../src/room/engine/client-log/horizons.ts";
 
 test("one owner's horizon moves no other owner's", () => {
   const horizons = new Horizons();

@@ -1,6 +1,6 @@
-import type { Json } from "../../schema/json.ts";
-import type { Fields } from "../../model/json.ts";
-import type { RecordSource } from "../../model/state.ts";
+import type { Json } from "../../../schema/json.ts";
+import type { Fields } from "../../../model/json.ts";
+import type { RecordSource } from "../../../model/state.ts";
 
 // A byte of a long text is one unit. A unit took 10 to 50 ns in Node on a shared core.
 

@@ -1,5 +1,5 @@
-import type { Json } from "../../schema/json.ts";
-import type { Fields } from "../../model/json.ts";
+import type { Json } from "../../../schema/json.ts";
+import type { Fields } from "../../../model/json.ts";
 
 // Bytes of the heap in workerd, whose engine has pointers of four bytes: scaled from measurements in Node. docs/OPERATING.md has the figures.
 
