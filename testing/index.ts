@@ -32,5 +32,8 @@ export type { Caller } from "../src/model/call.ts";
 export type { Authorize, ProposedChange, ProposedOperation } from "../src/room/engine/authorization.ts";
 export type { Fields } from "../src/model/json.ts";
 export type { Limits } from "../src/room/limits.ts";
+export type { EverydayLimits } from "../src/room/limits/everyday-limits.ts";
+export type { InternalLimits } from "../src/room/limits/internal-limits.ts";
+export type { ProtectiveLimits } from "../src/room/limits/protective-limits.ts";
 export type { RemoteOptions, RemoteRoom } from "../src/durable-object/remote.ts";
 export type { Client, RoomObjectOptions } from "../src/durable-object/room-options.ts";

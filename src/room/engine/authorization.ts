@@ -4,12 +4,20 @@ import type { Writes } from "../../model/transaction.ts";
 import type { Json } from "../../schema/json.ts";
 import { isPromise } from "../../schema/promise.ts";
 import { Rejection, rejectionIn } from "../../schema/rejection.ts";
-import { changedRecords, type ChangedRecord } from "./changed-records.ts";
+import { changedRecords } from "./changed-records.ts";
 import type { EngineState } from "./engine-state.ts";
 import type { SubmittedCall } from "./submission.ts";
 
 /** What a change does, for `authorize`. */
-export interface ProposedChange extends ChangedRecord {
+export interface ProposedChange {
+  /** The name of the collection. */
+  readonly collection: string;
+  /** The record's id. */
+  readonly id: string;
+  /** The record as it is; undefined when there is none. */
+  readonly before: Fields | undefined;
+  /** The record as it would be; undefined when it would be deleted. */
+  readonly after: Fields | undefined;
   /** Names of the fields that are set, changed or removed; all of them for a record that is new or deleted. */
   readonly fields: readonly string[];
 }

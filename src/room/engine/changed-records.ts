@@ -3,10 +3,8 @@ import type { RecordSource } from "../../model/state.ts";
 import type { Writes } from "../../model/transaction.ts";
 
 /** A record that writes would change. */
-export interface ChangedRecord {
-  /** The name of the collection. */
+interface ChangedRecord {
   readonly collection: string;
-  /** The record's id. */
   readonly id: string;
   /** The record as it is; undefined when there is none. */
   readonly before: Fields | undefined;
