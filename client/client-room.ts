@@ -1,7 +1,8 @@
 import { parseEvent } from "../src/model/call.ts";
 import { equalJson } from "../src/model/json.ts";
 import { RecordsReader } from "../src/model/reader.ts";
-import { parseWith, type Tx } from "../src/model/transaction.ts";
+import { type Tx } from "../src/model/transaction.ts";
+import { parseWith } from "../src/model/parse.ts";
 import { clientIdOf } from "../src/protocol/handshake/client-secret.ts";
 import type { Welcome, WireEvent } from "../src/protocol/down/down-frames.ts";
 import { nameTable } from "../src/protocol/names.ts";

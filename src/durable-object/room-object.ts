@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Caller, Run } from "../model/call.ts";
 import type { Operation } from "../room/engine/batch.ts";
-import { limitsWith, type Limits } from "../room/limits.ts";
+import { limitsWith } from "../room/limits.ts";
 import { ownerOf } from "../room/owners/owner.ts";
 import { RecordsReader } from "../model/reader.ts";
 import type { RecordSource } from "../model/state.ts";
@@ -17,20 +17,18 @@ import type {
   StateOf,
   TxOf,
 } from "../schema/definition.ts";
-import { isPromise } from "../schema/promise.ts";
-import { packAttachment, unpackAttachment } from "./attachment.ts";
-import { deflate } from "./deflate.ts";
+import { unpackAttachment } from "./attachment.ts";
 import { closeAtOnce, switched } from "./upgrade.ts";
 import { readIdentity } from "./identity.ts";
-import { journalSlots } from "../room/storage/journal.ts";
-import { kindOf, logLine } from "./log-line.ts";
 import { shownState } from "./json-snapshot.ts";
 import { answerRemote } from "./remote.ts";
-import { RoomServer, type RoomPorts, type TurnedAway } from "../room/room.ts";
+import { RoomServer, type TurnedAway } from "../room/room.ts";
 import { clientOf, requireRoomOptions, type Client, type RoomObjectOptions } from "./room-options.ts";
 import { Session, type Socket } from "../room/sessions/session.ts";
-import { StateReads, type StateRead } from "./state-reads.ts";
-import { SqliteStorage } from "./sqlite-storage.ts";
+import { platformPorts } from "./platform-ports.ts";
+import { closeQuietly, socketOf } from "./room-socket.ts";
+import { StateReads } from "./state-reads.ts";
+import { isKnown, streamOf, tooManyReads } from "./state-response.ts";
 
 /**
  * A room's Durable Object, extended by the class that an app exports. Override the hooks (`onJoin`, `onLeave`, `onCommit`). The
@@ -235,106 +233,4 @@ export function RoomObject<const D extends AnyRoomDefinition, Env = unknown>(
       super(ctx, env, definition, checked);
     }
   };
-}
-
-/** `onError` has failed itself. It is not called again: it would fail once more. */
-function failedAgain(error: unknown): void {
-  logLine("on-error-failed", { error: kindOf(error) });
-}
-
-function platformPorts(
-  ctx: DurableObjectState,
-  limits: Limits,
-  onError: (error: unknown, event: string) => unknown,
-): RoomPorts {
-  return {
-    storage: new SqliteStorage(ctx.storage, journalSlots(limits)),
-    now: () => Date.now(),
-    setTimer: (run, delayMs) => {
-      const timer = setTimeout(run, delayMs);
-      return () => clearTimeout(timer);
-    },
-    deflate,
-    setAlarm: (at) => void ctx.storage.setAlarm(at),
-    newEpoch: () => crypto.randomUUID().replaceAll("-", "").slice(0, 16),
-    abort: (reason) => ctx.abort(reason),
-    log: (event, facts, thrown) => {
-      logLine(event, {
-        room: ctx.id.name ?? ctx.id.toString(),
-        ...facts,
-        ...(thrown !== undefined && { error: kindOf(thrown) }),
-      });
-      if (thrown === undefined) return;
-      try {
-        isPromise(onError(thrown, event), failedAgain);
-      } catch (error) {
-        failedAgain(error);
-      }
-    },
-  };
-}
-
-function tooManyReads(retryAfterMs: number): Response {
-  const { status, sentence: message } = codes["rate-limited"];
-  const headers = { "Retry-After": String(Math.ceil(retryAfterMs / 1_000)), "Cache-Control": "no-store" };
-  return Response.json({ error: { code: "rate-limited", message, retryAfterMs } }, { status, headers });
-}
-
-/** Whether the asker has this very state. A proxy that compresses has made its ETag weak. */
-function isKnown(etag: string, request: Request): boolean {
-  const known = request.headers.get("If-None-Match")?.split(",") ?? [];
-  return known.some((tag) => tag.trim().replace(/^W\//, "") === etag);
-}
-
-function streamOf(read: StateRead, spend: (bytes: number) => void): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      read.onCut = (reason) => controller.error(new Error(reason));
-    },
-    pull(controller) {
-      const piece = read.next();
-      if (piece === undefined) return controller.close();
-      const bytes = encoder.encode(piece);
-      spend(bytes.length);
-      controller.enqueue(bytes);
-    },
-    cancel() {
-      read.end();
-    },
-  });
-}
-
-function socketOf(webSocket: WebSocket, pingedAt: () => number): Socket {
-  return {
-    pingedAt,
-    send: (frame) => {
-      try {
-        webSocket.send(frame);
-      } catch {
-        // Its close event is on the way, and nothing is lost: the client will come back for it.
-      }
-    },
-    close: (closeCode, reason) => {
-      // A peer that is gone never answers, and its socket outlives hibernation: it must not come back as a session.
-      webSocket.serializeAttachment(null);
-      closeQuietly(webSocket, closeCode, reason);
-    },
-    save: (attachment) => {
-      try {
-        webSocket.serializeAttachment(packAttachment(attachment));
-      } catch {
-        // More than the platform keeps, as limits set higher can make it: the session could not survive hibernation.
-        closeQuietly(webSocket, codes["too-large"].closeCode, "too-large");
-      }
-    },
-  };
-}
-
-function closeQuietly(webSocket: WebSocket, closeCode: number, reason: string): void {
-  try {
-    webSocket.close(closeCode, reason.slice(0, 40)); // at most 123 bytes
-  } catch {
-    // It was closed already.
-  }
 }

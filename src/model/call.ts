@@ -7,14 +7,8 @@ import { hashJson, hashText } from "./checksum.ts";
 import type { CallLimits } from "./call-limits.ts";
 import type { Fields } from "./json.ts";
 import type { RecordSource } from "./state.ts";
-import {
-  assertSize,
-  parseWith,
-  Transaction,
-  type TransactionOptions,
-  type Tx,
-  type Writes,
-} from "./transaction.ts";
+import { Transaction, type TransactionOptions, type Tx, type Writes } from "./transaction.ts";
+import { assertSize, parseWith } from "./parse.ts";
 
 /** The `type` of a direct edit; its payload is the changes themselves. No mutator may have this name. */
 export const transactType = "transact";

@@ -3,13 +3,8 @@ import { z } from "zod";
 import { encodeChanges } from "../../src/model/changes.ts";
 import type { Fields } from "../../src/model/json.ts";
 import { State } from "../../src/model/state.ts";
-import {
-  changesOf,
-  parseWith,
-  Transaction,
-  type CollectionTransaction,
-  type Tx,
-} from "../../src/model/transaction.ts";
+import { changesOf, Transaction, type CollectionTransaction, type Tx } from "../../src/model/transaction.ts";
+import { parseWith } from "../../src/model/parse.ts";
 import { Rejection } from "../../src/index.ts";
 import { contentOf } from "../support/random-edits.ts";
 import { rulesBoard } from "../support/boards/rules-board.ts";

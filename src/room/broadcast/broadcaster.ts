@@ -1,5 +1,6 @@
 import { chooseCatchUp } from "./catch-up.ts";
-import { type Position, live, type Session, type SnapshotProgress } from "../sessions/session.ts";
+import { type Session } from "../sessions/session.ts";
+import { type Position, live, type SnapshotProgress } from "../sessions/feed.ts";
 import type { Outcome } from "../../model/call.ts";
 import type { Flush } from "../engine/batch.ts";
 import { encodeDelta, type EncodedDelta } from "../../protocol/encoding/delta.ts";

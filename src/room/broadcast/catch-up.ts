@@ -1,4 +1,4 @@
-import type { Position } from "../sessions/session.ts";
+import type { Position } from "../sessions/feed.ts";
 import type { EncodedDelta } from "../../protocol/encoding/delta.ts";
 
 /** What the decision needs to know of the room. Every revision here is flushed. */

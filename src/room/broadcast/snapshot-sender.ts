@@ -5,7 +5,8 @@ import { utf8Encoder } from "../../model/utf8.ts";
 import type { ShownRange } from "../visibility/view.ts";
 import { encodeSnapshotPart } from "../../protocol/down/snapshot-part.ts";
 import type { ResumeSnapshot } from "../../protocol/handshake/hello.ts";
-import type { Session, SnapshotProgress } from "../sessions/session.ts";
+import type { Session } from "../sessions/session.ts";
+import type { SnapshotProgress } from "../sessions/feed.ts";
 
 /** Below the limit by a frame's worth: parts stop before the session has to be held back altogether. */
 const partsShare = 0.75;

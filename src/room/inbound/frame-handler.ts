@@ -3,7 +3,7 @@ import { ephemeralUnits, workOf } from "../engine/cost/call-work.ts";
 import type { Submission } from "../engine/submission.ts";
 import { isCertainlyOver } from "../../model/json.ts";
 import type { Limits } from "../limits.ts";
-import { assertSize, parseWith } from "../../model/transaction.ts";
+import { assertSize, parseWith } from "../../model/parse.ts";
 import { encodeText } from "../../protocol/codec.ts";
 import type { Code } from "../../protocol/codes.ts";
 import type { ErrorFrame, UpFrame } from "../../protocol/down/down-frames.ts";

@@ -4,7 +4,7 @@ import { checkParsedJson, maxJsonDepth, NotJsonError } from "../../model/json.ts
 import { ownerOf } from "../owners/owner.ts";
 import type { RoomState } from "../storage/room-state.ts";
 import { canOwn } from "../visibility/partitions.ts";
-import { assertSize, parseWith } from "../../model/transaction.ts";
+import { assertSize, parseWith } from "../../model/parse.ts";
 import { encodeText } from "../../protocol/codec.ts";
 import type { Code } from "../../protocol/codes.ts";
 import type { Hello } from "../../protocol/handshake/hello.ts";
