@@ -1,6 +1,6 @@
 import { connect, roomUrl, type Traffic } from "../client/index.ts";
 import { board, type Presence } from "./board.ts";
-import { keptToken } from "./sign-in.ts";
+import { keptToken } from "./people/sign-in.ts";
 
 /** Everybody at the same `name` shares one board. */
 export function openRoom(name: string, presence: Presence, onTraffic: (traffic: Traffic) => void) {

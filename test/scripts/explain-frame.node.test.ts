@@ -34,8 +34,8 @@ describe("npm run frame", () => {
   });
 
   test("says what is wrong with a module that exports no room", () => {
-    const { stderr, status } = frame(["--room", "demo/geometry.ts", "260101040200"]);
-    expect(stderr).toContain("demo/geometry.ts exports 0 room definitions");
+    const { stderr, status } = frame(["--room", "demo/shapes/geometry.ts", "260101040200"]);
+    expect(stderr).toContain("demo/shapes/geometry.ts exports 0 room definitions");
     expect(status).toBe(1);
   });
 

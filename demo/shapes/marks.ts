@@ -1,9 +1,9 @@
-import type { Ink } from "./board.ts";
-import { html, svg } from "./elements.ts";
+import type { Ink } from "../board.ts";
+import { html, svg } from "../elements.ts";
 import { outlineOf, sizeOf } from "./geometry.ts";
-import { oncePerFrame } from "./motion.ts";
+import { oncePerFrame } from "../motion.ts";
 import type { Pins } from "./pins.ts";
-import type { BoardRoom } from "./room.ts";
+import type { BoardRoom } from "../room.ts";
 import type { Selection } from "./selection.ts";
 
 /** Draws over the shapes what people do with them: who has selected one, who has claimed one. */

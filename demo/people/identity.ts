@@ -1,4 +1,4 @@
-import { inks, type Ink } from "./board.ts";
+import { inks, type Ink } from "../board.ts";
 
 const names = [
   "Ada", "Anni", "Bruno", "Edith", "Emil", "Farah", "Grete", "Ivo", "Jun", "Kofi", "Lena", "Lou",

@@ -1,5 +1,5 @@
-import { prefersReducedMotion } from "./motion.ts";
-import type { Traffic } from "./room.ts";
+import { prefersReducedMotion } from "../motion.ts";
+import type { Traffic } from "../room.ts";
 import { labelOf } from "./wire-panel.ts";
 
 /** The width of the strip, in time. */

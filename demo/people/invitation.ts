@@ -1,6 +1,6 @@
-import { part } from "./elements.ts";
+import { part } from "../elements.ts";
 import { linkToRoom } from "./identity.ts";
-import type { Toasts } from "./toasts.ts";
+import type { Toasts } from "../panels/toasts.ts";
 
 /** The two ways to bring a second person here: a link for somebody else, a window for oneself. */
 export function enableInvitation(roomName: string, toasts: Toasts): void {

@@ -1,6 +1,6 @@
-import { toggleClaim } from "./claims.ts";
+import { toggleClaim } from "../people/claims.ts";
 import { sizeStep, type Edits } from "./edits.ts";
-import type { BoardRoom } from "./room.ts";
+import type { BoardRoom } from "../room.ts";
 import type { Selection } from "./selection.ts";
 import { shapeIdAt } from "./shapes.ts";
 

@@ -1,4 +1,4 @@
-import type { BoardRoom } from "./room.ts";
+import type { BoardRoom } from "../room.ts";
 
 /** An answer that takes no longer is not worth a sign: a drag has calls under way all the time. */
 const patienceMs = 400;

@@ -1,5 +1,5 @@
-import type { Claim } from "./board.ts";
-import type { BoardRoom } from "./room.ts";
+import type { Claim } from "../board.ts";
+import type { BoardRoom } from "../room.ts";
 
 /** The claim on a shape by somebody else. The room ends it when they leave. */
 export function claimByOther(room: BoardRoom, id: string): Claim | undefined {

@@ -1,11 +1,11 @@
-import type { Point } from "./board.ts";
-import { claimByOther } from "./claims.ts";
+import type { Point } from "../board.ts";
+import { claimByOther } from "../people/claims.ts";
 import { clampToSheet, sheetPoint } from "./geometry.ts";
-import { oncePerFrame } from "./motion.ts";
-import type { BoardRoom } from "./room.ts";
+import { oncePerFrame } from "../motion.ts";
+import type { BoardRoom } from "../room.ts";
 import type { Selection } from "./selection.ts";
 import { shapeIdAt } from "./shapes.ts";
-import type { Toasts } from "./toasts.ts";
+import type { Toasts } from "../panels/toasts.ts";
 
 /** Below this a press is a click: a trembling hand selects, it does not edit. */
 const dragThresholdPx = 3;

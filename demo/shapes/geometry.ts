@@ -1,4 +1,4 @@
-import { defaultSize, sheet, type Kind, type Point, type Shape } from "./board.ts";
+import { defaultSize, sheet, type Kind, type Point, type Shape } from "../board.ts";
 
 export interface Size {
   width: number;

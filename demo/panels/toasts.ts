@@ -1,4 +1,4 @@
-import { html } from "./elements.ts";
+import { html } from "../elements.ts";
 
 const visibleMs = 6_000;
 const maxToasts = 4;

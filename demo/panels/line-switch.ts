@@ -1,6 +1,6 @@
-import { part, svg, within } from "./elements.ts";
-import { oncePerFrame, prefersReducedMotion } from "./motion.ts";
-import type { BoardRoom, Traffic } from "./room.ts";
+import { part, svg, within } from "../elements.ts";
+import { oncePerFrame, prefersReducedMotion } from "../motion.ts";
+import type { BoardRoom, Traffic } from "../room.ts";
 
 const maxBeads = 8;
 const beadGap = 11;

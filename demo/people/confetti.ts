@@ -1,7 +1,7 @@
-import { inks, type Point } from "./board.ts";
-import { html } from "./elements.ts";
-import { prefersReducedMotion } from "./motion.ts";
-import type { Pins } from "./pins.ts";
+import { inks, type Point } from "../board.ts";
+import { html } from "../elements.ts";
+import { prefersReducedMotion } from "../motion.ts";
+import type { Pins } from "../shapes/pins.ts";
 
 const pieces = 42;
 /** A room full of people who found the button. */

@@ -1,8 +1,8 @@
-import type { Point } from "./board.ts";
-import { html, svg, within } from "./elements.ts";
-import { sheetPoint } from "./geometry.ts";
-import type { Pins } from "./pins.ts";
-import type { BoardRoom } from "./room.ts";
+import type { Point } from "../board.ts";
+import { html, svg, within } from "../elements.ts";
+import { sheetPoint } from "../shapes/geometry.ts";
+import type { Pins } from "../shapes/pins.ts";
+import type { BoardRoom } from "../room.ts";
 
 /** Cursors are drawn with a transition of this length, so more frequent news would not be seen. */
 const cursorIntervalMs = 45;

@@ -1,9 +1,9 @@
-import { inks, type Ink, type Kind } from "./board.ts";
-import { isClaimedHere, toggleClaim } from "./claims.ts";
-import { sizeStep, type Edits } from "./edits.ts";
-import { html, part, within } from "./elements.ts";
-import type { BoardRoom } from "./room.ts";
-import type { Selection } from "./selection.ts";
+import { inks, type Ink, type Kind } from "../board.ts";
+import { isClaimedHere, toggleClaim } from "../people/claims.ts";
+import { sizeStep, type Edits } from "../shapes/edits.ts";
+import { html, part, within } from "../elements.ts";
+import type { BoardRoom } from "../room.ts";
+import type { Selection } from "../shapes/selection.ts";
 
 interface Toolbar {
   /** The colour that the next shape gets. */

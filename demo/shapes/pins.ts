@@ -1,4 +1,4 @@
-import { sheet, type Point } from "./board.ts";
+import { sheet, type Point } from "../board.ts";
 import type { Size } from "./geometry.ts";
 
 /** HTML that is pinned to the sheet: it moves with the sheet, but its type keeps its size. */

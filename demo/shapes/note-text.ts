@@ -1,8 +1,8 @@
-import type { Point, Shape } from "./board.ts";
-import { html, setAttributes, svg } from "./elements.ts";
+import type { Point, Shape } from "../board.ts";
+import { html, setAttributes, svg } from "../elements.ts";
 import { sizeOf } from "./geometry.ts";
 import type { Pins } from "./pins.ts";
-import type { BoardRoom } from "./room.ts";
+import type { BoardRoom } from "../room.ts";
 
 const maxTextLength = 280;
 

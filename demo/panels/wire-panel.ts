@@ -1,6 +1,6 @@
-import { html, within } from "./elements.ts";
-import { oncePerFrame } from "./motion.ts";
-import type { Traffic } from "./room.ts";
+import { html, within } from "../elements.ts";
+import { oncePerFrame } from "../motion.ts";
+import type { Traffic } from "../room.ts";
 
 const maxRows = 60;
 /** Frames of one kind that follow each other closely share a row: a drag would otherwise sweep the log away. */

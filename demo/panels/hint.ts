@@ -1,5 +1,5 @@
-import { part } from "./elements.ts";
-import type { BoardRoom } from "./room.ts";
+import { part } from "../elements.ts";
+import type { BoardRoom } from "../room.ts";
 
 /** Says what to do with an empty board. */
 export function showHint(room: BoardRoom): void {

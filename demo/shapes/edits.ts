@@ -1,9 +1,9 @@
-import { newId } from "../client/index.ts";
-import { defaultSize, type Ink, type Kind, type Point } from "./board.ts";
-import { claimByOther } from "./claims.ts";
+import { newId } from "../../client/index.ts";
+import { defaultSize, type Ink, type Kind, type Point } from "../board.ts";
+import { claimByOther } from "../people/claims.ts";
 import { clampToSheet } from "./geometry.ts";
-import type { BoardRoom } from "./room.ts";
-import type { Toasts } from "./toasts.ts";
+import type { BoardRoom } from "../room.ts";
+import type { Toasts } from "../panels/toasts.ts";
 
 /** What the buttons and the keys do to shapes. Those that another person claimed are left alone, and a toast says so. */
 export interface Edits {

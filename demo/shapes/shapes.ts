@@ -1,8 +1,8 @@
-import type { Shape } from "./board.ts";
-import { setAttributes, svg } from "./elements.ts";
+import type { Shape } from "../board.ts";
+import { setAttributes, svg } from "../elements.ts";
 import { outlineOf } from "./geometry.ts";
-import { oncePerFrame } from "./motion.ts";
-import type { BoardRoom } from "./room.ts";
+import { oncePerFrame } from "../motion.ts";
+import type { BoardRoom } from "../room.ts";
 import type { Selection } from "./selection.ts";
 import { createNoteText, layOutNote } from "./note-text.ts";
 

@@ -1,6 +1,6 @@
-import { within } from "./elements.ts";
-import { oncePerFrame } from "./motion.ts";
-import type { BoardRoom, Traffic } from "./room.ts";
+import { within } from "../elements.ts";
+import { oncePerFrame } from "../motion.ts";
+import type { BoardRoom, Traffic } from "../room.ts";
 import { formatBytes, labelOf } from "./wire-panel.ts";
 
 /** Compares what the deltas weighed with what they would have, had each been the whole board as JSON. */

@@ -1,6 +1,6 @@
 import type { DemoUser } from "./identity.ts";
-import { html } from "./elements.ts";
-import type { BoardRoom, Person } from "./room.ts";
+import { html } from "../elements.ts";
+import type { BoardRoom, Person } from "../room.ts";
 
 /** More than these would not fit beside the title; the rest is a number. */
 const maxShown = 6;
