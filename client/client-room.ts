@@ -11,7 +11,7 @@ import type { Json } from "../src/schema/json.ts";
 import type { Status } from "./connection/connection.ts";
 import { Sync, type SyncOptions } from "./connection/sync.ts";
 import { RoomError } from "./errors.ts";
-import { clientLimits, type ClientLimits } from "./limits.ts";
+import { clientLimits, type ClientLimits } from "./client-limits.ts";
 import { asRejected, ignorable } from "./mutations/mutation-handle.ts";
 import { MutationQueues } from "./mutations/mutation-queues.ts";
 import { PendingQueue } from "./mutations/pending-queue.ts";

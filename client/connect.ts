@@ -1,6 +1,6 @@
 import type { AnyRoomDefinition, PresenceOf } from "../src/schema/definition.ts";
 import { ClientRoom, type ClientRoomOptions } from "./client-room.ts";
-import type { ClientLimits } from "./limits.ts";
+import type { ClientLimits } from "./client-limits.ts";
 import type { Offline, Persist } from "./offline/persistence.ts";
 import { ownRuntime, randomId } from "./platform.ts";
 import type { Room } from "./room.ts";

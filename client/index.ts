@@ -2,7 +2,7 @@
 export { connect, forget, newId, type ConnectOptions } from "./connect.ts";
 export { roomUrl } from "./room-url.ts";
 export { RejectedError, RoomError, type RejectedOperation, type RoomErrorCode } from "./errors.ts";
-export type { ClientLimits } from "./limits.ts";
+export type { ClientLimits } from "./client-limits.ts";
 export type { Offline } from "./offline/persistence.ts";
 export { orderBetween, ordersBetween } from "../src/model/order-between.ts";
 export type { Status } from "./connection/connection.ts";

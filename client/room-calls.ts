@@ -7,7 +7,7 @@ import { changesOf, type Tx, type Writes } from "../src/model/transaction.ts";
 import type { AnyRoomDefinition } from "../src/schema/definition.ts";
 import type { Json } from "../src/schema/json.ts";
 import { RejectedError } from "./errors.ts";
-import type { ClientLimits } from "./limits.ts";
+import type { ClientLimits } from "./client-limits.ts";
 import type { Settle } from "./mutations/call-outcomes.ts";
 import { asRejected, newCall } from "./mutations/mutation-handle.ts";
 import type { PendingQueue } from "./mutations/pending-queue.ts";

@@ -38,5 +38,5 @@ export type {
   RecordOfSchema,
   StateOfCollections,
   TxOfCollections,
-} from "./schema/state.ts";
+} from "./schema/collections.ts";
 export type { AnyUndoRules, UndoCall, UndoCaller, UndoRules } from "./schema/undo.ts";

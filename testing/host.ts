@@ -4,7 +4,7 @@ import type { JournalRow } from "../src/room/engine/journal-row.ts";
 import { codes, type Code } from "../src/protocol/codes.ts";
 import { decodeHello } from "../src/protocol/handshake/hello.ts";
 import { journalSlots } from "../src/room/storage/journal.ts";
-import { RoomServer, type RoomPorts, type RoomRules, type TurnedAway } from "../src/room/room.ts";
+import { RoomServer, type RoomPorts, type RoomRules, type TurnedAway } from "../src/room/room-server.ts";
 import type { Attachment, Session, Socket } from "../src/room/sessions/session.ts";
 import type { AnyRoomDefinition } from "../src/schema/definition.ts";
 import type { SimulatedClock } from "./clock.ts";

@@ -4,7 +4,7 @@ import type { AnyRoomDefinition } from "../src/schema/definition.ts";
 import type { Json } from "../src/schema/json.ts";
 import type { AnyMutatorContext, AnyMutatorRun } from "../src/schema/mutator.ts";
 import { Rejection } from "../src/schema/rejection.ts";
-import type { AnyTx } from "../src/schema/state.ts";
+import type { AnyTx } from "../src/schema/collections.ts";
 
 /** A record that two runs of one call have left differently; undefined where one has left none. */
 export interface RecordDifference {

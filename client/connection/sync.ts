@@ -19,7 +19,7 @@ import { Connection, type Status } from "./connection.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 import { RoomError } from "../errors.ts";
 import { FrameReader } from "./frame-reader.ts";
-import type { ClientLimits } from "../limits.ts";
+import type { ClientLimits } from "../client-limits.ts";
 import { Outbox } from "../mutations/outbox.ts";
 import type { PendingQueue } from "../mutations/pending-queue.ts";
 import { callListener, type Runtime } from "../platform.ts";

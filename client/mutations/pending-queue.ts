@@ -2,7 +2,7 @@ import type { Outcome } from "../../src/model/call.ts";
 import { jsonBytes } from "../../src/model/json.ts";
 import type { WireOutcome } from "../../src/protocol/down/down-frames.ts";
 import type { Json } from "../../src/schema/json.ts";
-import { clientLimits, type ClientLimits } from "../limits.ts";
+import { clientLimits, type ClientLimits } from "../client-limits.ts";
 import type { PendingCall } from "../replica/rebase.ts";
 import { notify, outcomeOf, type Settle } from "./call-outcomes.ts";
 import { ConnectionAttempts } from "./connection-attempts.ts";

@@ -4,7 +4,7 @@ import { jsonBytes } from "../../src/model/json.ts";
 import type { Tx } from "../../src/model/transaction.ts";
 import type { Json } from "../../src/schema/json.ts";
 import { Rejection } from "../../src/schema/rejection.ts";
-import type { ClientLimits } from "../limits.ts";
+import type { ClientLimits } from "../client-limits.ts";
 import { only, revert, changeBytesOf, trim, wireChange } from "./record-change.ts";
 import type { ViewChange, ViewChanges } from "../replica/replica.ts";
 import type { Call, UndoOptions } from "../room.ts";
@@ -29,7 +29,7 @@ interface Entry {
 }
 
 /** The room's way to make calls. */
-export interface UndoCaller {
+export interface UndoCalls {
   readonly transact: (edit: (tx: Tx) => void) => Call;
   /** `inverse` takes it back. */
   readonly call: (operation: UndoableOperation, inverse: UndoableOperation) => Call;
@@ -47,7 +47,7 @@ export interface UndoCaller {
  */
 export class UndoHistory {
   readonly #limits: ClientLimits;
-  readonly #caller: UndoCaller;
+  readonly #caller: UndoCalls;
   readonly #done: Entry[] = [];
   readonly #undone: Entry[] = [];
   #isPaused = false;
@@ -56,7 +56,7 @@ export class UndoHistory {
   /** The next record is of this entry's opposite, which goes onto that stack. */
   #reverting: { readonly entry: Entry; readonly onto: Entry[] } | undefined;
 
-  constructor(limits: ClientLimits, caller: UndoCaller) {
+  constructor(limits: ClientLimits, caller: UndoCalls) {
     this.#limits = limits;
     this.#caller = caller;
   }

@@ -22,7 +22,7 @@ import { closeAtOnce, switched } from "./upgrade.ts";
 import { readIdentity } from "./identity.ts";
 import { shownState } from "./json-snapshot.ts";
 import { answerRemote } from "./remote.ts";
-import { RoomServer, type TurnedAway } from "../room/room.ts";
+import { RoomServer, type TurnedAway } from "../room/room-server.ts";
 import { clientOf, requireRoomOptions, type Client, type RoomObjectOptions } from "./room-options.ts";
 import { Session, type Socket } from "../room/sessions/session.ts";
 import { platformPorts } from "./platform-ports.ts";

@@ -1,4 +1,4 @@
-import { FORBIDDEN_KEYS } from "../schema/names.ts";
+import { FORBIDDEN_KEYS } from "../schema/name-rules.ts";
 
 /** Why `id` cannot name a record, or undefined when it can. */
 export function recordIdProblem(id: unknown, maxIdLength: number): string | undefined {

@@ -1,5 +1,5 @@
 import type { Json } from "../schema/json.ts";
-import { FORBIDDEN_KEYS } from "../schema/names.ts";
+import { FORBIDDEN_KEYS } from "../schema/name-rules.ts";
 import type { FormLimits } from "./call-limits.ts";
 import { utf8Encoder } from "./utf8.ts";
 

@@ -9,7 +9,7 @@ import {
   utf8Bytes,
 } from "../model/json.ts";
 import type { DownFrame, TextFrame } from "./down/down-frames.ts";
-import { UpFrame } from "./up/up-frames.ts";
+import { upFrameSchema, type UpFrame } from "./up/up-frames.ts";
 import type { NameTable } from "./names.ts";
 import { decodePush, encodePush } from "./up/push.ts";
 import { decodeSnapshotPart } from "./down/snapshot-part.ts";
@@ -61,7 +61,7 @@ function readBytes(data: Uint8Array, maxFrameBytes: number, names: NameTable | u
 
 function readText(data: string, maxFrameBytes: number, limits?: FormLimits): Decoded {
   if (data.length > maxFrameBytes || utf8Bytes(data) > maxFrameBytes) return tooLarge(maxFrameBytes);
-  const parsed = UpFrame.safeParse(JSON.parse(data));
+  const parsed = upFrameSchema.safeParse(JSON.parse(data));
   if (!parsed.success) {
     const path = parsed.error.issues[0]?.path.join(".") || "its kind";
     return refuse("invalid", `the frame does not fit the protocol at ${path}`);

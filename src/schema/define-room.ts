@@ -13,7 +13,7 @@ import type { RoomDefinition, UserOfSchema } from "./definition.ts";
 import type { EachJsonOnly, JsonOnly } from "./json-only.ts";
 import type { AnyMutator, AnyMutatorRun, EventSchemas, MutatorBuilder, MutatorSchemas } from "./mutator.ts";
 import { requireKnownOptions } from "./option-names.ts";
-import type { CollectionSchemas } from "./state.ts";
+import type { CollectionSchemas } from "./collections.ts";
 import type { AnyUndoRules, UndoRules } from "./undo.ts";
 
 /** What a room holds and what may happen in it, written once for both sides. */

@@ -1,6 +1,6 @@
 import type { $ZodObject, $ZodType } from "zod/v4/core";
 import { requireUnchanging } from "./value-checks.ts";
-import { DEFINITION_NAME, FIELD_NAME, isDefinitionName, isFieldName } from "./names.ts";
+import { DEFINITION_NAME, FIELD_NAME, isDefinitionName, isFieldName } from "./name-rules.ts";
 
 // What the compiler cannot say, or was not asked because the caller writes JavaScript. Each check throws an
 // Error whose message begins with the culprit.

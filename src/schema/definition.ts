@@ -10,7 +10,7 @@ import type {
   RecordInputOfSchema,
   RecordOfSchema,
   TxOfCollections,
-} from "./state.ts";
+} from "./collections.ts";
 
 /**
  * What `defineRoom` returns. Frozen; `collections`, `events` and `mutators` have no prototype, so a name

@@ -2,7 +2,7 @@ import type { $ZodType, input, output } from "zod/v4/core";
 import type { DeepReadonly, Json } from "./json.ts";
 import type { JsonOnly } from "./json-only.ts";
 import type { Rejection } from "./rejection.ts";
-import type { AnyTx, CollectionSchemas, TxOfCollections } from "./state.ts";
+import type { AnyTx, CollectionSchemas, TxOfCollections } from "./collections.ts";
 
 /** The events of a room: the schema of the payload, by the name of the event. */
 export interface EventSchemas {

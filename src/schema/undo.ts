@@ -1,7 +1,7 @@
 import type { input } from "zod/v4/core";
 import type { DeepReadonly, Json } from "./json.ts";
 import type { MutatorSchemas } from "./mutator.ts";
-import type { AnyRecord, CollectionReader, CollectionSchemas, StateOfCollections } from "./state.ts";
+import type { AnyRecord, CollectionReader, CollectionSchemas, StateOfCollections } from "./collections.ts";
 
 /** A call, as the name of a mutator and its payload. */
 export type UndoCall<Mutators extends MutatorSchemas> = {

@@ -4,7 +4,7 @@ import type { AnyRoomDefinition } from "../../src/index.ts";
 import { decodeHello, type Hello } from "../../src/protocol/handshake/hello.ts";
 import { subprotocol, pingText, pongText } from "../../src/protocol/version.ts";
 import { journalSlots } from "../../src/room/storage/journal.ts";
-import { RoomServer } from "../../src/room/room.ts";
+import { RoomServer } from "../../src/room/room-server.ts";
 import type { Session } from "../../src/room/sessions/session.ts";
 import { MemoryStorage } from "../../testing/memory-storage.ts";
 

@@ -2,8 +2,8 @@ import type { $ZodType } from "zod/v4/core";
 import { transactType } from "../../src/model/call.ts";
 import { areWireChanges } from "../../src/model/changes.ts";
 import { encodeUp } from "../../src/protocol/codec.ts";
-import { UpFrame } from "../../src/protocol/up/up-frames.ts";
-import { Hello } from "../../src/protocol/handshake/hello.ts";
+import { upFrameSchema, type UpFrame } from "../../src/protocol/up/up-frames.ts";
+import { helloSchema } from "../../src/protocol/handshake/hello.ts";
 import { nameTable, type NameTable } from "../../src/protocol/names.ts";
 import type { AnyRoomDefinition } from "../../src/schema/definition.ts";
 import type { Dice } from "../simulation/dice.ts";
@@ -72,7 +72,7 @@ export class Attacker {
 
   /** A hello as its JSON; of this client, mostly. */
   hello(secret: string, known: Knowledge): string {
-    const good = { ...(this.#inventor.fit(Hello) as object), secret, schema: this.#definition.version };
+    const good = { ...(this.#inventor.fit(helloSchema) as object), secret, schema: this.#definition.version };
     const at = this.#dice.chance(0.5) ? { epoch: known.epoch, rev: known.rev } : {};
     const hello = {
       ...good,
@@ -91,7 +91,7 @@ export class Attacker {
       const [event, schema] = dice.pick(Object.entries(this.#definition.events));
       return { kind: "event", event, payload: this.#inventor.fit(schema) };
     }
-    return this.#inventor.fit(UpFrame);
+    return this.#inventor.fit(upFrameSchema);
   }
 
   #push({ due, rev }: Knowledge): object {
@@ -135,7 +135,7 @@ export class Attacker {
 
   /** A push as bytes, if it can be one. */
   #bytes(known: Knowledge): Uint8Array | undefined {
-    const push = UpFrame.safeParse(this.#push(known));
+    const push = upFrameSchema.safeParse(this.#push(known));
     if (!push.success || !areChanges(push.data)) return undefined;
     const encoded = encodeUp(push.data, this.#names);
     return typeof encoded === "string" ? undefined : encoded;

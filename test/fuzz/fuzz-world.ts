@@ -11,7 +11,7 @@ import { encodeBase64Url } from "../../src/protocol/encoding/base64url.ts";
 import { decodeHello, type Hello } from "../../src/protocol/handshake/hello.ts";
 import { nameTable } from "../../src/protocol/names.ts";
 import { journalSlots } from "../../src/room/storage/journal.ts";
-import { RoomServer } from "../../src/room/room.ts";
+import { RoomServer } from "../../src/room/room-server.ts";
 import type { Session, Socket } from "../../src/room/sessions/session.ts";
 import { MemoryStorage } from "../../testing/memory-storage.ts";
 import { watchPrototypes } from "../attacks/actions/prototypes.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { clientLimits } from "../../client/limits.ts";
+import { clientLimits } from "../../client/client-limits.ts";
 import { defaultLimits, limitsWith } from "../../src/room/limits.ts";
 
 test("the default limits fit into each other", () => {

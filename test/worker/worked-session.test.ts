@@ -5,7 +5,7 @@ import { board } from "../../demo/board.ts";
 import { frameBytes } from "../../src/protocol/codec.ts";
 import { codes } from "../../src/protocol/codes.ts";
 import { explainFrame } from "../../src/protocol/explain.ts";
-import { Hello } from "../../src/protocol/handshake/hello.ts";
+import { helloSchema } from "../../src/protocol/handshake/hello.ts";
 import { encodeHello } from "../../src/protocol/handshake/hello-text.ts";
 import { nameTable } from "../../src/protocol/names.ts";
 import { subprotocol } from "../../src/protocol/version.ts";
@@ -79,7 +79,7 @@ describe("the worked session of docs/PROTOCOL.md", () => {
   afterAll(() => listeners.forEach((listener) => listener.cut()));
 
   async function connect(who: string, hello: string): Promise<void> {
-    const parsed = Hello.parse(JSON.parse(hello.replace(epochOnPage, epoch)));
+    const parsed = helloSchema.parse(JSON.parse(hello.replace(epochOnPage, epoch)));
     const headers = {
       Upgrade: "websocket",
       "Sec-WebSocket-Protocol": `${subprotocol}, ${encodeHello(parsed)}`,

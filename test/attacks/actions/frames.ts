@@ -1,4 +1,4 @@
-import { UpFrame } from "../../../src/protocol/up/up-frames.ts";
+import { upFrameSchema, type UpFrame } from "../../../src/protocol/up/up-frames.ts";
 import { encodeUp } from "../../../src/protocol/codec.ts";
 import { nameTable } from "../../../src/protocol/names.ts";
 import type { WireClient } from "../../support/clients/wire-client.ts";
@@ -63,7 +63,7 @@ const sendBytes =
     );
 
 const wrongTypes = (example: object): AttackAction => ({
-  run: sendEach(...Array.from(withWrongTypes(UpFrame, example), (frame) => JSON.stringify(frame))),
+  run: sendEach(...Array.from(withWrongTypes(upFrameSchema, example), (frame) => JSON.stringify(frame))),
 });
 
 const presence = (presence: unknown) => JSON.stringify({ kind: "presence", presence });
@@ -116,7 +116,7 @@ export const frameActions = {
   },
   "event-types": {
     run: sendEach(
-      ...Array.from(withWrongTypes(UpFrame, JSON.parse(event({ text: "" })) as object), (frame) =>
+      ...Array.from(withWrongTypes(upFrameSchema, JSON.parse(event({ text: "" })) as object), (frame) =>
         JSON.stringify(frame),
       ),
       ...Array.from(withWrongTypes(attackBoard.events.wave, { text: "" }), (value) => event(value)),

@@ -1,5 +1,5 @@
 import { exports } from "cloudflare:workers";
-import { Hello } from "../../../src/protocol/handshake/hello.ts";
+import { helloSchema } from "../../../src/protocol/handshake/hello.ts";
 import { secretOf } from "../../support/clients/named-client.ts";
 import type { WireClient } from "../../support/clients/wire-client.ts";
 import type { Answer } from "../attack.ts";
@@ -125,7 +125,7 @@ export const handshakeActions = {
   },
   "hello-types": {
     run: async (scene) =>
-      await each(withWrongTypes(Hello, fullHello(scene)), async (hello) => await scene.hello(hello)),
+      await each(withWrongTypes(helloSchema, fullHello(scene)), async (hello) => await scene.hello(hello)),
   },
   "hello-numbers": {
     run: async (scene) => {

@@ -6,7 +6,7 @@ import { FormatError } from "../../../src/protocol/encoding/byte-form.ts";
 import { hashCall } from "../../../src/model/call.ts";
 import type { WireChange } from "../../../src/model/changes.ts";
 import { decodeUp, encodeUp } from "../../../src/protocol/codec.ts";
-import { UpFrame } from "../../../src/protocol/up/up-frames.ts";
+import { upFrameSchema } from "../../../src/protocol/up/up-frames.ts";
 import { nameTable, type NameTable } from "../../../src/protocol/names.ts";
 import { decodePush, encodePush, type Push } from "../../../src/protocol/up/push.ts";
 import { defineRoom, type Json } from "../../../src/index.ts";
@@ -166,7 +166,7 @@ describe("a push as bytes", () => {
         const isGood =
           decoded.kind === "refused"
             ? decoded.code === "invalid"
-            : UpFrame.safeParse(JSON.parse(JSON.stringify(decoded.frame))).success;
+            : upFrameSchema.safeParse(JSON.parse(JSON.stringify(decoded.frame))).success;
         expect(isGood).toBe(true);
       }),
       { numRuns: 2_000 },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Operation } from "../../../src/room/engine/batch.ts";
-import type { RoomServer } from "../../../src/room/room.ts";
+import type { RoomServer } from "../../../src/room/room-server.ts";
 import { withLoneRoom, type LoneRoom } from "../../support/rooms/lone-room.ts";
 import { idOf } from "../../support/clients/named-client.ts";
 import { put } from "../../support/rooms/test-rooms.ts";

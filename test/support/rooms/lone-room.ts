@@ -8,7 +8,7 @@ import type { Hello } from "../../../src/protocol/handshake/hello.ts";
 import { pingText } from "../../../src/protocol/version.ts";
 import type { Clock } from "../../../src/room/flush/flush-timer.ts";
 import { journalSlots } from "../../../src/room/storage/journal.ts";
-import { RoomServer, type Identity, type RoomRules } from "../../../src/room/room.ts";
+import { RoomServer, type Identity, type RoomRules } from "../../../src/room/room-server.ts";
 import type { Attachment, Session } from "../../../src/room/sessions/session.ts";
 import { SqliteStorage } from "../../../src/durable-object/sqlite-storage.ts";
 import type { AnyRoomDefinition } from "../../../src/schema/definition.ts";
