@@ -3,7 +3,7 @@ import type { Authorize } from "../src/room/engine/authorization.ts";
 import type { Limits } from "../src/room/limits.ts";
 import type { Operation } from "../src/room/engine/batch.ts";
 import { clientOf, type Client, type RoomObjectOptions } from "../src/durable-object/room-options.ts";
-import type { RoomRules } from "../src/room/room-server.ts";
+import type { RoomRules } from "../src/room/room-ports.ts";
 import type { AnyRoomDefinition } from "../src/schema/definition.ts";
 import { isPromise } from "../src/schema/promise.ts";
 import { Rejection } from "../src/schema/rejection.ts";

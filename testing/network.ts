@@ -2,7 +2,7 @@ import type { TransportEvent, TransportSocket } from "../client/connection/trans
 import { codes, type Code } from "../src/protocol/codes.ts";
 import { pingText, pongText } from "../src/protocol/version.ts";
 import type { Attachment } from "../src/room/sessions/session.ts";
-import type { Identity } from "../src/room/room-server.ts";
+import type { Identity } from "../src/room/sessions/admission.ts";
 import type { SimulatedClock } from "./clock.ts";
 
 /** What went or goes up or down a socket. */

@@ -1,4 +1,4 @@
-import type { Identity } from "../room/room-server.ts";
+import type { Identity } from "../room/sessions/admission.ts";
 
 /** Carries what `authenticate` said from the Worker to the room. Whatever a client sends under this name is dropped. */
 const identityHeader = "deltaroom-identity";

@@ -1,5 +1,5 @@
 import type { Limits } from "../room/limits.ts";
-import type { RoomPorts } from "../room/room-server.ts";
+import type { RoomPorts } from "../room/room-ports.ts";
 import { journalSlots } from "../room/storage/journal.ts";
 import { isPromise } from "../schema/promise.ts";
 import { deflate } from "./deflate.ts";

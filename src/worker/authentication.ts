@@ -1,6 +1,6 @@
 import { checkParsedJson, copyJson, maxJsonDepth } from "../model/json.ts";
 import { codes, type Code } from "../protocol/codes.ts";
-import type { Identity } from "../room/room-server.ts";
+import type { Identity } from "../room/sessions/admission.ts";
 import { kindOf, logLine } from "../durable-object/log-line.ts";
 import type { Json } from "../schema/json.ts";
 import { rejectionIn, type Rejection } from "../schema/rejection.ts";

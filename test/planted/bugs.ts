@@ -154,24 +154,24 @@ export const plantedBugs: readonly PlantedBug[] = [
   // ── durable before visible ─────────────────────────────────────────────────────────────────────────────────
   bug(
     "a flush is sent before its row is written",
-    "RoomServer.#flush",
+    "Flusher.flush",
     "    if (flush !== undefined && !this.#write(flush)) {",
-    "    if (flush) this.#broadcaster.fanOut(this.#journal.roomState, flush, { presence: undefined, events: undefined }, now);\n" +
+    "    if (flush) broadcaster.fanOut(journal.roomState, flush, { presence: undefined, events: undefined }, now);\n" +
       "    if (flush !== undefined && !this.#write(flush)) {",
     "test/room/inbound/push.test.ts",
   ),
   bug(
     "a flush is sent although its row could not be written",
-    "RoomServer.#write",
-    "      this.#recover(error, flush.answers);\n      return false;",
+    "Flusher.#write",
+    "      this.#room.recovery.recover(error, flush.answers);\n      return false;",
     "      return true;",
     "test/room/inbound/push.test.ts",
   ),
   bug(
     "a join sees the batch that is not flushed",
-    "RoomServer.#catchUp",
-    "    if (this.#isSettled)\n      return this.#serve(session",
-    "    if (session)\n      return this.#serve(session",
+    "CatchUpQueue.catchUp",
+    "    if (isSettled()) return serve(session",
+    "    if (session) return serve(session",
     "test/room/flush/flush.test.ts",
     "test/room/flush/failures.test.ts",
   ),
@@ -283,15 +283,15 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "roomState is kept when its row could not be written",
-    "RoomServer.#reload",
-    "      this.#journal.reload();\n      this.#rules.onFlush();\n",
-    "      this.#rules.onFlush();\n",
+    "Recovery.#reload",
+    "      journal.reload();\n",
+    "",
     "test/room/inbound/push.test.ts",
     "test/room/flush/failures.test.ts",
   ),
   bug(
     "nobody is told to send again what a failed write has lost",
-    "RoomServer.#recover",
+    "Recovery.recover",
     "      if (lost.has(clientId))\n        refusePush(session, undefined, { ...storageFailed, clientReqId: lastCallId + 1 });\n",
     "",
     "test/room/inbound/push.test.ts",
@@ -299,7 +299,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "replies of a batch that is lost are sent all the same",
-    "RoomServer.#recover",
+    "Recovery.recover",
     "      session.dropReplies(lastCallId);\n",
     "",
     "test/room/flush/failures.test.ts",
@@ -389,8 +389,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "the others are not told that a client has come back under another name",
-    "RoomServer.#join",
-    "      if (session.presence !== undefined && !equalJson(former.client.user, user))\n        this.#ephemeral.join(clientId, user, session.presence);\n",
+    "RoomSessions.#replace",
+    "    if (session.presence !== undefined && !equalJson(former.client.user, user))\n      ephemeral.join(clientId, user, session.presence);\n",
     "",
     "test/room/sessions/connect.test.ts",
   ),
@@ -411,7 +411,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a late frame of a replaced socket is taken in",
     "RoomServer.#receive",
-    "    if (this.#sessions.get(session.client.clientId) !== session) return; // replaced: its socket is closing\n",
+    "    if (!this.#sessions.isCurrent(session)) return; // replaced: its socket is closing\n",
     "",
     "test/room/sessions/connect.test.ts",
   ),
@@ -796,8 +796,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "whoever leaves stays as a ghost",
-    "RoomServer.#leave",
-    "    if (session.presence !== undefined) this.#ephemeral.leave(clientId);\n",
+    "RoomSessions.leave",
+    "    if (session.presence !== undefined) ephemeral.leave(clientId);\n",
     "",
     "test/room/flush/ephemeral.test.ts",
   ),
@@ -1057,9 +1057,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "bytes are taken of a client that has other names",
-    "RoomServer.#read",
-    "const names = session.acceptsBinary ? this.#names : undefined;",
-    "const names = this.#names;",
+    "FrameHandler.#read",
+    "session.acceptsBinary ? names : undefined",
+    "names",
     "test/room/inbound/compact-push.test.ts",
   ),
   bug(
@@ -1078,9 +1078,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "an alarm is not set anew once it has come",
-    "RoomServer.alarm",
-    "this.#closeSession(session, code);\n      this.#setAlarm(now);",
-    "this.#closeSession(session, code);",
+    "RoomSessions.alarm",
+    "this.close(session, code);\n    this.setAlarm();",
+    "this.close(session, code);",
     "test/room/sessions/liveness.test.ts",
   ),
   bug(
@@ -1114,7 +1114,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "a session stays that was told of other names",
-    "RoomServer.restore",
+    "RoomSessions.restore",
     '    else if (isOfOtherNames) socket.close(codes.internal.closeCode, "internal");\n',
     "",
     "test/room/inbound/compact-push.test.ts",
@@ -1179,7 +1179,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "a hello confirms calls of a history that is no more",
-    "RoomServer.#welcome",
+    "RoomSessions.#welcome",
     "    if (epoch === null || epoch === session.epoch) roomState",
     "    roomState",
     "test/room/wake/epoch.test.ts",
@@ -1188,7 +1188,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   // ── who may come in, and for how long ──────────────────────────────────────────────────────────────────────
   bug(
     "who comes with a token says when the alarm comes, whoever was to be gone before",
-    "RoomServer.#setAlarm",
+    "RoomSessions.setAlarm",
     "Math.min(this.#liveness.dueAt(now), this.#expiry.dueAt)",
     "this.#liveness.dueAt(now)",
     "test/room/sessions/expiry.test.ts",
@@ -1196,14 +1196,14 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a frame is executed whose token has expired",
     "RoomServer.#receive",
-    '    if (session.expiresAt <= now) return this.#closeSession(session, "token-expired");',
+    '    if (session.expiresAt <= now) return this.#sessions.close(session, "token-expired");',
     "   ",
     "test/room/sessions/expiry.test.ts",
   ),
   bug(
     "who has an expired token is sent what others do until the alarm comes",
-    "RoomServer.#flush",
-    "    this.#closeExpired(now); // the alarm may be late, and nothing more is for them\n",
+    "Flusher.flush",
+    "    this.#room.closeExpired(now); // the alarm may be late\n",
     "",
     "test/room/sessions/expiry.test.ts",
   ),
@@ -1216,7 +1216,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "a session that comes back from hibernation has a token without end",
-    "RoomServer.#restored",
+    "RoomSessions.#restored",
     "    this.#expiry.note(session);\n    this.#userRateLimits.entered(session);\n    if",
     "    this.#userRateLimits.entered(session);\n    if",
     "test/room/sessions/expiry.test.ts",
@@ -1573,22 +1573,14 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "a flush that is on disk, and whose frames were not sent, is never told",
-    "RoomServer.#recover",
-    "      if (session.isLive && session.lastSentRev < roomState.rev) this.#catchUpLater(session);\n",
+    "Recovery.recover",
+    "      if (session.isLive && session.lastSentRev < roomState.rev) this.#room.catchUpLater(session);\n",
     "",
     "test/room/flush/failures.test.ts",
   ),
   bug(
-    "recovery sends to a session at once, and recovers again when that fails",
-    "RoomServer.#recover",
-    "this.#catchUpLater(session);\n",
-    "this.#serve(session, () => this.#broadcaster.update(roomState, session));\n",
-    "test/room/flush/failures.test.ts",
-    "test/simulation/simulation.node.test.ts",
-  ),
-  bug(
     "a throttled session that fails resumes the next one from within",
-    "RoomServer.#resumeThrottled",
+    "CatchUpQueue.resumeThrottled",
     " || this.#isResuming",
     "",
     "test/room/flush/failures.test.ts",
@@ -1596,21 +1588,21 @@ export const plantedBugs: readonly PlantedBug[] = [
   // ── storage that is deleted ────────────────────────────────────────────────────────────────────────────────
   bug(
     "a room whose storage was deleted goes on with its sessions",
-    "RoomServer.#beginAnew",
-    '    for (const session of this.#sessions.values()) this.#closeSession(session, "gone");\n',
+    "Recovery.beginAnew",
+    '    for (const session of sessions.values()) this.#room.closeSession(session, "gone");\n',
     "",
     "test/room/storage/deleted-storage.test.ts",
   ),
   bug(
     "a client of a deleted room makes it anew",
-    "RoomServer.#join",
-    '    if (!roomState.stored && (hello.epoch !== null || hello.knownSince !== null)) return { code: "gone" };\n',
+    "RoomSessions.#clientOf",
+    '    if (!journal.roomState.stored && (hello.epoch !== null || hello.knownSince !== null))\n      return { code: "gone" };\n',
     "",
     "test/room/storage/deleted-storage.test.ts",
   ),
   bug(
     "a read of a deleted room fails",
-    "RoomServer.#assertNewest",
+    "Recovery.assertNewest",
     "      if (!(error instanceof DeletedError)) throw error;\n",
     "      throw error;\n",
     "test/room/storage/deleted-storage.test.ts",

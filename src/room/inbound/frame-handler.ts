@@ -1,237 +1,115 @@
-import { parseEvent } from "../../model/call.ts";
-import { ephemeralUnits, workOf } from "../engine/cost/call-work.ts";
-import type { Submission } from "../engine/submission.ts";
-import { isCertainlyOver } from "../../model/json.ts";
-import type { Limits } from "../limits.ts";
-import { assertSize, parseWith } from "../../model/parse.ts";
-import { encodeText } from "../../protocol/codec.ts";
-import type { Code } from "../../protocol/codes.ts";
-import type { ErrorFrame, UpFrame } from "../../protocol/down/down-frames.ts";
-import type { AnyRoomDefinition } from "../../schema/definition.ts";
-import type { Json } from "../../schema/json.ts";
-import { Rejection } from "../../schema/rejection.ts";
-import type { Journal } from "../storage/journal.ts";
-import type { Broadcaster } from "../broadcast/broadcaster.ts";
+import { decodeUp } from "../../protocol/codec.ts";
+import { codes } from "../../protocol/codes.ts";
+import type { NameTable } from "../../protocol/names.ts";
+import type { UpFrame } from "../../protocol/up/up-frames.ts";
+import { rejectionIn } from "../../schema/rejection.ts";
+import { frameByteUnits, frameUnits } from "../engine/cost/call-work.ts";
+import { rejectedOutcome } from "../engine/rejected-outcome.ts";
+import { refuse, sendError, tooMuch } from "../sessions/refusals.ts";
 import type { Session } from "../sessions/session.ts";
-import type { EphemeralUpdates } from "../flush/ephemeral.ts";
-import type { Workload } from "../owners/workload.ts";
+import { acknowledge, resync, type ResyncRoom } from "./catch-up-frames.ts";
+import { sendEvent, setPresence, type EphemeralRoom } from "./ephemeral-frames.ts";
+import { push, type PushRoom } from "./push-frames.ts";
+import { spendWork } from "./spend-work.ts";
 
-/** What a frame may touch. */
-export interface FrameHandlerRoom {
-  readonly definition: AnyRoomDefinition;
-  readonly limits: Limits;
-  readonly journal: Journal;
-  readonly broadcaster: Broadcaster;
-  readonly ephemeral: EphemeralUpdates;
-  readonly workload: Workload;
-  /** Writes and sends what is there; a session may be gone or be told of a gap afterwards. */
-  readonly flush: () => void;
-  /** Goes on with a session that was waiting for an acknowledgement. */
-  readonly resume: (session: Session) => void;
-  /** Somebody is to be seen by the others from now on. */
-  readonly shown: () => void;
-  /** A client's copy of these collections was not what the room has. */
-  readonly noteDiverged: (collections: readonly string[]) => void;
-  /** Closes a session for good. */
-  readonly closeSession: (session: Session, code: Code, retryAfterMs?: number) => void;
-  /** Somebody has acknowledged something: whoever waits for that goes on. */
-  readonly resumeThrottled: () => void;
+/** What frames may touch: of each kind of frame what its file says. */
+export interface FrameHandlerRoom extends PushRoom, EphemeralRoom, ResyncRoom {
+  readonly names: NameTable;
+  /** Recovers if a step that changes memory has thrown before its end. */
+  readonly mend: (error: unknown) => void;
+  /** Does something for one session, and closes the session when that fails. */
+  readonly serve: (session: Session, work: () => void) => void;
+  /** Called with what code of the app has thrown for a presence or an event. */
+  readonly frameFailed: (error: unknown) => void;
 }
 
-/** Outcomes are confirmed by the next push or hello, and a client that has them can do so at once. */
-const unconfirmedRetryMs = 100;
-
-type PushFrame = Extract<UpFrame, { kind: "push" }>;
-type ResyncFrame = Extract<UpFrame, { kind: "resync" }>;
-
-/** Does what a frame asks that came at `now`. Throws {@link Rejection} when that is refused; then it has done nothing. */
-export function handleFrame(room: FrameHandlerRoom, session: Session, frame: UpFrame, now: number): void {
-  switch (frame.kind) {
-    case "push":
-      return push(room, session, frame, now);
-    case "presence":
-      return setPresence(room, session, frame.presence, now);
-    case "event":
-      return sendEvent(room, session, frame.event, frame.payload, now);
-    case "ack":
-      return acknowledge(room, session, frame.bytes);
-    case "resync":
-      return resync(room, session, frame, now);
-    default:
-      return frame satisfies never;
-  }
-}
-
-/** Answers a message that was refused, as it should never have come. */
-export function refuse(session: Session, now: number, error: Omit<ErrorFrame, "kind">): void {
-  session.isAbusive ||= !session.rateLimits.noteRefusal(now);
-  sendError(session, error);
-}
-
-/** Answers a message that was not carried out. */
-export function sendError(session: Session, error: Omit<ErrorFrame, "kind">): void {
-  session.send(encodeText({ kind: "error", ...error }));
-}
-
-function push(
-  room: FrameHandlerRoom,
-  session: Session,
-  { first, calls, confirmed, received }: PushFrame,
-  now: number,
-): void {
-  if (received !== undefined) acknowledge(room, session, received);
-  room.journal.roomState.clientLog.confirm(session.client.clientId, confirmed);
-  // It was on its way when the client was told to send again from an earlier one.
-  if (session.expected !== undefined && first > session.expected) return;
-  session.expected = undefined;
-  if (calls.length > room.limits.maxCallsPerFrame) {
-    const message = `a frame carries at most ${room.limits.maxCallsPerFrame} calls`;
-    return refusePush(session, now, { code: "too-large", message, clientReqId: first });
-  }
-  const lastCallId = room.journal.roomState.clientLog.get(session.client.clientId)?.lastCallId ?? 0;
-  for (const [index, [baseRev, type, payload]] of calls.entries()) {
-    const clientReqId = first + index;
-    // A call that was executed before is not counted among the calls, only by its work. It may come again, as any other.
-    const { rateLimits } = session;
-    const retryAfterMs =
-      room.workload.waitOf(session.holder, now) ||
-      (clientReqId <= lastCallId ? rateLimits.takeWork(now) : rateLimits.takeCall(now, calls.length - index));
-    if (retryAfterMs > 0) {
-      return refusePush(session, now, {
-        code: "rate-limited",
-        message: "too many calls, or too much work",
-        clientReqId,
-        retryAfterMs,
-      });
-    }
-    const call = { clientReqId, baseRev, type, payload };
-    let submission = room.journal.engine.submit(session.client, call, now);
-    if (submission.kind === "full") {
-      room.flush();
-      submission = room.journal.engine.submit(session.client, call, now);
-    }
-    spendWork(room, session, room.journal.engine.takeWork(), now);
-    if (!answer(room, session, clientReqId, submission, now)) return;
-  }
-}
-
-/** Says what is to be said before the flush. False when the calls behind this one cannot be executed either. */
-function answer(
-  room: FrameHandlerRoom,
-  session: Session,
-  clientReqId: number,
-  submission: Submission,
-  now: number,
-): boolean {
-  switch (submission.kind) {
-    case "executed":
-      return true;
-    case "duplicate":
-      room.broadcaster.reply(session, clientReqId, submission.outcome);
-      return true;
-    case "gap":
-      session.expect(submission.expected);
-      return false;
-    case "unconfirmed": {
-      // Where others have a part in it, only a client that does not wait as long as it was told is to blame.
-      const isToBlame = submission.limit === "own" || now < session.pausedUntil;
-      session.pausedUntil = now + unconfirmedRetryMs;
-      refusePush(session, isToBlame ? now : undefined, {
-        code: "rate-limited",
-        message: "outcomes wait to be confirmed",
-        clientReqId,
-        retryAfterMs: unconfirmedRetryMs,
-      });
-      return false;
-    }
-    case "full":
-      throw new Error(`call ${clientReqId} does not fit an empty batch`);
-    default:
-      return submission satisfies never;
-  }
-}
-
-/** Answers a push of which nothing from `clientReqId` on was executed; `now` when the client is to blame for that. */
-export function refusePush(
-  session: Session,
-  now: number | undefined,
-  error: Omit<ErrorFrame, "kind"> & { readonly clientReqId: number },
-): void {
-  session.expected = error.clientReqId;
-  if (now === undefined) sendError(session, error);
-  else refuse(session, now, error);
-}
-
-function setPresence(room: FrameHandlerRoom, session: Session, given: Json, now: number): void {
-  const { definition, limits, ephemeral } = room;
-  if (!takeEphemeral(room, session, workOf(given), now)) return;
-  refuseLarge("presence", given, limits.maxPresenceBytes);
-  const presence = definition.presence === undefined ? {} : parseWith(definition.presence, given, "presence");
-  assertSize("presence", presence, limits.maxPresenceBytes);
-  const { clientId, user } = session.client;
-  const before = session.presence;
-  session.presence = presence;
-  if (before !== undefined) return ephemeral.set(clientId, user, before, presence);
-  ephemeral.join(clientId, user, presence);
-  room.shown();
-}
-
-function sendEvent(room: FrameHandlerRoom, session: Session, event: string, given: Json, now: number): void {
-  if (!takeEphemeral(room, session, workOf(given), now)) return;
-  refuseLarge(`event ${event}`, given, room.limits.maxEventBytes);
-  const payload = parseEvent(room.definition, event, given);
-  assertSize(`event ${event}`, payload, room.limits.maxEventBytes);
-  room.ephemeral.event([session.client.clientId, event, payload]);
-}
-
-function resync(room: FrameHandlerRoom, session: Session, frame: ResyncFrame, now: number): void {
-  const { tag, epoch, rev, confirmed, diverged } = frame;
-  // Refused, its tag would be waited for without end; to connect again is to be caught up.
-  const retryAfterMs = session.rateLimits.takeResync(now);
-  if (retryAfterMs > 0) return room.closeSession(session, "rate-limited", retryAfterMs);
-  room.journal.roomState.clientLog.confirm(session.client.clientId, confirmed);
-  if (diverged !== undefined)
-    room.noteDiverged(Object.keys(room.definition.collections).filter((name) => diverged.includes(name)));
-  session.feed = { kind: "joining", position: { epoch, rev }, resumeSnapshot: undefined, tag };
-  // Who owes too much is caught up when it acknowledges, lest it fill the memory by asking.
-  if (session.isWaiting) room.resume(session);
-}
-
-function acknowledge(room: FrameHandlerRoom, session: Session, bytes: number): void {
-  session.acknowledge(bytes);
-  if (session.isWaiting) room.resume(session);
-  room.resumeThrottled();
-}
+/** Of the frames that may be unacknowledged: how many a session may have with all the errors that it provoked. */
+const maxErrorsShare = 4;
 
 /**
- * Presence and events cost everybody else something, so each session, and each user, has so many of them. False when the room has
- * too much work to take one more, for which its sender is not to blame.
+ * Reads one message of a session and does what it asks.
+ *
+ * Invariant: it throws for nothing that a client can send. A message that is refused has changed nothing, and its client is sent
+ * one error; a client that goes on like this is closed.
  */
-function takeEphemeral(room: FrameHandlerRoom, session: Session, units: number, now: number): boolean {
-  const retryAfterMs = session.rateLimits.takeEphemeral(now);
-  if (retryAfterMs > 0) throw new Rejection("rate-limited", "too many messages", { retryAfterMs });
-  const waitMs = room.workload.waitOf(session.holder, now);
-  if (waitMs > 0) {
-    sendError(session, { code: "rate-limited", message: "the room has too much work", retryAfterMs: waitMs });
-    return false;
+export class FrameHandler {
+  readonly #room: FrameHandlerRoom;
+
+  constructor(room: FrameHandlerRoom) {
+    this.#room = room;
   }
-  spendWork(room, session, ephemeralUnits + units, now);
-  return true;
+
+  /** Handles a message that came at `now`. The session may be closed afterwards. */
+  receive(session: Session, data: unknown, now: number): void {
+    const { limits, workload } = this.#room;
+    session.hear(now);
+    const bytes = sizeOf(data);
+    const retryAfterMs = session.rateLimits.takeFrame(now, bytes);
+    if (retryAfterMs === 0) {
+      const isRead = bytes <= limits.maxFrameBytes;
+      spendWork(workload, session, isRead ? frameUnits + frameByteUnits * bytes : frameUnits, now);
+    }
+    if (retryAfterMs > 0) refuse(session, now, { ...tooMuch, retryAfterMs });
+    else this.#read(session, data, now);
+    // Errors are sent even to a session that acknowledges nothing. A client that provokes them would fill the memory.
+    if (session.unacknowledgedFrames > maxErrorsShare * limits.maxUnacknowledgedFrames) {
+      session.rateLimits.punish(now);
+      session.isAbusive = true;
+    }
+    if (session.isAbusive)
+      this.#room.closeSession(session, "rate-limited", session.rateLimits.refusals.take(now, 1, 0));
+  }
+
+  #read(session: Session, data: unknown, now: number): void {
+    const { limits, names } = this.#room;
+    const decoded = decodeUp(data, limits.maxFrameBytes, session.acceptsBinary ? names : undefined, limits);
+    if (decoded.kind === "frame") this.#handle(session, decoded.frame, now);
+    else refuse(session, now, { code: decoded.code, message: decoded.message });
+  }
+
+  #handle(session: Session, frame: UpFrame, now: number): void {
+    try {
+      this.#dispatch(session, frame, now);
+    } catch (error) {
+      this.#room.mend(error);
+      this.#room.serve(session, () => this.#refuse(session, frame, error, now));
+    }
+  }
+
+  /** Does what a frame asks. Throws `Rejection` when that is refused; then nothing was done. */
+  #dispatch(session: Session, frame: UpFrame, now: number): void {
+    switch (frame.kind) {
+      case "push":
+        return push(this.#room, session, frame, now);
+      case "presence":
+        return setPresence(this.#room, session, frame.presence, now);
+      case "event":
+        return sendEvent(this.#room, session, frame.event, frame.payload, now);
+      case "ack":
+        return acknowledge(this.#room.catchUps, session, frame.bytes);
+      case "resync":
+        return resync(this.#room, session, frame, now);
+      default:
+        return frame satisfies never;
+    }
+  }
+
+  /** Sends an error for a frame that was not carried out. Throws again what leaves the client waiting for more than an error. */
+  #refuse(session: Session, { kind }: UpFrame, error: unknown, now: number): void {
+    const rejection = rejectionIn(error);
+    if (rejection !== undefined) {
+      const { code, message, data } = rejectedOutcome(rejection);
+      // Any other data is by field of the app's own schema, and has no place in the frame.
+      const wait = code === "rate-limited" ? (data as { retryAfterMs: number }) : undefined;
+      return refuse(session, now, { code, message, ...wait });
+    }
+    if (kind !== "presence" && kind !== "event") throw error;
+    this.#room.frameFailed(error); // such as of the app's schema
+    sendError(session, { code: "internal", message: codes.internal.sentence });
+  }
 }
 
-/** Charges a session, its user, and all clients together for work of the room. */
-export function spendWork(
-  { workload }: Pick<FrameHandlerRoom, "workload">,
-  { rateLimits, holder }: Session,
-  units: number,
-  now: number,
-): void {
-  rateLimits.work.take(now, 0, units);
-  workload.note(holder, units, now);
-}
-
-/** Refuses a large value before the app's schema reads it: a schema takes a third of a second for 1 MB of small objects. */
-function refuseLarge(what: string, given: Json, maxBytes: number): void {
-  if (isCertainlyOver(given, maxBytes))
-    throw new Rejection("too-large", `${what} has more than ${maxBytes} bytes`);
+/** Near enough to the bytes of a message, and known without reading it. */
+function sizeOf(data: unknown): number {
+  return typeof data === "string" ? data.length : ((data as { byteLength?: number }).byteLength ?? 0);
 }

@@ -13,6 +13,20 @@ import type { Json } from "../../schema/json.ts";
 import { Rejection } from "../../schema/rejection.ts";
 import type { Session } from "./session.ts";
 
+/** Who `authenticate` says is connecting. */
+export interface Identity {
+  readonly user: Json;
+  readonly role: string;
+  /** Until when they may stay, in milliseconds since the epoch; left out for ever. */
+  readonly expiresAt?: number;
+}
+
+/** Why a client does not come in, and when it may try again where that is known. */
+export interface TurnedAway {
+  readonly code: Code;
+  readonly retryAfterMs?: number;
+}
+
 /**
  * A person as the room's schema reads it; null for a room that asks for none. Throws `Rejection` for a person that
  * `authenticate` or a backend should not have named. Half a character is refused here: by its repair two people would become one.

@@ -1,7 +1,7 @@
 /* oxlint-disable vitest/no-standalone-expect -- limits.test.ts runs them */
 import { expect } from "vitest";
 import { defaultLimits, type Limits } from "../../../src/room/limits.ts";
-import type { Identity } from "../../../src/room/room-server.ts";
+import type { Identity } from "../../../src/room/sessions/admission.ts";
 import { StateReads, type StateRead } from "../../../src/durable-object/state-reads.ts";
 import type { LoneClient, LoneRoom } from "../../support/rooms/lone-room.ts";
 import { put } from "../../support/rooms/test-rooms.ts";

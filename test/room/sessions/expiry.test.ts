@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Identity } from "../../../src/room/room-server.ts";
+import type { Identity } from "../../../src/room/sessions/admission.ts";
 import { idOf } from "../../support/clients/named-client.ts";
 import { withLoneRoom, type LoneRoom } from "../../support/rooms/lone-room.ts";
 import { newPrivateRoom, newTestRoom, put } from "../../support/rooms/test-rooms.ts";

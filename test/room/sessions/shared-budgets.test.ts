@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { WireCall } from "../../../src/protocol/down/down-frames.ts";
-import type { Identity } from "../../../src/room/room-server.ts";
+import type { Identity } from "../../../src/room/sessions/admission.ts";
 import { withLoneRoom, type LoneClient, type LoneRoom } from "../../support/rooms/lone-room.ts";
 import { put } from "../../support/rooms/test-rooms.ts";
 

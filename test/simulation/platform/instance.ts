@@ -3,12 +3,9 @@ import type { JournalRow } from "../../../src/room/engine/journal-row.ts";
 import { pingText } from "../../../src/protocol/version.ts";
 import { SupersededError } from "../../../src/room/storage/room-storage.ts";
 import { Rejection } from "../../../src/index.ts";
-import {
-  RoomServer,
-  type RoomPorts,
-  type RoomRules,
-  type TurnedAway,
-} from "../../../src/room/room-server.ts";
+import { RoomServer } from "../../../src/room/room-server.ts";
+import type { TurnedAway } from "../../../src/room/sessions/admission.ts";
+import type { RoomPorts, RoomRules } from "../../../src/room/room-ports.ts";
 import type { Attachment, Session, Socket } from "../../../src/room/sessions/session.ts";
 import { serverMutators } from "../board.ts";
 import { DiskError, EndedError, type Disk, type Holder } from "./disk.ts";
