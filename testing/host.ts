@@ -151,7 +151,8 @@ export class Host implements RoomEnd {
     woken();
     for (const link of this.#links) {
       if (link.attachment === undefined) continue;
-      instance.sessions.set(link, instance.room.restore(this.#socketOf(link, instance), link.attachment));
+      const session = instance.room.restore(this.#socketOf(link, instance), link.attachment);
+      if (session !== undefined) instance.sessions.set(link, session);
     }
     return instance;
   }

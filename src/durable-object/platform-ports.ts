@@ -11,6 +11,11 @@ function failedAgain(error: unknown): void {
   logLine("on-error-failed", { error: kindOf(error) });
 }
 
+/** The room's id as log lines name it. */
+export function nameOfRoom({ id }: DurableObjectState): string {
+  return id.name ?? id.toString();
+}
+
 /** The platform as a room needs it: SQLite, clock, timers, alarm and log of the Durable Object. */
 export function platformPorts(
   ctx: DurableObjectState,
@@ -30,7 +35,7 @@ export function platformPorts(
     abort: (reason) => ctx.abort(reason),
     log: (event, facts, thrown) => {
       logLine(event, {
-        room: ctx.id.name ?? ctx.id.toString(),
+        room: nameOfRoom(ctx),
         ...facts,
         ...(thrown !== undefined && { error: kindOf(thrown) }),
       });

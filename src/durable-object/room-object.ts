@@ -18,6 +18,7 @@ import type {
   TxOf,
 } from "../schema/definition.ts";
 import { unpackAttachment } from "./attachment.ts";
+import { logLine } from "./log-line.ts";
 import { closeAtOnce, switched } from "./upgrade.ts";
 import { readIdentity } from "./identity.ts";
 import { shownState } from "./json-snapshot.ts";
@@ -26,7 +27,7 @@ import { RoomServer } from "../room/room-server.ts";
 import type { TurnedAway } from "../room/sessions/admission.ts";
 import { clientOf, requireRoomOptions, type Client, type RoomObjectOptions } from "./room-options.ts";
 import { Session, type Socket } from "../room/sessions/session.ts";
-import { platformPorts } from "./platform-ports.ts";
+import { nameOfRoom, platformPorts } from "./platform-ports.ts";
 import { closeQuietly, socketOf } from "./room-socket.ts";
 import { StateReads } from "./state-reads.ts";
 import { isKnown, streamOf, tooManyReads } from "./state-response.ts";
@@ -150,12 +151,18 @@ export abstract class RoomBase<D extends AnyRoomDefinition, Env = unknown> exten
     closeQuietly(webSocket, codes.invalid.closeCode, "invalid");
   }
 
-  /** Takes back the session of a socket that has hibernated; undefined when it has none any more. */
+  /** Takes back the session of a socket that has hibernated; undefined when it has none any more, or is not taken back. */
   #restore(webSocket: WebSocket): Session | undefined {
-    const packed = webSocket.deserializeAttachment() as object | null;
+    const packed: unknown = webSocket.deserializeAttachment();
     if (packed === null) return undefined;
-    const session = this.#room.restore(this.#socketOf(webSocket), unpackAttachment(packed));
-    this.#sessions.set(webSocket, session);
+    const attachment = typeof packed === "object" ? unpackAttachment(packed) : undefined;
+    if (attachment === undefined) {
+      logLine("attachment-unreadable", { room: nameOfRoom(this.ctx) });
+      this.#socketOf(webSocket).close(codes.internal.closeCode, "internal"); // its client comes back
+      return undefined;
+    }
+    const session = this.#room.restore(this.#socketOf(webSocket), attachment);
+    if (session !== undefined) this.#sessions.set(webSocket, session);
     return session;
   }
 

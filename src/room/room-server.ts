@@ -155,8 +155,8 @@ export class RoomServer {
     return this.#enter("join", () => this.#sessions.join(openSocket, hello, identity));
   }
 
-  /** Takes back a session that has hibernated, unless its client has come with another socket since. */
-  restore(socket: Socket, attachment: Attachment): Session {
+  /** Takes back a session that has hibernated. Returns undefined, and closes the socket, when the room does not take it back. */
+  restore(socket: Socket, attachment: Attachment): Session | undefined {
     return this.#sessions.restore(socket, attachment);
   }
 

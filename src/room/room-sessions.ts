@@ -87,7 +87,7 @@ export class RoomSessions {
 
   /** Opens a session and sends its welcome and catch-up, or returns why not; then no socket was opened, or it is closed again. */
   join(openSocket: () => Socket, hello: Hello, identity: Identity): Session | TurnedAway {
-    const { ports, names, views, sessions, sendBudget, journal, recovery } = this.#room;
+    const { definition, ports, names, views, sessions, sendBudget, journal, recovery } = this.#room;
     recovery.assertNewest();
     const { roomState } = journal;
     const now = ports.now();
@@ -114,6 +114,7 @@ export class RoomSessions {
         ...(identity.expiresAt !== undefined && { expiresAt: identity.expiresAt }),
         epoch: view.epochOf(roomState.epoch),
         attempt,
+        schema: definition.version,
         names: hello.names === names.hash ? names.hash : null,
         acceptsDeflate: hello.acceptsDeflate ?? false,
         feed: { kind: "joining", position: { epoch, rev }, resumeSnapshot },
@@ -134,19 +135,35 @@ export class RoomSessions {
     }
   }
 
-  /** Takes back a session that has hibernated, unless its client has come with another socket since. */
-  restore(socket: Socket, attachment: Attachment): Session {
-    const { names, views, sessions, journal } = this.#room;
-    const { roomState } = journal;
-    const view = views.of(attachment.client);
-    const session = Session.restore(socket, attachment, view, this.#sessionRoom, roomState.rev);
-    const { clientId } = session.client;
-    const isOfOtherNames = session.acceptsBinary && session.names !== names.hash;
-    const stale = roomState.stored ? "epoch-changed" : "gone";
-    if (attachment.epoch !== view.epochOf(roomState.epoch)) socket.close(codes[stale].closeCode, stale);
-    // Its pushes would be read as something else. It comes back, and is told which form it may use.
-    else if (isOfOtherNames) socket.close(codes.internal.closeCode, "internal");
-    else if (!sessions.has(clientId)) this.#restored(session);
+  /**
+   * Takes back a session that has hibernated. Returns undefined for one that the room does not take back: its socket is closed, and
+   * the others are sent that its client has left.
+   */
+  restore(socket: Socket, attachment: Attachment): Session | undefined {
+    const { views, sessions, journal, ephemeral } = this.#room;
+    const { client, presence } = attachment;
+    const view = views.of(client);
+    const former = sessions.get(client.clientId);
+    const code = this.#restoreRefusal(attachment, view);
+    if (former !== undefined && (code !== undefined || attachment.attempt <= former.attempt)) {
+      socket.close(codes.replaced.closeCode, "replaced");
+      return undefined;
+    }
+    if (code !== undefined) {
+      socket.close(codes[code].closeCode, code);
+      if (presence !== undefined) ephemeral.leave(client.clientId);
+      this.#room.onLeave(client);
+      this.#room.scheduleSoon(); // others are still to be restored
+      return undefined;
+    }
+    const session = Session.restore(socket, attachment, view, this.#sessionRoom, journal.roomState.rev);
+    if (former !== undefined) this.#replace(former, session);
+    else this.#userRateLimits.entered(session);
+    sessions.set(client.clientId, session);
+    this.#expiry.note(session);
+    if (!session.isDue) return session;
+    this.#room.catchUps.restore(session);
+    this.#room.scheduleSoon();
     return session;
   }
 
@@ -283,12 +300,13 @@ export class RoomSessions {
     return session;
   }
 
-  #restored(session: Session): void {
-    this.#room.sessions.set(session.client.clientId, session);
-    this.#expiry.note(session);
-    this.#userRateLimits.entered(session);
-    if (!session.isDue) return;
-    this.#room.catchUps.restore(session);
-    this.#room.scheduleSoon(); // others are still to be restored
+  /** Why a session that has hibernated is not taken back: the room or the app's code is another one since. */
+  #restoreRefusal({ client, epoch, names, schema }: Attachment, view: View): Code | undefined {
+    const { roomState } = this.#room.journal;
+    if (epoch !== view.epochOf(roomState.epoch)) return roomState.stored ? "epoch-changed" : "gone";
+    if (schema !== this.#room.definition.version) return "schema-mismatch";
+    // Its pushes would be read as something else. Its client comes back, and is told which form it may use.
+    if (names !== null && names !== this.#room.names.hash) return "internal";
+    return this.admit(client.user) === undefined ? "unauthorized" : undefined;
   }
 }

@@ -1114,8 +1114,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "a session stays that was told of other names",
-    "RoomSessions.restore",
-    '    else if (isOfOtherNames) socket.close(codes.internal.closeCode, "internal");\n',
+    "RoomSessions.#restoreRefusal",
+    '    if (names !== null && names !== this.#room.names.hash) return "internal";\n',
     "",
     "test/room/inbound/compact-push.test.ts",
   ),
@@ -1216,9 +1216,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "a session that comes back from hibernation has a token without end",
-    "RoomSessions.#restored",
-    "    this.#expiry.note(session);\n    this.#userRateLimits.entered(session);\n    if",
-    "    this.#userRateLimits.entered(session);\n    if",
+    "RoomSessions.restore",
+    "    this.#expiry.note(session);\n    if (!session.isDue)",
+    "    if (!session.isDue)",
     "test/room/sessions/expiry.test.ts",
   ),
   bug(
@@ -1584,6 +1584,49 @@ export const plantedBugs: readonly PlantedBug[] = [
     " || this.#isResuming",
     "",
     "test/room/flush/failures.test.ts",
+  ),
+  // ── sessions that are not taken back on wake ─────────────────────────────────────────────────────────────────
+  bug(
+    "a session that is not taken back on wake stays as a ghost",
+    "RoomSessions.restore",
+    "      if (presence !== undefined) ephemeral.leave(client.clientId);\n",
+    "",
+    "test/room/wake/restore.test.ts",
+  ),
+  bug(
+    "the leave of a session that is not taken back waits for the next flush",
+    "RoomSessions.restore",
+    "      this.#room.scheduleSoon(); // others are still to be restored\n",
+    "",
+    "test/room/wake/restore.test.ts",
+  ),
+  bug(
+    "onLeave is not called for a session that is not taken back on wake",
+    "RoomSessions.restore",
+    "      this.#room.onLeave(client);\n",
+    "",
+    "test/room/wake/restore.test.ts",
+  ),
+  bug(
+    "a session goes on under another version of the schema",
+    "RoomSessions.#restoreRefusal",
+    '    if (schema !== this.#room.definition.version) return "schema-mismatch";\n',
+    "",
+    "test/room/wake/restore.test.ts",
+  ),
+  bug(
+    "a session goes on whose user no longer fits the definition",
+    "RoomSessions.#restoreRefusal",
+    'return this.admit(client.user) === undefined ? "unauthorized" : undefined;',
+    "return undefined;",
+    "test/room/wake/restore.test.ts",
+  ),
+  bug(
+    "an older socket of a client takes the place of the newer one on wake",
+    "RoomSessions.restore",
+    " || attachment.attempt <= former.attempt",
+    "",
+    "test/room/wake/restore.test.ts",
   ),
   // ── storage that is deleted ────────────────────────────────────────────────────────────────────────────────
   bug(

@@ -31,6 +31,8 @@ export interface Attachment {
   readonly epoch: string;
   /** Of the hello: a session with a lower one is an older attempt that has arrived late. */
   readonly attempt: number;
+  /** Version of the app's schema that it joined with. */
+  readonly schema: number;
   /** Hash of the names that its pushes may use as numbers, null for none. */
   readonly names: number | null;
   /** Whether it takes snapshot parts compressed. */
@@ -74,6 +76,7 @@ export class Session {
   readonly expiresAt: number;
   readonly epoch: string;
   readonly attempt: number;
+  readonly schema: number;
   readonly names: number | null;
   readonly acceptsDeflate: boolean;
   readonly socket: Socket;
@@ -118,6 +121,7 @@ export class Session {
     this.expiresAt = attachment.expiresAt ?? Infinity;
     this.epoch = attachment.epoch;
     this.attempt = attachment.attempt;
+    this.schema = attachment.schema;
     this.names = attachment.names;
     this.acceptsDeflate = attachment.acceptsDeflate;
     this.rateLimits = room.meterOf(this.holder, attachment.rateLimits);
@@ -281,6 +285,7 @@ export class Session {
       ...(Number.isFinite(this.expiresAt) && { expiresAt: this.expiresAt }),
       epoch: this.epoch,
       attempt: this.attempt,
+      schema: this.schema,
       names: this.names,
       acceptsDeflate: this.acceptsDeflate,
       ...(this.#presence !== undefined && { presence: this.#presence }),
