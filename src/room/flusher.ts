@@ -144,22 +144,26 @@ export class Flusher {
     else this.#awaitQuiet();
   }
 
-  #checkpoint(now: number): void {
+  /** Returns false when it failed: then memory is what disk says, or this instance has ended. */
+  #checkpoint(now: number): boolean {
     const { journal, sessions, recovery } = this.#room;
     try {
       journal.checkpoint(now, (clientId) => sessions.has(clientId));
+      return true;
     } catch (error) {
       recovery.recover(error);
+      return false;
     }
   }
 
   /**
-   * Brings the pages up to date once nothing has been written for a while, whether cursors move meanwhile or not, so that the next
-   * wake is quick.
+   * Once nothing has been written for a while, whether cursors move meanwhile or not: brings the pages up to date, so that the next
+   * wake is quick, and sends the checksums that the sessions have not been sent.
    */
   #awaitQuiet(): void {
-    const { journal, ports, limits, enter } = this.#room;
-    if (this.#isQuietTimerSet || !journal.isCheckpointWorthwhile) return;
+    const { journal, broadcaster, ports, limits, enter } = this.#room;
+    if (this.#isQuietTimerSet) return;
+    if (!journal.isCheckpointWorthwhile && !broadcaster.owesChecksums(journal.roomState)) return;
     this.#isQuietTimerSet = true;
     const { quietCheckpointMs } = limits;
     const quietAt = this.#lastWriteAt + quietCheckpointMs;
@@ -168,13 +172,20 @@ export class Flusher {
         this.#isQuietTimerSet = false;
         const now = ports.now();
         if (this.#lastWriteAt + quietCheckpointMs > now) return this.#awaitQuiet();
-        enter("a timer", () => {
-          this.flush();
-          if (journal.isCheckpointWorthwhile) this.#checkpoint(now);
-          this.deflatePages();
-        });
+        enter("a timer", () => this.#becomeQuiet(now));
       },
       Math.max(0, quietAt - ports.now()),
     );
+  }
+
+  #becomeQuiet(now: number): void {
+    const { journal, broadcaster, recovery } = this.#room;
+    this.flush();
+    if (journal.isCheckpointWorthwhile && !this.#checkpoint(now)) return;
+    if (broadcaster.owesChecksums(journal.roomState)) {
+      recovery.assertNewest(); // the flush may have had nothing to write
+      broadcaster.sendChecksums(journal.roomState);
+    }
+    this.deflatePages();
   }
 }

@@ -1628,6 +1628,20 @@ export const plantedBugs: readonly PlantedBug[] = [
     "",
     "test/room/wake/restore.test.ts",
   ),
+  bug(
+    "a room goes quiet without the checksums of its last revision",
+    "Flusher.#awaitQuiet",
+    " && !broadcaster.owesChecksums(journal.roomState)",
+    "",
+    "test/room/flush/flush.test.ts",
+  ),
+  bug(
+    "a superseded instance sends checksums",
+    "Flusher.#becomeQuiet",
+    "      recovery.assertNewest(); // the flush may have had nothing to write\n",
+    "",
+    "test/room/flush/flush.test.ts",
+  ),
   // ── storage that is deleted ────────────────────────────────────────────────────────────────────────────────
   bug(
     "a room whose storage was deleted goes on with its sessions",

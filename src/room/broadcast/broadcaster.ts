@@ -39,6 +39,8 @@ export class Broadcaster {
   readonly #room: SenderRoom;
   /** When a flush last carried the checksums. */
   #checksumsAt = Number.NEGATIVE_INFINITY;
+  /** The revision whose checksums all live sessions were sent last. */
+  #checksumsRev: number | undefined;
   #hasReplies = false;
 
   constructor(
@@ -77,6 +79,7 @@ export class Broadcaster {
   ): { readonly frames: number; readonly stale: readonly Session[] } {
     const delta = flush?.delta;
     const hasChecksums = delta !== undefined && this.#areChecksumsDue(now);
+    if (hasChecksums) this.#checksumsRev = roomState.rev;
     const flushFrames = new FlushFrames(delta, hasChecksums ? roomState.records : undefined, ephemeral);
     let frames = 0;
     const stale: Session[] = [];
@@ -102,6 +105,25 @@ export class Broadcaster {
       } else session.send(told.frame);
     }
     return { frames: frames + stale.length, stale };
+  }
+
+  /** Whether there are sessions that were not sent the checksums of the newest revision. */
+  owesChecksums({ rev }: RoomState): boolean {
+    return this.#sessions.size > 0 && rev !== this.#checksumsRev;
+  }
+
+  /**
+   * Sends each live session the checksums of the newest revision. A room that goes quiet does this once: a client whose copy
+   * differs would otherwise keep it until somebody writes again.
+   */
+  sendChecksums(roomState: RoomState): void {
+    const frames = new FlushFrames(undefined, roomState.records, { presence: undefined, events: undefined });
+    this.#checksumsRev = roomState.rev;
+    for (const session of this.#sessions.values()) {
+      if (!session.isLive || session.lastSentRev !== roomState.rev || session.owesMoreThan(1)) continue;
+      const { frame } = frames.of(session.view);
+      if (session.bears(frame.byteLength)) session.send(frame);
+    }
   }
 
   /** Brings a session up to date that was sent less than it should have been. */

@@ -25,8 +25,8 @@ describe("a flush", () => {
       for (let x = 1; x <= 3; x++) {
         alice.push(edit(x));
         expect(alice.take()).toMatchObject([{ outcomes: [[x, x]] }]);
-        expect(room.hasTimer).toBe(false);
         room.pass(100);
+        expect(alice.take()).toEqual([]);
       }
     });
   });
@@ -313,7 +313,38 @@ describe("a checkpoint", () => {
     await withLoneRoom({ limits: everyMessage }, (room) => {
       const alice = room.join("actor-alice");
       for (let x = 1; x <= 5; x++) alice.push(edit(x));
+      room.pass(3_000);
+      expect([room.checkpointN, room.hasTimer]).toEqual([0, false]);
+    });
+  });
+
+  it("comes with the checksums of the last revision, once, for those who were not sent them", async () => {
+    await withLoneRoom({ limits: { ...everyMessage, checksumIntervalMs: 60_000 } }, (room) => {
+      const alice = room.join("actor-alice");
+      for (let x = 1; x <= 3; x++) alice.push(edit(x)); // the first flush has checksums
+      const bob = room.join("actor-bob"); // and so has a catch-up
+      for (const client of [alice, bob]) client.take();
+      room.pass(2_999);
+      expect([alice.take(), bob.take()]).toEqual([[], []]);
+      room.pass(1);
+      const quiet = [{ kind: "update", checksums: { shapes: expect.any(Number) as number } }];
+      expect([alice.take(), bob.take()]).toEqual([quiet, quiet]);
       expect(room.hasTimer).toBe(false);
+      alice.send({ kind: "event", event: "wave", payload: { text: "hi" } });
+      room.pass(60_000);
+      expect(alice.seen.filter(({ kind }) => kind === "update").at(-1)).not.toHaveProperty("checksums");
+      expect(room.hasTimer).toBe(false);
+    });
+  });
+
+  it("sends no checksums from an instance that another one has superseded", async () => {
+    await withLoneRoom({ limits: { ...everyMessage, checksumIntervalMs: 60_000 } }, (room) => {
+      const alice = room.join("actor-alice");
+      for (let x = 1; x <= 3; x++) alice.push(edit(x));
+      alice.take();
+      room.rival().join("actor-bobby").push(edit(4));
+      expect(() => room.pass(3_000)).toThrow("another instance");
+      expect(alice.take()).toEqual([]);
     });
   });
 
