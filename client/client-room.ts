@@ -125,7 +125,10 @@ export class ClientRoom {
       {
         status: (status) => listeners.notify("status", status),
         welcomed: (welcome) => this.#welcomed(welcome),
-        advanced: (changes, told) => this.#advanced(changes, told),
+        advanced: (changes, told) => {
+          this.history.noteAdvance(changes);
+          this.#advanced(changes, told);
+        },
         based: (change) => this.#keeping?.noteBase(change),
         allPeers: (peers) => {
           this.#notifyOthers(this.#peers.replace(peers));

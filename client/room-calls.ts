@@ -15,7 +15,8 @@ import { reportThrown, type Runtime } from "./platform.ts";
 import type { AnyPeer } from "./replica/peers.ts";
 import type { Replica, ViewChanges } from "./replica/replica.ts";
 import type { Call } from "./room.ts";
-import { UndoHistory, type UndoableOperation } from "./undo/undo-history.ts";
+import type { UndoableOperation } from "./undo/entries.ts";
+import { UndoHistory } from "./undo/undo-history.ts";
 
 export interface RoomCallsOptions {
   readonly definition: AnyRoomDefinition;
@@ -54,6 +55,7 @@ export class RoomCalls {
       call: ({ type, payload }, inverse) => this.call(type, payload, inverse),
       inverseOf: ({ type, payload }) => this.#inverseOf(type, payload),
       admits: (bytes) => !this.#isClosed && replica.isReady && queue.admits(bytes),
+      confirmed: (collection, id) => replica.confirmed(collection, id),
       changed: events.historyChanged,
     });
   }
@@ -104,8 +106,8 @@ export class RoomCalls {
     switch (prediction.kind) {
       case "done": {
         const inverse = known ?? this.#inverseOf(type, payload);
-        this.#enqueue(type, payload, settle, prediction.writes, () => {
-          if (inverse !== undefined) this.history.noteCall({ type, payload }, inverse, call);
+        this.#enqueue(type, payload, settle, prediction.writes, (changes) => {
+          this.history.noteCall(changes, call, { type, payload }, inverse);
         });
         break;
       }
@@ -145,7 +147,7 @@ export class RoomCalls {
   ): void {
     const { queue, replica, runtime } = this.#options;
     const reject = (error: RejectedError) => this.#reject(settle, error);
-    const told = { resolve: settle.resolve, reject };
+    const told = { ...settle, reject };
     if (!queue.add(type, payload, replica.rev, runtime.now(), told)) {
       return this.#refuse(settle, "queue-full", "too many calls wait for their answer", type, payload);
     }

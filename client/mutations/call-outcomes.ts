@@ -5,6 +5,8 @@ import type { PendingCall } from "../replica/rebase.ts";
 
 /** Tells a caller what its call came to. */
 export interface Settle {
+  /** The outcome is known; the caller is told of it once the listeners know of the new state. */
+  readonly decide?: (status: "committed" | "rejected") => void;
   readonly resolve: (committed: { readonly rev: number }) => void;
   readonly reject: (error: RejectedError) => void;
 }

@@ -17,6 +17,9 @@ export function newCall(): { call: Call; settle: Settle } {
     },
   };
   const settle: Settle = {
+    decide(outcome) {
+      status = outcome;
+    },
     resolve(committed) {
       status = "committed";
       resolve(committed);

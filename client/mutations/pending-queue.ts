@@ -178,7 +178,10 @@ export class PendingQueue {
       if (call.clientReqId === undefined || call.clientReqId > lastCallId) return true;
       this.#bytes -= call.bytes;
       const outcome = outcomeOf(call, byId.get(call.clientReqId));
-      for (const settle of call.settle) told.push(() => notify(settle, call, outcome));
+      for (const settle of call.settle) {
+        settle.decide?.(outcome.kind === "accepted" ? "committed" : "rejected");
+        told.push(() => notify(settle, call, outcome));
+      }
       this.#keeper?.settle(call.clientReqId, outcome.kind === "accepted" ? outcome.rev : undefined);
       return false;
     });

@@ -71,6 +71,11 @@ export class Replica {
     this.#caller = caller;
   }
 
+  /** A record of the confirmed state. */
+  confirmed(collection: string, id: string): Fields | undefined {
+    return this.#base.get(collection, id);
+  }
+
   isPending(collection: string, id: string): boolean {
     return this.#view.holds(collection, id);
   }

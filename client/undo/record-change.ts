@@ -6,28 +6,53 @@ import type { ViewChange } from "../replica/replica.ts";
 /** What a change of one record takes beside its fields. */
 const changeBytes = 200;
 
+/** A change that the history can take back. */
+export interface OwnChange extends ViewChange {
+  /** What another client has written since: only `force` takes these fields, or the whole record, back. */
+  readonly lost?: "record" | ReadonlySet<string>;
+}
+
 /**
  * The record without what `change` did to it, as far as it still is what that left, or whatever it is with `force`.
  * `lose` is told of each field that is not, or of the record as a whole.
  */
 export function revert(
   current: Fields | undefined,
-  { before, after }: ViewChange,
+  { before, after, lost }: OwnChange,
   force: boolean,
   lose?: (field?: string) => void,
 ): Fields | undefined {
   const isWhole = before === undefined || after === undefined;
-  if (isWhole && (force || equalJson(current, after))) return before;
+  const isOwn = (field: string) => lost === undefined || (lost !== "record" && !lost.has(field));
+  if (isWhole && (force || (lost === undefined && equalJson(current, after)))) return before;
   if (isWhole || current === undefined) {
     lose?.();
     return current;
   }
   const record: Record<string, Json> = { ...current };
   for (const field in { ...before, ...after }) {
-    if (force || equalJson(current[field], after[field])) putField(record, field, before[field]);
+    if (force || (isOwn(field) && equalJson(current[field], after[field])))
+      putField(record, field, before[field]);
     else lose?.(field);
   }
   return record;
+}
+
+/** The record with `change` done to it once more. */
+export function redone(current: Fields | undefined, change: ViewChange): Fields | undefined {
+  const { before, after } = change;
+  if (current === undefined || before === undefined || after === undefined) return after;
+  const record: Record<string, Json> = { ...current };
+  const changed = trim(before, after);
+  for (const field in { ...changed.before, ...changed.after }) putField(record, field, after[field]);
+  return record;
+}
+
+/** The change without a say in what another client has written: some fields, or the record as a whole. */
+export function withLost(change: OwnChange, foreign: "record" | readonly string[]): OwnChange {
+  const isWhole = change.before === undefined || change.after === undefined;
+  if (isWhole || foreign === "record" || change.lost === "record") return { ...change, lost: "record" };
+  return { ...change, lost: new Set([...(change.lost ?? []), ...foreign]) };
 }
 
 function putField(record: Record<string, Json>, field: string, value: Json | undefined): void {

@@ -1,32 +1,20 @@
-import { callLimits } from "../../src/model/call-limits.ts";
 import { partitionOf } from "../../src/model/changes.ts";
-import { jsonBytes } from "../../src/model/json.ts";
+import { jsonBytes, type Fields } from "../../src/model/json.ts";
 import type { Tx } from "../../src/model/transaction.ts";
-import type { Json } from "../../src/schema/json.ts";
-import { Rejection } from "../../src/schema/rejection.ts";
 import type { ClientLimits } from "../client-limits.ts";
-import { only, revert, changeBytesOf, trim, wireChange } from "./record-change.ts";
-import type { ViewChange, ViewChanges } from "../replica/replica.ts";
+import { ForeignChanges, type OwnWrite } from "./foreign-changes.ts";
+import {
+  batches,
+  changesOf,
+  newEntry,
+  restand,
+  revertRecords,
+  type Entry,
+  type UndoableOperation,
+} from "./entries.ts";
+import { changeBytesOf, revert, trim, withLost } from "./record-change.ts";
+import type { ViewChanges } from "../replica/replica.ts";
 import type { Call, UndoOptions } from "../room.ts";
-
-/** A call of a mutator. */
-export interface UndoableOperation {
-  readonly type: string;
-  readonly payload: Json;
-}
-
-/** What an entry takes back: direct edits at once, by record, or one call of a mutator. */
-type Step =
-  | { readonly kind: "edit"; readonly changes: ViewChanges }
-  | { readonly kind: "call"; readonly inverse: UndoableOperation; readonly original: UndoableOperation };
-
-/** What one `undo` takes back, the newest step last. */
-interface Entry {
-  readonly steps: Step[];
-  /** Calls that made it and that the room has not refused. */
-  calls: number;
-  bytes: number;
-}
 
 /** The room's way to make calls. */
 export interface UndoCalls {
@@ -37,19 +25,22 @@ export interface UndoCalls {
   readonly inverseOf: (operation: UndoableOperation) => UndoableOperation | undefined;
   /** Whether a call of `bytes` would be taken now. */
   readonly admits: (bytes: number) => boolean;
+  /** A record of the confirmed state. */
+  readonly confirmed: (collection: string, id: string) => Fields | undefined;
   /** An entry has come or gone. */
   readonly changed: () => void;
 }
 
 /**
  * What this client has done and may take back. An entry says what stood before and what the edit left, as the view had
- * it, so that it can be taken back wherever the view still has what the edit left.
+ * it. An undo takes a field back if the view still has what the edit left, and no other client has written the field since.
  */
 export class UndoHistory {
   readonly #limits: ClientLimits;
   readonly #caller: UndoCalls;
   readonly #done: Entry[] = [];
   readonly #undone: Entry[] = [];
+  readonly #foreign: ForeignChanges<Entry>;
   #isPaused = false;
   /** Takes in what is made while the history is paused. */
   #open: Entry | undefined;
@@ -59,6 +50,7 @@ export class UndoHistory {
   constructor(limits: ClientLimits, caller: UndoCalls) {
     this.#limits = limits;
     this.#caller = caller;
+    this.#foreign = new ForeignChanges(caller.confirmed);
   }
 
   get canUndo(): boolean {
@@ -87,8 +79,8 @@ export class UndoHistory {
   }
 
   clear(): void {
-    this.#done.length = 0;
-    this.#undone.length = 0;
+    this.#forget(this.#done.splice(0));
+    this.#forget(this.#undone.splice(0));
     this.#open = undefined;
     this.#caller.changed();
   }
@@ -96,7 +88,7 @@ export class UndoHistory {
   // ── what is made ───────────────────────────────────────────────────────────────────────────────────────────
 
   /** A direct edit has changed the view. */
-  noteEdit(changes: ViewChanges, { committed }: Call): void {
+  noteEdit(changes: ViewChanges, call: Call): void {
     if (changes.size === 0) return;
     const entry = this.#entry();
     let step = entry.steps.at(-1);
@@ -112,15 +104,30 @@ export class UndoHistory {
         entry.bytes += changeBytesOf(whole) - (earlier === undefined ? 0 : changeBytesOf(earlier));
       }
     }
-    this.#follow(entry, committed, changes);
+    this.#foreign.watch(entry, changes);
+    this.#follow({ entry, changes, call });
   }
 
-  /** A mutator was called that can be taken back. */
-  noteCall(original: UndoableOperation, inverse: UndoableOperation, { committed }: Call): void {
+  /** A mutator was called, and has changed the view; `inverse` takes the call back. */
+  noteCall(
+    changes: ViewChanges,
+    call: Call,
+    original: UndoableOperation,
+    inverse: UndoableOperation | undefined,
+  ): void {
+    if (inverse === undefined) return this.#foreign.noteWrite({ entry: undefined, changes, call });
     const entry = this.#entry();
     entry.steps.push({ kind: "call", inverse, original });
     entry.bytes += jsonBytes(original.payload) + jsonBytes(inverse.payload);
-    this.#follow(entry, committed);
+    this.#follow({ entry, changes, call });
+  }
+
+  /** The confirmed state has advanced, or calls were answered. Call it before any listener hears of that. */
+  noteAdvance(changes: ViewChanges): void {
+    const answered = this.#noteAnswers();
+    for (const [entry, collection, id, foreign] of this.#foreign.compare(changes, answered))
+      for (const [records, change] of changesOf([entry], collection, id))
+        records.set(id, withLost(change, foreign));
   }
 
   /** The entry that what is made now belongs to. */
@@ -131,7 +138,7 @@ export class UndoHistory {
       if (reverting.entry.steps.length === 0) reverting.onto.push(reverting.entry);
       return reverting.entry;
     }
-    this.#undone.length = 0;
+    this.#forget(this.#undone.splice(0));
     if (this.#open !== undefined) return this.#open;
     const entry = newEntry();
     if (this.#isPaused) this.#open = entry;
@@ -139,9 +146,10 @@ export class UndoHistory {
     return entry;
   }
 
-  #follow(entry: Entry, committed: Call["committed"], changes?: ViewChanges): void {
-    entry.calls += 1;
-    committed.catch(() => this.#refused(entry, changes));
+  #follow(write: OwnWrite<Entry> & { readonly entry: Entry }): void {
+    write.entry.calls += 1;
+    this.#foreign.noteWrite(write);
+    write.call.committed.catch(() => this.#noteAnswers()); // a call may be rejected without a word of the room
     for (const stack of [this.#done, this.#undone]) this.#bound(stack);
   }
 
@@ -149,18 +157,31 @@ export class UndoHistory {
     const { maxUndoSteps, maxUndoBytes } = this.#limits;
     let bytes = 0;
     const last = stack.findLastIndex((entry) => (bytes += entry.bytes) > maxUndoBytes);
-    stack.splice(0, Math.max(last + 1, stack.length - maxUndoSteps));
+    this.#forget(stack.splice(0, Math.max(last + 1, stack.length - maxUndoSteps)));
+  }
+
+  /** These entries are in no stack any more. */
+  #forget(entries: readonly Entry[]): void {
+    for (const entry of entries)
+      for (const step of entry.steps) if (step.kind === "edit") this.#foreign.unwatch(entry, step.changes);
+  }
+
+  #noteAnswers(): readonly OwnWrite<Entry>[] {
+    const answered = this.#foreign.takeAnswered();
+    for (const { call, entry, changes } of answered)
+      if (call.status === "rejected" && entry !== undefined) this.#refused(entry, changes);
+    return answered;
   }
 
   /** The room has refused a call: there is nothing to take back, and what came after it stood on what was before it. */
-  #refused(entry: Entry, changes: ViewChanges | undefined): void {
+  #refused(entry: Entry, changes: ViewChanges): void {
     entry.calls -= 1;
     if (entry.calls > 0) return;
     for (const stack of [this.#done, this.#undone]) {
       const index = stack.indexOf(entry);
       if (index === -1) continue;
-      stack.splice(index, 1);
-      for (const [collection, records] of changes ?? []) {
+      this.#forget(stack.splice(index, 1));
+      for (const [collection, records] of changes) {
         for (const [id, change] of records) restand(stack.slice(index), collection, id, change);
       }
     }
@@ -179,6 +200,7 @@ export class UndoHistory {
       const entry = from.at(-1);
       if (entry === undefined || !this.#caller.admits(entry.bytes)) break;
       from.pop();
+      this.#forget([entry]);
       for (const make of this.#reverts(entry, from, force)) {
         this.#reverting = { entry: opposite, onto };
         try {
@@ -203,91 +225,6 @@ export class UndoHistory {
         const next = (from === this.#undone && this.#caller.inverseOf(step.inverse)) || step.original;
         yield () => this.#caller.call(step.inverse, next);
       }
-    }
-  }
-}
-
-type RecordRevert = readonly [collection: string, id: string, change: ViewChange];
-
-function newEntry(): Entry {
-  return { steps: [], calls: 0, bytes: 0 };
-}
-
-/** In pieces that a call can carry: what was deleted in one takes more to bring back. */
-function* batches(changes: ViewChanges): Generator<readonly RecordRevert[]> {
-  let batch: RecordRevert[] = [];
-  let bytes = 0;
-  for (const [collection, records] of changes) {
-    for (const [id, change] of records) {
-      const size = changeBytesOf(change);
-      if (batch.length > 0 && bytes + size > callLimits.maxPayloadBytes) {
-        yield batch;
-        batch = [];
-        bytes = 0;
-      }
-      bytes += size;
-      batch.push([collection, id, change]);
-    }
-  }
-  yield batch;
-}
-
-/** `older` are the entries that the changes of `batch` stand on. */
-function revertRecords(
-  tx: Tx,
-  batch: readonly RecordRevert[],
-  force: boolean,
-  older: readonly Entry[],
-): void {
-  for (const [collection, id, change] of batch) {
-    const records = tx[collection];
-    const current = records?.get(id);
-    const wanted = revert(current, change, force, (field) => lose(older, collection, id, field));
-    try {
-      if (wanted !== current) records?.apply(wireChange(id, current, wanted));
-    } catch (error) {
-      // With what others have changed since, the record would not fit its schema: it stays as it is.
-      if (!(error instanceof Rejection)) throw error;
-    }
-  }
-}
-
-/**
- * Somebody else has changed the field, or the record, since: older entries have no say in it any more, even where the
- * value happens to be what one of them left.
- */
-function lose(older: readonly Entry[], collection: string, id: string, field?: string): void {
-  for (const [records, { before, after }] of changesOf(older, collection, id)) {
-    if (before === undefined || after === undefined || field === undefined) records.delete(id);
-    else {
-      const isOther = (name: string) => name !== field;
-      records.set(id, { before: only(before, isOther), after: only(after, isOther) });
-    }
-  }
-}
-
-/** A change before `entries` was refused: the first of them that touched the record stood on what was before that. */
-function restand(entries: readonly Entry[], collection: string, id: string, refused: ViewChange): void {
-  for (const [records, { before, after }] of changesOf(entries, collection, id)) {
-    const stood = revert(before, refused, false);
-    const isPart = before !== undefined && after !== undefined;
-    const fields = { ...before, ...after };
-    records.set(id, { before: isPart ? only(stood ?? before, (field) => field in fields) : stood, after });
-    return;
-  }
-}
-
-/** What entries have changed of one record. */
-function* changesOf(
-  entries: readonly Entry[],
-  collection: string,
-  id: string,
-): Generator<readonly [Map<string, ViewChange>, ViewChange]> {
-  for (const { steps } of entries) {
-    for (const step of steps) {
-      const records = step.kind === "edit" ? step.changes.get(collection) : undefined;
-      const change = records?.get(id);
-      if (records !== undefined && change !== undefined) yield [records, change];
     }
   }
 }

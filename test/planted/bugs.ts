@@ -448,8 +448,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "an undo writes over what others have written",
     "revert",
-    "    if (force || equalJson(current[field], after[field])) putField(record, field, before[field]);",
-    '    if (force || field !== "") putField(record, field, before[field]);',
+    "    if (force || (isOwn(field) && equalJson(current[field], after[field])))",
+    '    if (force || isOwn(field) || field !== "")',
     "test/client/undo/undo.test.ts",
   ),
   bug(
@@ -461,10 +461,38 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "an edit that the room has refused stays in the history",
-    "UndoHistory.#follow",
-    "    committed.catch(() => this.#refused(entry, changes));",
-    "    committed.catch(() => (changes ? entry : this.#refused(entry, changes)));",
+    "UndoHistory.#noteAnswers",
+    'if (call.status === "rejected" && entry !== undefined) this.#refused(entry, changes);',
+    'if (call.status === "local" && entry !== undefined) this.#refused(entry, changes);',
     "test/client/undo/undo.test.ts",
+  ),
+  bug(
+    "an undo writes over a field that another client has set and set back",
+    "UndoHistory.noteAdvance",
+    "        records.set(id, withLost(change, foreign));",
+    "        records.set(id, foreign.length === 0 ? withLost(change, foreign) : change);",
+    "test/client/undo/undo-foreign.test.ts",
+  ),
+  bug(
+    "the history takes a committed edit of this client for a change of another client",
+    "ForeignChanges.compare",
+    '        if (write.call.status === "committed") own.push(change);',
+    '        if (write.call.status === "local") own.push(change);',
+    "test/client/undo/undo-foreign.test.ts",
+  ),
+  bug(
+    "the history sees only what the view shows",
+    "ForeignChanges.compare",
+    "      for (const [collection, id] of recordsOf(write.changes)) ownChanges(records, collection, id);",
+    "      for (const [collection, id] of recordsOf(write.changes)) records.get(collection)?.get(id);",
+    "test/client/undo/undo-foreign.test.ts",
+  ),
+  bug(
+    "an outcome is known only after the listeners",
+    "PendingQueue.answer",
+    '        settle.decide?.(outcome.kind === "accepted" ? "committed" : "rejected");\n',
+    "",
+    "test/client/undo/undo-foreign.test.ts",
   ),
   bug(
     "a listener's own edit is taken for part of the undo that it was told of",
