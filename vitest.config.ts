@@ -27,6 +27,7 @@ const ownPackage = [
   { find: "deltaroom/server", replacement: source("src/server.ts") },
   { find: "deltaroom/jwt", replacement: source("src/jwt.ts") },
   { find: "deltaroom/client/offline", replacement: source("client/offline/index.ts") },
+  { find: "deltaroom/client/undo", replacement: source("client/undo/index.ts") },
   { find: "deltaroom/client", replacement: source("client/index.ts") },
   { find: "deltaroom/react", replacement: source("client/react/index.ts") },
 ];

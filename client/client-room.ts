@@ -24,7 +24,7 @@ import { RoomCalls } from "./room-calls.ts";
 import { RoomKeeping } from "./room-keeping.ts";
 import { RoomListeners, type ObserverChange, type Sender } from "./room-listeners.ts";
 import type { Call, RoomEvents, Unsubscribe } from "./room.ts";
-import type { UndoHistory } from "./undo/undo-history.ts";
+import type { Undo, UndoHistory } from "./undo/undo-history.ts";
 
 export interface ClientRoomOptions extends Omit<
   SyncOptions,
@@ -34,6 +34,8 @@ export interface ClientRoomOptions extends Omit<
   readonly secret: string;
   /** Keeps the room beyond the page; left out, nothing is kept. */
   readonly persist?: Persist | undefined;
+  /** Makes the history of the room; left out, the room has none. */
+  readonly undo?: Undo | undefined;
   readonly definition: AnyRoomDefinition;
   /** The first presence; undefined to be seen by nobody until `presence.update`. */
   readonly presence: unknown;
@@ -50,7 +52,6 @@ export class ClientRoom {
   readonly ready: Promise<void>;
   readonly state: { readonly [collection: string]: RecordsReader };
   readonly mutate: { readonly [name: string]: (payload: unknown) => Call };
-  readonly history: UndoHistory;
   readonly presence = { update: (fields: object) => this.#updatePresence(fields) };
   readonly #definition: AnyRoomDefinition;
   readonly #clientId: string;
@@ -65,7 +66,7 @@ export class ClientRoom {
   #self: AnyPeer;
   #isClosed = false;
 
-  constructor({ definition, presence, secret, persist, limits, ...options }: ClientRoomOptions) {
+  constructor({ definition, presence, secret, persist, undo, limits, ...options }: ClientRoomOptions) {
     const { runtime } = options;
     const clientId = clientIdOf(secret);
     const first = presence === undefined ? undefined : presenceAs(definition, presence);
@@ -85,9 +86,12 @@ export class ClientRoom {
     });
     const state = (this.state = Object.freeze(Object.fromEntries(readers)));
     const listeners = (this.#listeners = new RoomListeners(state, replica));
-    const historyChanged = () => listeners.notifyHistory(this.history);
+    const historyChanged = () => {
+      const { history } = this.#calls;
+      if (history) listeners.notifyHistory(history);
+    };
     this.#calls = new RoomCalls(
-      { definition, runtime, limits: ownLimits, replica, queue, state, self: () => this.#self },
+      { definition, runtime, limits: ownLimits, replica, queue, state, self: () => this.#self, undo },
       {
         queued: (changes) => {
           this.#sync.send();
@@ -98,7 +102,6 @@ export class ClientRoom {
         historyChanged,
       },
     );
-    this.history = this.#calls.history;
     const calls = Object.keys(definition.mutators).map((type) => {
       return [type, (payload: unknown) => this.#calls.call(type, payload)] as const;
     });
@@ -126,7 +129,7 @@ export class ClientRoom {
         status: (status) => listeners.notify("status", status),
         welcomed: (welcome) => this.#welcomed(welcome),
         advanced: (changes, told) => {
-          this.history.noteAdvance(changes);
+          this.#calls.history?.noteAdvance(changes);
           this.#advanced(changes, told);
         },
         based: (change) => this.#keeping?.noteBase(change),
@@ -142,6 +145,12 @@ export class ClientRoom {
       },
     );
     if (first !== undefined) this.#sync.outbox.setPresence(first);
+  }
+
+  get history(): UndoHistory {
+    const { history } = this.#calls;
+    if (history) return history;
+    throw new Error("room.history needs undo: import it from deltaroom/client/undo and pass it to connect");
   }
 
   /** For bindings to UI libraries, whose selectors are other functions in every render. */

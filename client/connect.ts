@@ -4,6 +4,7 @@ import type { ClientLimits } from "./client-limits.ts";
 import type { Offline, Persist } from "./offline/persistence.ts";
 import { ownRuntime, randomId } from "./platform.ts";
 import type { Room } from "./room.ts";
+import type { Undo } from "./undo/undo-history.ts";
 import { webSocketUrl } from "./room-url.ts";
 import type { Traffic } from "./connection/sync.ts";
 import { webSocketTransport, type Transport } from "./connection/transport.ts";
@@ -31,6 +32,8 @@ export type ConnectOptions<D extends AnyRoomDefinition> = {
    * is a module. Left out, `persist` loads it.
    */
   readonly offline?: Offline;
+  /** `undo` of `deltaroom/client/undo`: gives the room its `history`. Left out, nothing can be undone, and `room.history` throws. */
+  readonly undo?: Undo | undefined;
   /** Told of every frame that goes by: for panels and measurements. */
   readonly onTraffic?: (traffic: Traffic) => void;
   /** What this client keeps at most, where that differs from the defaults. */
@@ -60,6 +63,7 @@ export function connect<D extends AnyRoomDefinition>(
       options?.persist === undefined
         ? undefined
         : persistFor(options.persist, address, definition, options.offline),
+    undo: options?.undo,
     secret: randomId(18),
     transport: options?.transport ?? webSocketTransport,
     runtime: ownRuntime,

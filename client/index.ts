@@ -18,5 +18,6 @@ export type {
   UndoOptions,
   Unsubscribe,
 } from "./room.ts";
+export type { Undo } from "./undo/undo-history.ts";
 export type { Progress, Traffic } from "./connection/sync.ts";
 export type { Transport, TransportEvent, TransportSocket } from "./connection/transport.ts";

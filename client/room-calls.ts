@@ -1,5 +1,5 @@
 import { callLimits } from "../src/model/call-limits.ts";
-import { assertSync, checkPayload, transactType } from "../src/model/call.ts";
+import { checkPayload, transactType } from "../src/model/call.ts";
 import { encodeChanges } from "../src/model/changes.ts";
 import { copyJson } from "../src/model/json.ts";
 import type { RecordsReader } from "../src/model/reader.ts";
@@ -16,7 +16,7 @@ import type { AnyPeer } from "./replica/peers.ts";
 import type { Replica, ViewChanges } from "./replica/replica.ts";
 import type { Call } from "./room.ts";
 import type { UndoableOperation } from "./undo/entries.ts";
-import { UndoHistory } from "./undo/undo-history.ts";
+import type { Undo, UndoHistory } from "./undo/undo-history.ts";
 
 export interface RoomCallsOptions {
   readonly definition: AnyRoomDefinition;
@@ -27,6 +27,7 @@ export interface RoomCallsOptions {
   readonly queue: PendingQueue;
   readonly state: { readonly [collection: string]: RecordsReader };
   readonly self: () => AnyPeer;
+  readonly undo: Undo | undefined;
 }
 
 export interface RoomCallsEvents {
@@ -41,7 +42,8 @@ export interface RoomCallsEvents {
  * refuse by itself (closed, not ready, invalid, queue full) never reaches the queue and changes nothing.
  */
 export class RoomCalls {
-  readonly history: UndoHistory;
+  /** Undefined in a room without `undo`. */
+  readonly history: UndoHistory | undefined;
   readonly #options: RoomCallsOptions;
   readonly #events: RoomCallsEvents;
   #isClosed = false;
@@ -49,11 +51,13 @@ export class RoomCalls {
   constructor(options: RoomCallsOptions, events: RoomCallsEvents) {
     this.#options = options;
     this.#events = events;
-    const { limits, queue, replica } = options;
-    this.history = new UndoHistory(limits, {
+    const { definition, limits, queue, replica, self, state, undo } = options;
+    this.history = undo?.(limits, {
       transact: (edit) => this.transact(edit),
       call: ({ type, payload }, inverse) => this.call(type, payload, inverse),
-      inverseOf: ({ type, payload }) => this.#inverseOf(type, payload),
+      rules: definition.undo,
+      state,
+      self,
       admits: (bytes) => !this.#isClosed && replica.isReady && queue.admits(bytes),
       confirmed: (collection, id) => replica.confirmed(collection, id),
       changed: events.historyChanged,
@@ -84,7 +88,9 @@ export class RoomCalls {
     }
     if (writes.size === 0) settle.resolve({ rev: replica.rev });
     else
-      this.#enqueue(transactType, payload, settle, writes, (changes) => this.history.noteEdit(changes, call));
+      this.#enqueue(transactType, payload, settle, writes, (changes) =>
+        this.history?.noteEdit(changes, call),
+      );
     return call;
   }
 
@@ -105,9 +111,9 @@ export class RoomCalls {
     const prediction = replica.run({ type, payload, madeAt: runtime.now() });
     switch (prediction.kind) {
       case "done": {
-        const inverse = known ?? this.#inverseOf(type, payload);
+        const inverse = known ?? this.history?.inverseOf({ type, payload });
         this.#enqueue(type, payload, settle, prediction.writes, (changes) => {
-          this.history.noteCall(changes, call, { type, payload }, inverse);
+          this.history?.noteCall(changes, call, { type, payload }, inverse);
         });
         break;
       }
@@ -124,18 +130,6 @@ export class RoomCalls {
         prediction satisfies never;
     }
     return call;
-  }
-
-  #inverseOf(type: string, payload: Json): UndoableOperation | undefined {
-    const { definition, state, self } = this.#options;
-    try {
-      const inverse = definition.undo[type]?.(payload, state, self());
-      assertSync(`undo of ${type}`, inverse);
-      return inverse && { type: inverse[0], payload: copyJson(inverse[1]) };
-    } catch (error) {
-      reportThrown(error); // the call is made all the same, but cannot be taken back
-      return undefined;
-    }
   }
 
   #enqueue(

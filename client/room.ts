@@ -126,7 +126,7 @@ export interface Room<D extends AnyRoomDefinition> {
     /** Changes the named fields of what the others see of this client. Throws `RejectedError` when that does not fit. */
     update(fields: Partial<PresenceOf<D>>): void;
   };
-  /** Undo and redo of what was done here. */
+  /** Undo and redo of what was done here. Throws unless `connect` was given `undo` of `deltaroom/client/undo`. */
   readonly history: RoomHistory;
   /** This client as the others see it. `user` is null until the room has said who this is. */
   readonly self: Peer<D>;

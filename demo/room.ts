@@ -1,4 +1,5 @@
 import { connect, roomUrl, type Traffic } from "../client/index.ts";
+import { undo } from "../client/undo/index.ts";
 import { board, type Presence } from "./board.ts";
 import { keptToken } from "./people/sign-in.ts";
 
@@ -7,6 +8,7 @@ export function openRoom(name: string, presence: Presence, onTraffic: (traffic: 
   const token = keptToken();
   return connect(roomUrl("/rooms", name), board, {
     presence,
+    undo,
     onTraffic,
     ...(token !== undefined && { token: () => token }),
   });

@@ -16,6 +16,7 @@ const entryNames = [
   "deltaroom",
   "deltaroom/client",
   "deltaroom/client/offline",
+  "deltaroom/client/undo",
   "deltaroom/server",
   "deltaroom/jwt",
   "deltaroom/react",

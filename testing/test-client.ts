@@ -2,6 +2,7 @@ import { ClientRoom } from "../client/client-room.ts";
 import type { RoomError } from "../client/errors.ts";
 import type { Runtime } from "../client/platform.ts";
 import type { Room } from "../client/room.ts";
+import { undo } from "../client/undo/index.ts";
 import type { AnyRoomDefinition } from "../src/schema/definition.ts";
 import type { SimulatedClock } from "./clock.ts";
 import { promptMs } from "./host.ts";
@@ -48,6 +49,7 @@ export class Guest {
       token: undefined,
       onTraffic: undefined,
       presence,
+      undo,
     });
     this.client.ready.then(
       () => (this.#entry = "ready"),

@@ -59,7 +59,10 @@ export interface RoomContext<D extends AnyRoomDefinition> {
     (): number;
     (collection: keyof D["collections"] & string, id: string): boolean;
   };
-  /** What this user has done: whether it can be taken back or done again, and how. Another object whenever that changes. */
+  /**
+   * What this user has done: whether it can be taken back or done again, and how. Another object whenever that changes. Throws
+   * unless the provider, or `connect`, was given `undo` of `deltaroom/client/undo`.
+   */
   readonly useHistory: () => RoomHistory;
   /** Calls the `listener` of the last render when such an event comes. */
   readonly useEvent: <E extends EventNamesOf<D>>(

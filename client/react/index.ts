@@ -24,6 +24,7 @@ export type {
   Transport,
   TransportEvent,
   TransportSocket,
+  Undo,
   UndoOptions,
   Unsubscribe,
 } from "../index.ts";

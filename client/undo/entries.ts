@@ -2,7 +2,7 @@ import { callLimits } from "../../src/model/call-limits.ts";
 import type { Tx } from "../../src/model/transaction.ts";
 import type { Json } from "../../src/schema/json.ts";
 import { Rejection } from "../../src/schema/rejection.ts";
-import type { ViewChange, ViewChanges } from "../replica/replica.ts";
+import type { ViewChange } from "../replica/replica.ts";
 import { changeBytesOf, only, revert, wireChange, withLost, type OwnChange } from "./record-change.ts";
 
 /** A call of a mutator. */

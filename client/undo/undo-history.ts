@@ -1,7 +1,12 @@
+import { assertSync } from "../../src/model/call.ts";
 import { partitionOf } from "../../src/model/changes.ts";
-import { jsonBytes, type Fields } from "../../src/model/json.ts";
+import { copyJson, jsonBytes, type Fields } from "../../src/model/json.ts";
+import type { RecordsReader } from "../../src/model/reader.ts";
 import type { Tx } from "../../src/model/transaction.ts";
+import type { AnyRoomDefinition } from "../../src/schema/definition.ts";
 import type { ClientLimits } from "../client-limits.ts";
+import { reportThrown } from "../platform.ts";
+import type { AnyPeer } from "../replica/peers.ts";
 import { ForeignChanges, type OwnWrite } from "./foreign-changes.ts";
 import {
   batches,
@@ -21,8 +26,10 @@ export interface UndoCalls {
   readonly transact: (edit: (tx: Tx) => void) => Call;
   /** `inverse` takes it back. */
   readonly call: (operation: UndoableOperation, inverse: UndoableOperation) => Call;
-  /** What takes a call of `operation` back, as its mutator's rule says now. */
-  readonly inverseOf: (operation: UndoableOperation) => UndoableOperation | undefined;
+  /** The rules of the definition, and what they are given. */
+  readonly rules: AnyRoomDefinition["undo"];
+  readonly state: { readonly [collection: string]: RecordsReader };
+  readonly self: () => AnyPeer;
   /** Whether a call of `bytes` would be taken now. */
   readonly admits: (bytes: number) => boolean;
   /** A record of the confirmed state. */
@@ -30,6 +37,9 @@ export interface UndoCalls {
   /** An entry has come or gone. */
   readonly changed: () => void;
 }
+
+/** What makes the history of a room: `undo` of `deltaroom/client/undo`. */
+export type Undo = (limits: ClientLimits, caller: UndoCaller) => UndoHistory;
 
 /**
  * What this client has done and may take back. An entry says what stood before and what the edit left, as the view had
@@ -86,6 +96,19 @@ export class UndoHistory {
   }
 
   // ── what is made ───────────────────────────────────────────────────────────────────────────────────────────
+
+  /** What takes a call of `operation` back, as its mutator's rule says now. */
+  inverseOf({ type, payload }: UndoableOperation): UndoableOperation | undefined {
+    const { rules, state, self } = this.#caller;
+    try {
+      const inverse = rules[type]?.(payload, state, self());
+      assertSync(`undo of ${type}`, inverse);
+      return inverse && { type: inverse[0], payload: copyJson(inverse[1]) };
+    } catch (error) {
+      reportThrown(error); // the call is made all the same, but cannot be taken back
+      return undefined;
+    }
+  }
 
   /** A direct edit has changed the view. */
   noteEdit(changes: ViewChanges, call: Call): void {
@@ -222,7 +245,7 @@ export class UndoHistory {
           yield () => this.#caller.transact((tx) => revertRecords(tx, batch, force, [...from, entry]));
       } else {
         // What is made again may meet another state than the first time.
-        const next = (from === this.#undone && this.#caller.inverseOf(step.inverse)) || step.original;
+        const next = (from === this.#undone && this.inverseOf(step.inverse)) || step.original;
         yield () => this.#caller.call(step.inverse, next);
       }
     }

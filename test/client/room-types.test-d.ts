@@ -1,11 +1,16 @@
 import { connect, orderBetween, ordersBetween, type Room } from "../../client/index.ts";
+import { undo } from "../../client/undo/index.ts";
 import { remote, RoomObject, type RemoteStub } from "../../src/server.ts";
 import { testBoard } from "../support/boards/test-board.ts";
 import { board } from "../schema/board.ts";
 
 // What a room answers and refuses is inferred from the definition alone. Checked by tsc; never run.
 
-const room = connect("/rooms/lobby", board, { presence: { cursor: null }, token: async () => "token" });
+const room = connect("/rooms/lobby", board, {
+  presence: { cursor: null },
+  token: async () => "token",
+  undo,
+});
 
 export const x: number | undefined = room.state.shapes.get("s")?.x;
 export const title: string | undefined = room.state.tasks.values()[0]?.title;

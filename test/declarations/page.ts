@@ -1,5 +1,6 @@
 // What the modules of an app's pages export, with the types that the compiler infers.
 import { connect, forget, newId, orderBetween, RoomError } from "deltaroom/client";
+import { undo } from "deltaroom/client/undo";
 import { board, plain } from "./board.ts";
 import { lists } from "./mini.ts";
 
@@ -7,6 +8,7 @@ export const room = connect("https://example.com/rooms/lobby", board, {
   presence: { cursor: null },
   token: async () => "token",
   persist: "ada",
+  undo,
 });
 export const other = connect("https://example.com/rooms/lists", lists);
 export const bare = connect("https://example.com/rooms/plain", plain);

@@ -33,6 +33,7 @@ function compile(name: string, files: Files, types: readonly string[] = []): str
       "deltaroom/jwt": [join(repo, "src/jwt.ts")],
       "deltaroom/client": [join(repo, "client/index.ts")],
       "deltaroom/client/offline": [join(repo, "client/offline/index.ts")],
+      "deltaroom/client/undo": [join(repo, "client/undo/index.ts")],
       "deltaroom/react": [join(repo, "client/react/index.ts")],
       "deltaroom/testing": [join(repo, "testing/index.ts")],
     },

@@ -54,7 +54,8 @@ function serve(page: string) {
     running.server = await DevServer.start({ folder, command: [...command] });
     const code = (await import(pathToFileURL(outfile).href)) as PageCode;
     running.code = code;
-    running.room = code.connect(`${running.server.url}/rooms/guide`, code.board);
+    const url = `${running.server.url}/rooms/guide`;
+    running.room = (code["openBoard"]?.(url) as PageRoom | undefined) ?? code.connect(url, code.board);
     await running.room.ready;
   });
   afterAll(async () => {

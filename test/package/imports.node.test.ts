@@ -79,6 +79,14 @@ describe("importing", () => {
   });
 });
 
+test("the code of undo is in no bundle of an app without undo", async () => {
+  const bundles = await Promise.all([
+    bundled('export { connect } from "./client/index.ts"; export * from "./client/react/index.ts"'),
+    bundled('export { connect } from "./client/index.ts"; export * from "./client/undo/index.ts"'),
+  ]);
+  expect(bundles.map((code) => code.includes("takeAnswered"))).toEqual([false, true]);
+});
+
 test("a room works with the language that the oldest browsers have", async () => {
   const source = `
     import * as z from "zod/mini";

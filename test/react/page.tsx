@@ -2,6 +2,7 @@ import { act, Component, StrictMode, type ReactNode } from "react";
 import { createRoot, hydrateRoot, type Root } from "react-dom/client";
 import { afterEach, beforeEach, onTestFinished, vi } from "vitest";
 import { createRoomContext } from "../../client/react/index.ts";
+import { undo } from "../../client/undo/index.ts";
 import { clientBoard } from "../support/boards/client-board.ts";
 import { ScriptedRoom, turn, type Greeting, type ScriptedSocket } from "../support/rooms/scripted-room.ts";
 
@@ -132,7 +133,12 @@ export async function show(
 ): Promise<Shown & { readonly rerender: (children: ReactNode) => void }> {
   const server = new ScriptedRoom();
   const inRoom = (children: ReactNode) => (
-    <board.RoomProvider url="/rooms/lobby" transport={server.transport} {...(presence && { presence })}>
+    <board.RoomProvider
+      url="/rooms/lobby"
+      transport={server.transport}
+      undo={undo}
+      {...(presence && { presence })}
+    >
       {children}
     </board.RoomProvider>
   );

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { connect } from "../../../client/index.ts";
+import { undo } from "../../../client/undo/index.ts";
 import { defineRoom } from "../../../src/index.ts";
 import { hushed } from "../../support/clients/joined-client.ts";
 import { fakeTimers, joined, scripted, turn } from "../../support/rooms/scripted-room.ts";
@@ -144,7 +145,7 @@ describe("a mutator with an undo rule", () => {
       },
     });
     const { server } = scripted();
-    const room = connect("http://room.test/rooms/lobby", board, { transport: server.transport });
+    const room = connect("http://room.test/rooms/lobby", board, { undo, transport: server.transport });
     room.on("reject", () => {});
     (await server.attempt(2)).greet();
     await room.ready;
@@ -266,6 +267,11 @@ describe("the history", () => {
     expect([room.state.shapes.get("s1")?.x, room.state.papers.get("log")?.text]).toEqual([1, "1"]);
     room.history.undo();
     expect(room.state.papers.has("log")).toBe(false);
+  });
+
+  test("is in no room that was connected without `undo`, and says how to get it", () => {
+    const { room } = scripted({ undo: undefined });
+    expect(() => room.history).toThrow("room.history needs undo: import it from deltaroom/client/undo");
   });
 
   test("forgets the oldest steps beyond its count", async () => {

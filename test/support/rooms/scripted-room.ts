@@ -9,6 +9,7 @@ import {
   type TransportEvent,
   type TransportSocket,
 } from "../../../client/index.ts";
+import { undo } from "../../../client/undo/index.ts";
 import type { WireChanges } from "../../../src/model/changes.ts";
 import { decodeUp } from "../../../src/protocol/codec.ts";
 import { codes } from "../../../src/protocol/codes.ts";
@@ -262,6 +263,7 @@ export interface Scripted {
 export function scripted(options: ConnectOptions<ClientBoard> = {}): Scripted {
   const server = new ScriptedRoom();
   const room = connect("http://room.test/rooms/lobby", clientBoard, {
+    undo,
     ...options,
     transport: server.transport,
   });
