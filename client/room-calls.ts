@@ -15,7 +15,7 @@ import { reportThrown, type Runtime } from "./platform.ts";
 import type { AnyPeer } from "./replica/peers.ts";
 import type { Replica, ViewChanges } from "./replica/replica.ts";
 import type { Call } from "./room.ts";
-import type { UndoableOperation } from "./undo/entries.ts";
+import type { UndoableOperation } from "./undo/undo-entry.ts";
 import type { Undo, UndoHistory } from "./undo/undo-history.ts";
 
 export interface RoomCallsOptions {

@@ -4,7 +4,7 @@
  */
 import { UndoHistory, type Undo } from "./undo-history.ts";
 
-export type { ClientLimits } from "../limits.ts";
+export type { ClientLimits } from "../client-limits.ts";
 export type { Undo } from "./undo-history.ts";
 
 /** Gives a room its `history`: `connect(url, board, { undo })`. */

@@ -10,13 +10,13 @@ import type { AnyPeer } from "../replica/peers.ts";
 import { ForeignChanges, type OwnWrite } from "./foreign-changes.ts";
 import {
   batches,
-  changesOf,
+  changesOfEntry,
   newEntry,
   restand,
   revertRecords,
-  type Entry,
+  type UndoEntry,
   type UndoableOperation,
-} from "./entries.ts";
+} from "./undo-entry.ts";
 import { changeBytesOf, revert, trim, withLost } from "./record-change.ts";
 import type { ViewChanges } from "../replica/replica.ts";
 import type { Call, UndoOptions } from "../room.ts";
@@ -39,7 +39,7 @@ export interface UndoCalls {
 }
 
 /** What makes the history of a room: `undo` of `deltaroom/client/undo`. */
-export type Undo = (limits: ClientLimits, caller: UndoCaller) => UndoHistory;
+export type Undo = (limits: ClientLimits, caller: UndoCalls) => UndoHistory;
 
 /**
  * What this client has done and may take back. An entry says what stood before and what the edit left, as the view had
@@ -48,14 +48,14 @@ export type Undo = (limits: ClientLimits, caller: UndoCaller) => UndoHistory;
 export class UndoHistory {
   readonly #limits: ClientLimits;
   readonly #caller: UndoCalls;
-  readonly #done: Entry[] = [];
-  readonly #undone: Entry[] = [];
-  readonly #foreign: ForeignChanges<Entry>;
+  readonly #done: UndoEntry[] = [];
+  readonly #undone: UndoEntry[] = [];
+  readonly #foreign: ForeignChanges<UndoEntry>;
   #isPaused = false;
   /** Takes in what is made while the history is paused. */
-  #open: Entry | undefined;
+  #open: UndoEntry | undefined;
   /** The next record is of this entry's opposite, which goes onto that stack. */
-  #reverting: { readonly entry: Entry; readonly onto: Entry[] } | undefined;
+  #reverting: { readonly entry: UndoEntry; readonly onto: UndoEntry[] } | undefined;
 
   constructor(limits: ClientLimits, caller: UndoCalls) {
     this.#limits = limits;
@@ -149,12 +149,12 @@ export class UndoHistory {
   noteAdvance(changes: ViewChanges): void {
     const answered = this.#noteAnswers();
     for (const [entry, collection, id, foreign] of this.#foreign.compare(changes, answered))
-      for (const [records, change] of changesOf([entry], collection, id))
+      for (const [records, change] of changesOfEntry([entry], collection, id))
         records.set(id, withLost(change, foreign));
   }
 
   /** The entry that what is made now belongs to. */
-  #entry(): Entry {
+  #entry(): UndoEntry {
     const reverting = this.#reverting;
     if (reverting !== undefined) {
       this.#reverting = undefined; // what a listener makes of it is its own
@@ -169,14 +169,14 @@ export class UndoHistory {
     return entry;
   }
 
-  #follow(write: OwnWrite<Entry> & { readonly entry: Entry }): void {
+  #follow(write: OwnWrite<UndoEntry> & { readonly entry: UndoEntry }): void {
     write.entry.calls += 1;
     this.#foreign.noteWrite(write);
     write.call.committed.catch(() => this.#noteAnswers()); // a call may be rejected without a word of the room
     for (const stack of [this.#done, this.#undone]) this.#bound(stack);
   }
 
-  #bound(stack: Entry[]): void {
+  #bound(stack: UndoEntry[]): void {
     const { maxUndoSteps, maxUndoBytes } = this.#limits;
     let bytes = 0;
     const last = stack.findLastIndex((entry) => (bytes += entry.bytes) > maxUndoBytes);
@@ -184,12 +184,12 @@ export class UndoHistory {
   }
 
   /** These entries are in no stack any more. */
-  #forget(entries: readonly Entry[]): void {
+  #forget(entries: readonly UndoEntry[]): void {
     for (const entry of entries)
       for (const step of entry.steps) if (step.kind === "edit") this.#foreign.unwatch(entry, step.changes);
   }
 
-  #noteAnswers(): readonly OwnWrite<Entry>[] {
+  #noteAnswers(): readonly OwnWrite<UndoEntry>[] {
     const answered = this.#foreign.takeAnswered();
     for (const { call, entry, changes } of answered)
       if (call.status === "rejected" && entry !== undefined) this.#refused(entry, changes);
@@ -197,7 +197,7 @@ export class UndoHistory {
   }
 
   /** The room has refused a call: there is nothing to take back, and what came after it stood on what was before it. */
-  #refused(entry: Entry, changes: ViewChanges): void {
+  #refused(entry: UndoEntry, changes: ViewChanges): void {
     entry.calls -= 1;
     if (entry.calls > 0) return;
     for (const stack of [this.#done, this.#undone]) {
@@ -215,7 +215,7 @@ export class UndoHistory {
   // ── back and forth ─────────────────────────────────────────────────────────────────────────────────────────
 
   /** Takes the newest entry back of which something is left to take back. */
-  #revert(from: Entry[], onto: Entry[], { force = false }: UndoOptions = {}): boolean {
+  #revert(from: UndoEntry[], onto: UndoEntry[], { force = false }: UndoOptions = {}): boolean {
     this.#open = undefined;
     const opposite = newEntry();
     let isRefused = false;
@@ -238,7 +238,7 @@ export class UndoHistory {
   }
 
   /** The calls that take an entry back, in order. */
-  *#reverts(entry: Entry, from: readonly Entry[], force: boolean): Generator<() => Call> {
+  *#reverts(entry: UndoEntry, from: readonly UndoEntry[], force: boolean): Generator<() => Call> {
     for (const step of entry.steps.toReversed()) {
       if (step.kind === "edit") {
         for (const batch of batches(step.changes))

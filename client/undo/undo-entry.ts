@@ -19,7 +19,7 @@ type Step =
   | { readonly kind: "call"; readonly inverse: UndoableOperation; readonly original: UndoableOperation };
 
 /** What one `undo` takes back, the newest step last. */
-export interface Entry {
+export interface UndoEntry {
   readonly steps: Step[];
   /** Calls that made it and that the room has not refused. */
   calls: number;
@@ -28,7 +28,7 @@ export interface Entry {
 
 type RecordRevert = readonly [collection: string, id: string, change: OwnChange];
 
-export function newEntry(): Entry {
+export function newEntry(): UndoEntry {
   return { steps: [], calls: 0, bytes: 0 };
 }
 
@@ -56,7 +56,7 @@ export function revertRecords(
   tx: Tx,
   batch: readonly RecordRevert[],
   force: boolean,
-  older: readonly Entry[],
+  older: readonly UndoEntry[],
 ): void {
   for (const [collection, id, change] of batch) {
     const records = tx[collection];
@@ -75,19 +75,19 @@ export function revertRecords(
  * Somebody else has changed the field, or the record, since: older entries have no say in it any more, even where the
  * value happens to be what one of them left.
  */
-function lose(older: readonly Entry[], collection: string, id: string, field?: string): void {
-  for (const [records, change] of changesOf(older, collection, id))
+function lose(older: readonly UndoEntry[], collection: string, id: string, field?: string): void {
+  for (const [records, change] of changesOfEntry(older, collection, id))
     records.set(id, withLost(change, field === undefined ? "record" : [field]));
 }
 
 /** A change before `entries` was refused: the first of them that touched the record stood on what was before that. */
 export function restand(
-  entries: readonly Entry[],
+  entries: readonly UndoEntry[],
   collection: string,
   id: string,
   refused: ViewChange,
 ): void {
-  for (const [records, change] of changesOf(entries, collection, id)) {
+  for (const [records, change] of changesOfEntry(entries, collection, id)) {
     const { before, after } = change;
     const stood = revert(before, refused, false);
     const isPart = before !== undefined && after !== undefined;
@@ -99,8 +99,8 @@ export function restand(
 }
 
 /** What entries have changed of one record. */
-export function* changesOf(
-  entries: readonly Entry[],
+export function* changesOfEntry(
+  entries: readonly UndoEntry[],
   collection: string,
   id: string,
 ): Generator<readonly [Map<string, OwnChange>, OwnChange]> {
