@@ -411,7 +411,7 @@ export class Sync {
   /** State first: the base at its new revision, without the calls that it now holds. */
   #advance({ tag, lastCallId, outcomes, parts, delta }: Update): void {
     const executed = lastCallId ?? 0;
-    const pending = this.#queues.waiting(executed);
+    const pending = this.#queues.waiting(executed, outcomes);
     const isSnapshot = parts !== undefined && delta !== undefined;
     const changes = isSnapshot
       ? this.#replica.finishSnapshot(this.#welcome?.epoch ?? "", parts, delta, pending)
@@ -421,7 +421,7 @@ export class Sync {
       this.#partBytes = 0;
       this.#cancelComparison(); // it was of the base that the snapshot replaces
     }
-    const told = lastCallId === undefined ? [] : this.#queue.answer(lastCallId, outcomes ?? []);
+    const told = lastCallId === undefined ? [] : this.#queue.answer(lastCallId, outcomes);
     if (tag !== undefined) this.#queue.resume(executed);
     this.#events.advanced(changes, told);
     if (isSnapshot) this.#events.based("replaced");

@@ -2,6 +2,7 @@ import { hashCall, type Outcome } from "../../src/model/call.ts";
 import type { WireOutcome } from "../../src/protocol/down/down-frames.ts";
 import { RejectedError } from "../errors.ts";
 import type { PendingCall } from "../replica/rebase.ts";
+import type { QueuedCall } from "./pending-queue.ts";
 
 /** Tells a caller what its call came to. */
 export interface Settle {
@@ -18,17 +19,28 @@ const forgottenOutcome: Outcome = {
   message: "the room no longer knows what became of this call",
 };
 
-/** Another page with the same client id, such as a copied tab, may have made the call that has this outcome. */
-const conflictOutcome: Outcome = {
-  kind: "rejected",
-  code: "id-conflict",
-  message: "another page has made a call under the same id",
-};
+/** What of a call is needed to find its outcome. */
+type NamedCall = PendingCall & Pick<QueuedCall, "clientReqId" | "formerIds">;
 
-export function outcomeOf({ type, payload }: PendingCall, told: WireOutcome | undefined): Outcome {
-  if (told === undefined) return forgottenOutcome;
-  const [, outcome, callHash] = told;
-  return callHash === undefined || callHash === hashCall(type, payload) ? outcome : conflictOutcome;
+/**
+ * Returns what finds the outcome of a call in a frame that has these members, undefined for a call that was not executed. A reply to
+ * a hello or a resync has the hash of each call that was executed. Where the hash differs, the room was restored to a history in
+ * which this client has made another call under the id.
+ */
+export function outcomesBy(
+  lastCallId: number,
+  outcomes: readonly WireOutcome[] = [],
+): (call: NamedCall) => Outcome | undefined {
+  const byId = new Map(outcomes.map((told) => [told[0], told]));
+  return ({ type, payload, clientReqId = Infinity, formerIds = [] }) => {
+    const told = byId.get(clientReqId);
+    if (told !== undefined && told[2] === undefined) return told[1];
+    const isWaiting = clientReqId > lastCallId;
+    if (isWaiting && formerIds.length === 0) return undefined;
+    const callHash = hashCall(type, payload);
+    const found = [clientReqId, ...formerIds].map((id) => byId.get(id)).find((one) => one?.[2] === callHash);
+    return found?.[1] ?? (isWaiting || told !== undefined ? undefined : forgottenOutcome);
+  };
 }
 
 export function notify(settle: Settle, { type, payload }: PendingCall, outcome: Outcome): void {

@@ -5,6 +5,8 @@ import type { Introduction } from "./connection-attempts.ts";
 export interface KeptCall extends PendingCall {
   readonly clientReqId: number;
   readonly baseRev: number;
+  /** Ids that it had in other histories of the room. */
+  readonly formerIds?: readonly number[];
 }
 
 /** What is needed to send a client's calls from another page, under the ids that they have. */

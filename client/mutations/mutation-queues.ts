@@ -1,3 +1,4 @@
+import type { WireOutcome } from "../../src/protocol/down/down-frames.ts";
 import type { PendingCall } from "../replica/rebase.ts";
 import type { PendingQueue, QueuedCall } from "./pending-queue.ts";
 
@@ -28,10 +29,10 @@ export class MutationQueues {
     return [...this.#left, this.own].flatMap(({ calls }) => calls);
   }
 
-  /** The calls that are not executed, where those of the current queue are up to `lastCallId`. */
-  waiting(lastCallId: number): readonly PendingCall[] {
+  /** The calls that are not executed, by what a frame says of the current queue. */
+  waiting(lastCallId: number, outcomes?: readonly WireOutcome[]): readonly PendingCall[] {
     const { current } = this;
-    const unexecuted = current.calls.filter((call) => (call.clientReqId ?? Infinity) > lastCallId);
+    const unexecuted = current.unexecuted(lastCallId, outcomes);
     return this.isOwn ? unexecuted : [...unexecuted, ...this.calls.slice(current.calls.length)];
   }
 

@@ -4,7 +4,7 @@ import type { WireOutcome } from "../../src/protocol/down/down-frames.ts";
 import type { Json } from "../../src/schema/json.ts";
 import { clientLimits, type ClientLimits } from "../client-limits.ts";
 import type { PendingCall } from "../replica/rebase.ts";
-import { notify, outcomeOf, type Settle } from "./call-outcomes.ts";
+import { notify, outcomesBy, type Settle } from "./call-outcomes.ts";
 import { ConnectionAttempts } from "./connection-attempts.ts";
 import type { CallKeeper, KeptQueue } from "./kept-calls.ts";
 import { squashEdits } from "./squash.ts";
@@ -13,6 +13,8 @@ import { squashEdits } from "./squash.ts";
 export interface QueuedCall extends PendingCall {
   /** Given when the call is first handed to a socket, or kept. */
   clientReqId: number | undefined;
+  /** Ids under which it may have been executed in other histories of the room, which was restored since. */
+  formerIds?: readonly number[];
   /** It was handed to a socket, or comes from another page that may have done so: it is what it is. */
   isFrozen: boolean;
   /** What is kept of it is what it was before. */
@@ -170,14 +172,20 @@ export class PendingQueue {
     return sentAt !== undefined && Math.abs(now - sentAt) > ms;
   }
 
+  /** The calls that the room has not executed, by what a frame says. */
+  unexecuted(lastCallId: number, outcomes?: readonly WireOutcome[]): QueuedCall[] {
+    const outcomeOf = outcomesBy(lastCallId, outcomes);
+    return this.#calls.filter((call) => outcomeOf(call) === undefined);
+  }
+
   /** Notes outcomes. Calls up to `lastCallId` have been executed and are not pending any more. */
-  answer(lastCallId: number, outcomes: readonly WireOutcome[]): (() => void)[] {
-    const byId = new Map(outcomes.map((told) => [told[0], told]));
+  answer(lastCallId: number, outcomes?: readonly WireOutcome[]): (() => void)[] {
+    const outcomeOf = outcomesBy(lastCallId, outcomes);
     const told: (() => void)[] = [];
     this.#calls = this.#calls.filter((call) => {
-      if (call.clientReqId === undefined || call.clientReqId > lastCallId) return true;
+      const outcome = outcomeOf(call);
+      if (call.clientReqId === undefined || outcome === undefined) return true;
       this.#bytes -= call.bytes;
-      const outcome = outcomeOf(call, byId.get(call.clientReqId));
       for (const settle of call.settle) {
         settle.decide?.(outcome.kind === "accepted" ? "committed" : "rejected");
         told.push(() => notify(settle, call, outcome));
@@ -198,15 +206,16 @@ export class PendingQueue {
   }
 
   /**
-   * The room has said on a new connection which call it executed last. The client sends all later calls again. A room that was
-   * restored to an earlier time may have executed fewer calls; in its history the ids above `lastCallId` are free.
+   * The room has said on a new connection which call it executed last. The client sends all later calls again. If the room was
+   * restored to another moment, the ids are given anew: it has executed fewer calls, or other calls under the same ids.
    */
   resume(lastCallId: number): void {
-    const first = this.#calls[0]?.clientReqId ?? this.#lastId + 1;
-    const isRestored = first > lastCallId + 1;
+    const ids = this.#calls.flatMap(({ clientReqId }) => clientReqId ?? []);
+    if (ids.length === 0) ids.push(this.#lastId + 1);
+    const isRestored = ids.some((id, index) => id !== lastCallId + 1 + index);
     if (isRestored) {
       this.#answered = lastCallId;
-      this.#confirmed = lastCallId;
+      this.#confirmed = Math.min(this.#confirmed, lastCallId);
       this.#lastId = lastCallId;
       this.#hold(this.#keeper?.clear());
     }
@@ -214,6 +223,7 @@ export class PendingQueue {
     for (const call of this.#calls) {
       call.sentAt = undefined;
       if (!isRestored || call.clientReqId === undefined) continue;
+      call.formerIds = [...(call.formerIds ?? []), call.clientReqId];
       call.clientReqId = ++this.#lastId;
       // Kept under its former id, it would be found there by a later page, and made once more.
       this.#hold(this.#keep(call));
@@ -241,8 +251,16 @@ export class PendingQueue {
 
   #keep(call: QueuedCall): Promise<void> | undefined {
     if (this.#keeper === undefined) return undefined;
-    const { type, payload, baseRev, madeAt } = call;
-    return this.#keeper.keep({ clientReqId: this.#name(call), type, payload, baseRev, madeAt });
+    const { type, payload, baseRev, madeAt, formerIds } = call;
+    const clientReqId = this.#name(call);
+    return this.#keeper.keep({
+      clientReqId,
+      type,
+      payload,
+      baseRev,
+      madeAt,
+      ...(formerIds && { formerIds }),
+    });
   }
 
   /**

@@ -285,8 +285,8 @@ export class RoomSessions {
     const { epoch } = hello;
     this.#expiry.note(session);
     roomState.clientLog.see(clientId, ports.now());
-    // What was confirmed of another history may be the id of another call here.
-    if (epoch === null || epoch === session.epoch) roomState.clientLog.confirm(clientId, hello.confirmed);
+    // What was confirmed of another history may be the id of another call here. Without an epoch the first push confirms it.
+    if (epoch === session.epoch) roomState.clientLog.confirm(clientId, hello.confirmed);
     sendWelcome(session, roomState, limits);
     if (!catchUps.catchUp(session)) return { code: "internal" };
     if (session.presence === undefined && definition.presence === undefined) {

@@ -438,10 +438,24 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "a page takes the outcome of another page's call for its own",
-    "call-outcomes#outcomeOf",
-    "  return callHash === undefined || callHash === hashCall(type, payload) ? outcome : conflictOutcome;",
-    "  return callHash === undefined || type !== payload ? outcome : conflictOutcome;",
+    "outcomesBy",
+    "find((one) => one?.[2] === callHash)",
+    "find((one) => one !== undefined || callHash < 0)",
     "test/client/offline/reload.test.ts",
+  ),
+  bug(
+    "a call is given up whose id is another call's since a restore was undone",
+    "outcomesBy",
+    "(isWaiting || told !== undefined ? undefined : forgottenOutcome)",
+    "(isWaiting ? undefined : forgottenOutcome)",
+    "test/simulation/stories.node.test.ts",
+  ),
+  bug(
+    "the ids are forgotten under which a call may have been executed before a restore",
+    "PendingQueue.resume",
+    "      call.formerIds = [...(call.formerIds ?? []), call.clientReqId];\n",
+    "",
+    "test/simulation/stories.node.test.ts",
   ),
 
   // ── undo, and what waits ───────────────────────────────────────────────────────────────────────────────────
@@ -780,9 +794,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   bug(
     "a call that was executed stays pending for one more answer",
-    "MutationQueues.waiting",
-    "(call.clientReqId ?? Infinity) > lastCallId",
-    "(call.clientReqId ?? Infinity) >= lastCallId",
+    "PendingQueue.unexecuted",
+    "    return this.#calls.filter((call) => outcomeOf(call) === undefined);",
+    "    return this.#calls.filter((call) => outcomeOf(call) === undefined || call.clientReqId === lastCallId);",
     "test/client/replica/rebase-stories.test.ts",
     "test/client/mutations/calls.test.ts",
   ),
@@ -1208,7 +1222,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a hello confirms calls of a history that is no more",
     "RoomSessions.#welcome",
-    "    if (epoch === null || epoch === session.epoch) roomState",
+    "    if (epoch === session.epoch) roomState",
     "    roomState",
     "test/room/wake/epoch.test.ts",
   ),

@@ -82,6 +82,7 @@ const faults: { readonly [name in FaultName]: (world: World, page: Page) => void
       return;
     }
     if (stage.dice.chance(0.4)) server.evict(); // its sockets sleep through it
+    if (stage.plan.undoesRestores) undoSoon(world);
     // What came after it is another history.
     backups.length = stage.dice.between(1, backups.length);
     world.restore(backups.at(-1) as Backup);
@@ -148,6 +149,17 @@ const faults: { readonly [name in FaultName]: (world: World, page: Page) => void
     if (world.pages.length < 6) world.openSomePage();
   },
 };
+
+/** Has the room go on with the history that a restore is about to end: once, or once more after it was back in the other one. */
+function undoSoon(world: World): void {
+  const { clock, dice, figures } = world.stage;
+  const ended = world.server.disk.backUp();
+  clock.after(dice.between(20, 5 * second), () => {
+    figures.count("restores undone");
+    if (dice.chance(0.5)) undoSoon(world);
+    world.restore(ended);
+  });
+}
 
 /** Loads a page anew about when it has found its room again. */
 function reloadSoon(world: World, page: Page): void {

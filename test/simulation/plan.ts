@@ -51,10 +51,12 @@ export interface Plan {
   readonly hasHooks: boolean;
   /** Whether the disk is put back at last, and the room is not told. */
   readonly endsUntold: boolean;
+  /** Whether each restore is undone: the room goes on with the history that the restore has ended. */
+  readonly undoesRestores: boolean;
 }
 
 /** Small limits, so that everything wraps, folds, splits, lags and is forgotten within a hundred calls. */
-export function drawPlan(dice: Dice, without: readonly FaultName[]): Plan {
+export function drawPlan(dice: Dice, without: readonly FaultName[]): Omit<Plan, "undoesRestores"> {
   const fewClients = dice.chance(0.2);
   const limits: Limits = {
     ...defaultLimits,

@@ -215,6 +215,84 @@ test("a call whose page is gone before it is kept under its new id is not lost",
   expect(talliedBy(life, page)).toBe(token);
 });
 
+/** The room is put back to before the page's first calls, the page makes a call there, and then the first restore is undone. */
+async function undoRestore(
+  life: Life,
+  page: Page,
+  meanwhile: (token: string) => Promise<void> = async () => {},
+): Promise<{ readonly before: string[]; readonly token: string }> {
+  const { server } = life.world;
+  const empty = server.disk.backUp();
+  const before = [call(life, page), call(life, page)];
+  await life.pass(40);
+  const full = server.disk.backUp();
+  life.world.restore(empty);
+  await life.pass(2_000);
+  page.isUnreachable = true;
+  page.wire?.cut(0, 0);
+  await life.pass(40);
+  const token = call(life, page);
+  await life.pass(40);
+  await meanwhile(token);
+  life.world.restore(full);
+  page.isUnreachable = false;
+  return { before, token };
+}
+
+// The kept calls of a page are confirmed later than those of another one, so that the room has their hashes.
+const slowToForget = { forgetMs: [60_000, 60_000] } as const;
+
+test("a call whose id is another call's in a room whose restore was undone is made under another id", async () => {
+  const life = newLife({}, slowToForget);
+  const page = await enter(life, { isKept: true });
+  const { before, token } = await undoRestore(life, page);
+  page.wake();
+  await life.pass(2_000);
+  expect(page.client.pending).toBe(0);
+  expect(talliedBy(life, page)).toBe([...before, token].join(" "));
+  await expectRest(life);
+});
+
+test("the next page makes such a call under another id as well", async () => {
+  const life = newLife({}, slowToForget);
+  const page = await enter(life, { isKept: true });
+  const { before, token } = await undoRestore(life, page);
+  life.world.lose(page);
+  await enterNext(life, page);
+  await life.pass(2_000);
+  expect(talliedBy(life, page)).toBe([...before, token].join(" "));
+  await expectRest(life);
+});
+
+test("a call that was executed under a former id is not made again where the room is back in that history", async () => {
+  const life = newLife({}, slowToForget);
+  const { server } = life.world;
+  const page = await enter(life, { isKept: true });
+  const empty = server.disk.backUp();
+  const before = [call(life, page), call(life, page)];
+  await life.pass(100);
+  page.wire?.down.stall(60_000);
+  const token = call(life, page);
+  await untilExecuted(life, token);
+  const full = server.disk.backUp();
+  page.wire?.cut(0, 0);
+  page.isUnreachable = true;
+  life.world.restore(empty);
+  server.disk.failing.set("append", 1); // it gets another id, and is executed under none
+  page.isUnreachable = false;
+  await life.pass(2_000);
+  expect(page.client.pending).toBe(1);
+  page.isUnreachable = true;
+  page.wire?.cut(0, 0);
+  server.disk.failing.clear();
+  life.world.restore(full);
+  page.isUnreachable = false;
+  await life.pass(20_000);
+  expect(page.client.pending).toBe(0);
+  expect(talliedBy(life, page)).toBe([...before, token].join(" "));
+  await expectRest(life);
+});
+
 test("a call that was made before anything could be kept is kept as soon as that is possible", async () => {
   const life = newLife();
   const page = life.world.openPage({ isKept: true, openingMs: 6_000 });

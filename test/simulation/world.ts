@@ -269,15 +269,13 @@ export class World {
     if (token !== undefined) this.openCalls.delete(token);
     const isDoubted = call === undefined ? this.#isDoubtedOf(page) : stage.isDoubted(call.secret);
     if (code === "too-old") {
-      // What became of it is not known; only a mark that was forgotten, or another page's confirmation, explains that.
-      if (!counts.has("clientLog forgotten") && !isDoubted)
+      // What became of it is not known; only a mark that was forgotten, or the confirmation of another call, explains that.
+      const isConfirmed = isDoubted || counts.has("restores undone");
+      if (!counts.has("clientLog forgotten") && !isConfirmed)
         stage.fail(`${token ?? "an edit"} is too old, and no mark was forgotten`);
       return;
     }
-    // Another call has used the id; or the client was forgotten, counted anew, and then disk was put back to before that.
-    const isConflict = isDoubted || (counts.has("clientLog forgotten") && counts.has("restores"));
-    const isExpected = refusals.has(code) || (code === "id-conflict" && isConflict);
-    if (!isExpected) stage.fail(`${token ?? "an edit"} was rejected: ${code}`);
+    if (!refusals.has(code)) stage.fail(`${token ?? "an edit"} was rejected: ${code}`);
     if (token !== undefined && page.ledger?.tokens.has(token))
       stage.fail(`${token} was rejected as ${code} and is on disk`);
   }

@@ -39,17 +39,20 @@ describe("a room with a renewed epoch", () => {
   });
 
   // A handshake that was on its way while the room was restored, and the client's calls were made anew by another page.
-  it("takes no confirmation of the former history: its ids may be of other calls here", async () => {
-    const room = newSmallRoom();
-    const alice = await room.join();
-    const { epoch } = alice.copy;
-    const call = put("shapes", "s", { x: 1, y: 1 });
-    const [rev] = await alice.commit(call);
-    await room.inside((self) => self.renewEpoch());
-    await alice.closed();
-    const again = room.client({ secret: alice.secret });
-    await again.open({ epoch, confirmed: 1, knownSince: 0 });
-    await again.caughtUp();
-    expect(again.copy.outcomes.get(1)).toBe(rev);
-  });
+  it.each(["that epoch", "no epoch"])(
+    "takes no confirmation with %s: its ids may be of other calls here",
+    async (which) => {
+      const room = newSmallRoom();
+      const alice = await room.join();
+      const epoch = which === "no epoch" ? null : alice.copy.epoch;
+      const call = put("shapes", "s", { x: 1, y: 1 });
+      const [rev] = await alice.commit(call);
+      await room.inside((self) => self.renewEpoch());
+      await alice.closed();
+      const again = room.client({ secret: alice.secret });
+      await again.open({ epoch, confirmed: 1, knownSince: 0 });
+      await again.caughtUp();
+      expect(again.copy.outcomes.get(1)).toBe(rev);
+    },
+  );
 });
