@@ -3,7 +3,6 @@ import { equalJson } from "../src/model/json.ts";
 import { RecordsReader } from "../src/model/reader.ts";
 import { type Tx } from "../src/model/transaction.ts";
 import { parseWith } from "../src/model/parse.ts";
-import { clientIdOf } from "../src/protocol/handshake/client-secret.ts";
 import type { Welcome, WireEvent } from "../src/protocol/down/down-frames.ts";
 import { nameTable } from "../src/protocol/names.ts";
 import type { AnyRoomDefinition } from "../src/schema/definition.ts";
@@ -15,13 +14,14 @@ import { clientLimits, type ClientLimits } from "./client-limits.ts";
 import { asRejected, ignorable } from "./mutations/mutation-handle.ts";
 import { MutationQueues } from "./mutations/mutation-queues.ts";
 import { PendingQueue } from "./mutations/pending-queue.ts";
-import type { Persist } from "./offline/persistence.ts";
+import type { Persist, Persistence, RoomParts } from "./offline/persistence.ts";
+import type { Runtime } from "./platform.ts";
 import { Peers, keepEqual, type AnyPeer } from "./replica/peers.ts";
 import type { PendingCall } from "./replica/rebase.ts";
 import { Replica, type ViewChanges } from "./replica/replica.ts";
 import type { SelectorState, Subscriptions } from "./replica/subscriptions.ts";
 import { RoomCalls } from "./room-calls.ts";
-import { RoomKeeping } from "./room-keeping.ts";
+import { keepRoom } from "./room-keeping.ts";
 import { RoomListeners, type ObserverChange, type Sender } from "./room-listeners.ts";
 import type { Call, RoomEvents, Unsubscribe } from "./room.ts";
 import type { Undo, UndoHistory } from "./undo/undo-history.ts";
@@ -45,7 +45,7 @@ export interface ClientRoomOptions extends Omit<
 
 /**
  * `Room` with its types taken off: what an app calls. It connects the parts of the client: `RoomCalls` makes calls, `Sync` sends
- * them and takes frames in, the `Replica` has the state, `RoomListeners` has the listeners of the app, and `RoomKeeping`, for a
+ * them and takes frames in, the `Replica` has the state, `RoomListeners` has the listeners of the app, and a `Persistence`, for a
  * room with `persist`, keeps all that. Itself it keeps who this client is and who the others are.
  */
 export class ClientRoom {
@@ -54,33 +54,32 @@ export class ClientRoom {
   readonly mutate: { readonly [name: string]: (payload: unknown) => Call };
   readonly presence = { update: (fields: object) => this.#updatePresence(fields) };
   readonly #definition: AnyRoomDefinition;
-  readonly #clientId: string;
   readonly #replica: Replica;
   readonly #queues: MutationQueues;
   readonly #calls: RoomCalls;
-  readonly #keeping: RoomKeeping | undefined;
   readonly #peers: Peers;
   readonly #listeners: RoomListeners;
   readonly #settleReady: { resolve: () => void; reject: (error: RoomError) => void };
   readonly #sync: Sync;
+  #persistence: Persistence | undefined;
+  /** Its client id is empty until the room or `persist` tells it. */
   #self: AnyPeer;
   #isClosed = false;
 
   constructor({ definition, presence, secret, persist, undo, limits, ...options }: ClientRoomOptions) {
     const { runtime } = options;
-    const clientId = clientIdOf(secret);
     const first = presence === undefined ? undefined : presenceAs(definition, presence);
     this.#definition = definition;
-    this.#clientId = clientId;
+    const clientId = "";
     this.#self = Object.freeze({ clientId, user: null, presence: first ?? {} });
     const replica = new Replica(definition, { clientId, user: null, role: "writer" }, () => {
       return listeners.watchesRecords;
     });
     this.#replica = replica;
     const ownLimits = { ...clientLimits, ...limits };
-    const queue = new PendingQueue(secret, ownLimits);
+    const queue = new PendingQueue(secret, undefined, undefined, ownLimits);
     const queues = (this.#queues = new MutationQueues(queue));
-    this.#peers = new Peers(clientId, ownLimits.maxPeers);
+    this.#peers = new Peers(() => this.#self.clientId, ownLimits.maxPeers);
     const readers = Object.keys(definition.collections).map((name) => {
       return [name, new RecordsReader(() => replica.view, name)] as const;
     });
@@ -109,20 +108,9 @@ export class ClientRoom {
     const { promise, resolve, reject } = ignorable<void>();
     this.ready = promise;
     this.#settleReady = { resolve, reject };
-    this.#keeping =
-      persist &&
-      new RoomKeeping(persist, runtime, replica, queues, {
-        advanced: (changes) => this.#advanced(changes, []),
-        shown: resolve,
-        greetAnew: () => this.#sync.greetAnew(),
-        written: () => this.#sync.outbox.schedule(),
-        rejected: (error) => listeners.notifyRejected(error),
-        failed: (error) => this.#failed(error),
-        works: () => listeners.notify("kept"),
-      });
     const schema = { schemaVersion: definition.version, names: nameTable(definition) };
     this.#sync = new Sync(
-      { ...options, ...schema, restored: this.#keeping?.restored, limits: ownLimits },
+      { ...options, ...schema, restored: persist && this.#keep(persist, runtime), limits: ownLimits },
       replica,
       queues,
       {
@@ -132,7 +120,7 @@ export class ClientRoom {
           this.#calls.history?.noteAdvance(changes);
           this.#advanced(changes, told);
         },
-        based: (change) => this.#keeping?.noteBase(change),
+        based: (change) => this.#persistence?.noteBase(change),
         allPeers: (peers) => {
           this.#notifyOthers(this.#peers.replace(peers));
           // It follows the state, so that who awaits it sees both.
@@ -248,16 +236,48 @@ export class ClientRoom {
     this.#calls.close();
     this.#sync.close();
     this.#settleReady.reject(new RoomError("closed", "the room was closed before it was ready", false));
-    this.#keeping?.close();
+    this.#persistence?.close();
     for (const notify of this.#queues.own.reject("closed", "the room was closed")) notify();
     this.#listeners.notifyPending(this.pending);
   }
 
+  /** Begins to keep the room; resolves when what is kept is there, or the room is to be opened without it. */
+  #keep(persist: Persist, runtime: Runtime): Promise<void> {
+    const replica = this.#replica;
+    const parts: RoomParts = {
+      runtime,
+      replica,
+      queues: this.#queues,
+      newQueue: (...left) => new PendingQueue(...left),
+      identify: (clientId) => {
+        if (this.#self.clientId) return; // the room was first
+        replica.identify({ clientId, user: null, role: "writer" });
+        this.#notifySelf({ ...this.#self, clientId });
+      },
+      advanced: (changes) => this.#advanced(changes, []),
+      shown: this.#settleReady.resolve,
+      greetAnew: () => this.#sync.greetAnew(),
+      written: () => this.#sync.outbox.schedule(),
+      rejected: (error) => this.#listeners.notifyRejected(error),
+      fail: (problem) => {
+        const message = `what is done here is not kept beyond this page: ${problem}`;
+        this.#failed(new RoomError("not-kept", message, true));
+      },
+      works: () => this.#listeners.notify("kept"),
+    };
+    return keepRoom(persist, parts, (persistence) => {
+      this.#persistence = persistence;
+      if (this.#isClosed) persistence.close();
+    });
+  }
+
   // ── from the room ──────────────────────────────────────────────────────────────────────────────────────────
 
-  #welcomed({ user, role }: Welcome): void {
-    this.#replica.identify({ clientId: this.#clientId, user, role });
-    this.#notifySelf({ ...this.#self, user });
+  #welcomed({ clientId, user, role }: Welcome): void {
+    // The room tells the id of the page that has left calls, while these are sent.
+    const ownId = this.#self.clientId || clientId;
+    this.#replica.identify({ clientId: ownId, user, role });
+    this.#notifySelf({ ...this.#self, clientId: ownId, user });
   }
 
   #advanced(changes: ViewChanges, told: readonly (() => void)[]): void {
@@ -277,8 +297,7 @@ export class ClientRoom {
   }
 
   #notifySelf(self: AnyPeer): void {
-    const { user, presence } = this.#self;
-    if (equalJson(user, self.user) && equalJson(presence, self.presence)) return;
+    if (equalJson({ ...this.#self }, { ...self })) return;
     this.#self = Object.freeze(self);
     this.#listeners.notify("self");
   }
@@ -290,7 +309,7 @@ export class ClientRoom {
   #notifyEvents(events: readonly WireEvent[]): void {
     for (const event of events) {
       const [clientId] = event;
-      if (clientId === this.#clientId) continue;
+      if (clientId === this.#self.clientId) continue;
       const user = clientId === null ? null : (this.#peers.get(clientId)?.user ?? null);
       this.#listeners.notifyEvent(event, user);
     }

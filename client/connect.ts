@@ -100,9 +100,9 @@ function persistFor(
 ): Persist {
   if (user === "") throw new TypeError("persist is to be the id of a person");
   const { version: schema, collections } = definition;
-  return async (room) => {
+  return async (parts) => {
     const keepRoom = offline ?? (await import("./offline/keep-room.ts")).keepRoom;
-    return await keepRoom(room, { user, url, schema, collections: Object.keys(collections) });
+    return await keepRoom(parts, { user, url, schema, collections: Object.keys(collections) });
   };
 }
 

@@ -128,7 +128,7 @@ export interface Room<D extends AnyRoomDefinition> {
   };
   /** Undo and redo of what was done here. Throws unless `connect` was given `undo` of `deltaroom/client/undo`. */
   readonly history: RoomHistory;
-  /** This client as the others see it. `user` is null until the room has said who this is. */
+  /** This client as the others see it. `clientId` is empty before `ready`, and `user` is null until the room has said who this is. */
   readonly self: Peer<D>;
   /** Everybody else. Whoever did not change is the same object as before, and so is every value in a presence that did not. */
   readonly others: readonly Peer<D>[];

@@ -101,5 +101,5 @@ function isBefore(a: Moment, b: Moment): boolean {
 
 /** Lets every promise that is settled tell so, and those that are settled by that. Needs no timer, so that none can be missing or faked. */
 export async function finishTurn(): Promise<void> {
-  for (let turn = 0; turn < 8; turn++) await Promise.resolve();
+  for (let turn = 0; turn < 16; turn++) await Promise.resolve();
 }

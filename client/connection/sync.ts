@@ -240,7 +240,7 @@ export class Sync {
       schema: schemaVersion,
       ...this.#position,
       confirmed: queue.confirmed,
-      knownSince: queue.attempts.knownSince,
+      knownSince: queue.introduction.knownSince,
       attempt,
       names: names.hash,
       acceptsDeflate: this.#frameReader.acceptsDeflate,
@@ -263,7 +263,7 @@ export class Sync {
     const message = cause
       ? `token() has failed: ${cause as string}`
       : `the room has closed the connection: ${code}`;
-    const told = willRetry ? undefined : this.#queues.putAside(code, message);
+    const told = willRetry ? undefined : this.#queues.putAside?.(code, message);
     if (told === undefined) {
       if (code === "gone") this.#forgetBase();
       return this.#explain(code, message, willRetry, cause);
@@ -333,7 +333,7 @@ export class Sync {
             `the room has a limit that no client can keep: ${JSON.stringify(frame.limits)}`,
           );
         this.#welcome = frame;
-        this.#queue.attempts.welcome(frame.knownSince);
+        this.#queue.welcome(frame.knownSince);
         return this.#events.welcomed(frame);
       case "snapshot":
         this.#countPart(frame.content.length);

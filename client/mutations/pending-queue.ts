@@ -5,8 +5,6 @@ import type { Json } from "../../src/schema/json.ts";
 import { clientLimits, type ClientLimits } from "../client-limits.ts";
 import type { PendingCall } from "../replica/rebase.ts";
 import { notify, outcomesBy, type Settle } from "./call-outcomes.ts";
-import { ConnectionAttempts } from "./connection-attempts.ts";
-import type { CallKeeper, KeptQueue } from "./kept-calls.ts";
 import { squashEdits } from "./squash.ts";
 
 /** A call on its way. */
@@ -17,8 +15,6 @@ export interface QueuedCall extends PendingCall {
   formerIds?: readonly number[];
   /** It was handed to a socket, or comes from another page that may have done so: it is what it is. */
   isFrozen: boolean;
-  /** What is kept of it is what it was before. */
-  isStale: boolean;
   payload: Json;
   /** Bytes of the payload on the wire. */
   bytes: number;
@@ -30,81 +26,85 @@ export interface QueuedCall extends PendingCall {
   readonly settle: Settle[];
 }
 
+/** What the hellos of a client id say of it. */
+export interface Introduction {
+  /** As the room's first welcome told it; null when there was none, or no call is in doubt. */
+  readonly knownSince: number | null;
+  /** Number of the newest attempt to connect. */
+  readonly attempt: number;
+}
+
+/** Keeps the calls of a queue beyond their page. `persist` loads it. */
+export interface QueueKeeping {
+  /** How many calls may leave, from the first on: nothing leaves before it is kept as it is. */
+  readonly sendable: number;
+  /** A call was made. */
+  added(call: QueuedCall): void;
+  /** A call that may be kept is another than it was. */
+  changed(call: QueuedCall): void;
+  /** An answer has come: at `rev`, or a rejection. */
+  settle(clientReqId: number, rev: number | undefined): void;
+  /** The room has let the client in. `isRestored`: the calls have other ids than before. */
+  resumed(isRestored: boolean): void;
+  /** The calls are given up for good. */
+  clear(): void;
+}
+
 /** The calls of one client id that the room has not answered, in the order in which they were made. */
 export class PendingQueue {
   readonly #limits: ClientLimits;
   /** The client secret that its calls are sent under. */
   readonly secret: string;
-  readonly attempts: ConnectionAttempts;
-  #keeper: CallKeeper | undefined;
-  /** What waited to be kept may leave. */
-  #onKept = () => {};
-  /** What has to be written before any call may leave. */
-  #unwritten = 0;
+  introduction: Introduction;
+  keeping: QueueKeeping | undefined;
+  /** Newest id whose outcome has arrived. */
+  answered: number;
+  /** The outcomes up to this id will not be asked for again. */
+  confirmed: number;
   /** Those that were sent stand before those that were not. */
-  #calls: QueuedCall[] = [];
+  #calls: QueuedCall[];
   /** Of their payloads. */
   #bytes = 0;
-  #lastId = 0;
-  /** Newest id whose outcome has arrived. */
-  #answered = 0;
-  #confirmed = 0;
+  #lastId: number;
   #pushes = 0;
-  /** As it is kept: of calls that are still kept, older than the hello's perhaps. */
-  #keptKnownSince: number | null = null;
 
-  constructor(secret: string, limits: ClientLimits = clientLimits, attempts = new ConnectionAttempts()) {
+  /** `calls`: what an earlier page has left. */
+  constructor(
+    secret: string,
+    introduction: Introduction = { knownSince: null, attempt: 0 },
+    calls: QueuedCall[] = [],
+    limits: ClientLimits = clientLimits,
+  ) {
     this.secret = secret;
-    this.attempts = attempts;
     this.#limits = limits;
+    this.introduction = introduction;
+    this.#calls = calls;
+    for (const { bytes } of calls) this.#bytes += bytes;
+    this.answered = this.confirmed = (calls[0]?.clientReqId ?? 1) - 1;
+    this.#lastId = this.answered + calls.length;
   }
 
-  /** Takes over what a page has left that is gone; `settle` is told what became of it. */
-  static of(
-    { secret, calls, ...introduction }: KeptQueue,
-    settle: Settle,
-    keeper: CallKeeper,
-    onKept: () => void,
-  ): PendingQueue {
-    const queue = new PendingQueue(secret, clientLimits, new ConnectionAttempts(introduction));
-    queue.#keeper = keeper;
-    queue.#onKept = onKept;
-    queue.#keptKnownSince = introduction.knownSince;
-    queue.#calls = calls.map((call) => {
-      const bytes = jsonBytes(call.payload);
-      queue.#bytes += bytes;
-      return { ...call, isFrozen: true, isStale: false, bytes, sentAt: undefined, push: 0, settle: [settle] };
-    });
-    queue.#lastId = calls.at(-1)?.clientReqId ?? 0;
-    queue.#answered = queue.#confirmed = Math.max(0, (calls[0]?.clientReqId ?? 1) - 1);
-    return queue;
-  }
-
-  /** Has the calls be kept that wait, and all further ones. `onKept` is told when one may leave that waited for that. */
-  keepWith(keeper: CallKeeper, onKept: () => void): void {
-    this.#keeper = keeper;
-    this.#onKept = onKept;
-    this.#introduce();
-    for (const call of this.#calls) void this.#keep(call);
-  }
-
-  /** The next hello's number. */
+  /**
+   * The next hello's number. Each is greater than the one before, also those of a later page that goes on with this client id, so that
+   * the room can tell a newer attempt from an older one that arrives late. It is the time, so that of two pages with a copied client
+   * id the later attempt is that of the later. With no call in doubt, a room that has forgotten this client may take it for a new one.
+   */
   nextAttempt(now: number): number {
-    return this.attempts.next(now, this.#calls[0]?.isFrozen === true);
+    const { knownSince, attempt } = this.introduction;
+    const isInDoubt = this.#calls[0]?.isFrozen === true;
+    const next = Math.max(attempt + 1, now);
+    this.introduction = { knownSince: isInDoubt ? knownSince : null, attempt: next };
+    return next;
+  }
+
+  /** The room has said which moment of it this client is known from. A restored room counts its moments anew from an earlier one. */
+  welcome(since: number): void {
+    const { knownSince, attempt } = this.introduction;
+    this.introduction = { knownSince: Math.min(knownSince ?? since, since), attempt };
   }
 
   get calls(): readonly QueuedCall[] {
     return this.#calls;
-  }
-
-  /** The outcomes up to this id will not be asked for again. */
-  get confirmed(): number {
-    return this.#confirmed;
-  }
-
-  /** What was kept of the calls up to `clientReqId` is forgotten. */
-  confirm(clientReqId: number): void {
-    this.#confirmed = Math.max(this.#confirmed, Math.min(clientReqId, this.#answered));
   }
 
   /** Whether there is room for one more call, of `bytes`. */
@@ -117,12 +117,12 @@ export class PendingQueue {
   add(type: string, payload: Json, baseRev: number, madeAt: number, settle: Settle): boolean {
     const bytes = jsonBytes(payload);
     if (!this.admits(bytes)) return false;
-    const unsent = { clientReqId: undefined, isFrozen: false, isStale: false, sentAt: undefined, push: 0 };
+    const unsent = { clientReqId: undefined, isFrozen: false, sentAt: undefined, push: 0 };
     const call: QueuedCall = { ...unsent, type, payload, bytes, baseRev, madeAt, settle: [settle] };
     if (!this.#squash(call)) {
       this.#calls.push(call);
       this.#bytes += bytes;
-      void this.#keep(call);
+      this.keeping?.added(call);
     }
     return true;
   }
@@ -137,7 +137,7 @@ export class PendingQueue {
     for (const call of this.#calls.slice(start, start + Math.min(maxCalls, this.unsent))) {
       bytes += call.bytes + 128;
       if (taken.length > 0 && bytes > maxBytes) break;
-      this.#name(call);
+      this.name(call);
       call.isFrozen = true;
       call.sentAt = now;
       call.push = push;
@@ -161,9 +161,7 @@ export class PendingQueue {
 
   /** Calls that may be sent, for the first time or again. */
   get unsent(): number {
-    if (this.#unwritten > 0) return 0;
-    const stale = this.#calls.findIndex((call) => call.isStale);
-    return (stale === -1 ? this.#calls.length : stale) - this.inFlight;
+    return Math.min(this.#calls.length, this.keeping?.sendable ?? Infinity) - this.inFlight;
   }
 
   /** Whether an answer is overdue: a call was sent more than `ms` ago, or by another clock, and is still here. */
@@ -190,11 +188,11 @@ export class PendingQueue {
         settle.decide?.(outcome.kind === "accepted" ? "committed" : "rejected");
         told.push(() => notify(settle, call, outcome));
       }
-      this.#keeper?.settle(call.clientReqId, outcome.kind === "accepted" ? outcome.rev : undefined);
+      this.keeping?.settle(call.clientReqId, outcome.kind === "accepted" ? outcome.rev : undefined);
       return false;
     });
-    this.#answered = Math.max(this.#answered, lastCallId);
-    if (this.#keeper === undefined) this.#confirmed = this.#answered;
+    this.answered = Math.max(this.answered, lastCallId);
+    if (this.keeping === undefined) this.confirmed = this.answered;
     // Another page with the same client id, such as a copied tab, may have used ids that this one has not.
     this.#lastId = Math.max(this.#lastId, lastCallId);
     return told;
@@ -214,25 +212,22 @@ export class PendingQueue {
     if (ids.length === 0) ids.push(this.#lastId + 1);
     const isRestored = ids.some((id, index) => id !== lastCallId + 1 + index);
     if (isRestored) {
-      this.#answered = lastCallId;
-      this.#confirmed = Math.min(this.#confirmed, lastCallId);
+      this.answered = lastCallId;
+      this.confirmed = Math.min(this.confirmed, lastCallId);
       this.#lastId = lastCallId;
-      this.#hold(this.#keeper?.clear());
     }
-    this.#introduce();
     for (const call of this.#calls) {
       call.sentAt = undefined;
       if (!isRestored || call.clientReqId === undefined) continue;
       call.formerIds = [...(call.formerIds ?? []), call.clientReqId];
       call.clientReqId = ++this.#lastId;
-      // Kept under its former id, it would be found there by a later page, and made once more.
-      this.#hold(this.#keep(call));
     }
+    this.keeping?.resumed(isRestored);
   }
 
   /** Gives every call up, for good: not even a later page will send them. */
   discardAll(code: string, message: string): (() => void)[] {
-    void this.#keeper?.clear();
+    this.keeping?.clear();
     return this.reject(code, message);
   }
 
@@ -245,59 +240,9 @@ export class PendingQueue {
     return calls.flatMap((call) => call.settle.map((settle) => () => notify(settle, call, outcome)));
   }
 
-  #name(call: QueuedCall): number {
+  /** Gives a call its id. */
+  name(call: QueuedCall): number {
     return (call.clientReqId ??= ++this.#lastId);
-  }
-
-  #keep(call: QueuedCall): Promise<void> | undefined {
-    if (this.#keeper === undefined) return undefined;
-    const { type, payload, baseRev, madeAt, formerIds } = call;
-    const clientReqId = this.#name(call);
-    return this.#keeper.keep({
-      clientReqId,
-      type,
-      payload,
-      baseRev,
-      madeAt,
-      ...(formerIds && { formerIds }),
-    });
-  }
-
-  /**
-   * Has kept what a later page is to say of this client. A room that has forgotten the client tells by the `knownSince` that calls may
-   * have been executed, so it is kept before they are, and does not become a later one while older calls are kept.
-   */
-  #introduce(): void {
-    const { knownSince, introduction } = this.attempts;
-    if (this.#keeper === undefined || knownSince === null) return;
-    const former = this.#keptKnownSince ?? Infinity;
-    const isOlderKept = this.#confirmed < this.#answered || this.#calls[0]?.isFrozen === true;
-    this.#keptKnownSince = isOlderKept ? Math.min(former, knownSince) : knownSince;
-    const kept = this.#keeper.introduce({ ...introduction, knownSince: this.#keptKnownSince });
-    if (this.#keptKnownSince < former) this.#hold(kept);
-  }
-
-  /** Nothing leaves until this is written. */
-  #hold(written: Promise<void> | undefined): void {
-    if (written === undefined) return;
-    this.#unwritten += 1;
-    void written.then(() => {
-      this.#unwritten -= 1;
-      if (this.#unwritten === 0) this.#onKept();
-    });
-  }
-
-  /** A kept call is another than it was: until that is kept too it may not leave, or its id would name two calls. */
-  #keepAnew(call: QueuedCall): void {
-    const kept = this.#keep(call);
-    if (kept === undefined) return;
-    call.isStale = true;
-    const { payload } = call;
-    void kept.then(() => {
-      if (call.payload !== payload) return; // changed once more
-      call.isStale = false;
-      this.#onKept();
-    });
   }
 
   /** Folds a direct edit into the one before it, when that was never sent and both are of the same records. */
@@ -311,7 +256,7 @@ export class PendingQueue {
     before.payload = payload;
     before.bytes = bytes;
     before.settle.push(...call.settle);
-    this.#keepAnew(before);
+    this.keeping?.changed(before);
     return true;
   }
 }

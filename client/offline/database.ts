@@ -1,7 +1,7 @@
 import { deleteDB, openDB, type DBSchema, type IDBPDatabase } from "idb";
 import { ownRuntime } from "../platform.ts";
-import type { Introduction } from "../mutations/connection-attempts.ts";
-import type { KeptCall } from "../mutations/kept-calls.ts";
+import type { Introduction } from "../mutations/pending-queue.ts";
+import type { KeptCall } from "./kept-calls.ts";
 import { withResolvers } from "../with-resolvers.ts";
 import { hasDatabases, openChannel, say, type Channel } from "./browser-storage.ts";
 

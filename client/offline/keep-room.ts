@@ -1,8 +1,9 @@
-import type { KeepOptions, KeptRoom, Persistence } from "./persistence.ts";
+import type { KeepOptions, KeptRoom, Persistence, RoomParts } from "./persistence.ts";
 import { ownRuntime } from "../platform.ts";
-import type { PendingQueue } from "../mutations/pending-queue.ts";
-import type { KeptQueue } from "../mutations/kept-calls.ts";
+import type { KeptQueue } from "./kept-calls.ts";
 import type { BaseChange } from "../connection/sync.ts";
+import type { QueueKeeper } from "./queue-keeper.ts";
+import { keepParts } from "./room-keeping.ts";
 import { BasePages, readBase } from "./base-pages.ts";
 import { StoredCalls, readSecrets, readQueue } from "./stored-calls.ts";
 import { Storage } from "./database.ts";
@@ -22,18 +23,19 @@ const baseLock = "base";
 
 /** What a tab that is gone has left, while this one sends it. */
 interface Left {
-  readonly queue: PendingQueue;
+  readonly queue: QueueKeeper;
   readonly release: Release;
 }
 
 /**
- * Shows what is kept of a room and keeps it from now on. Rejects where nothing can ever be kept; a storage that fails is tried
- * again, and until then the room is told so.
+ * Shows what is kept of a room and keeps it from now on. A storage that fails is tried again, and until then the room is told so.
  */
-export async function keepRoom(room: KeptRoom, options: KeepOptions): Promise<Persistence> {
-  const keeping = new Keeping(room, options, `deltaroom:${options.user}:${options.url}`);
-  await keeping.start();
-  return keeping;
+export async function keepRoom(parts: RoomParts, options: KeepOptions): Promise<Persistence> {
+  return await keepParts(parts, async (room) => {
+    const keeping = new Keeping(room, options, `deltaroom:${options.user}:${options.url}`);
+    await keeping.start();
+    return keeping;
+  });
 }
 
 /**

@@ -1,7 +1,35 @@
-import type { PendingQueue } from "../mutations/pending-queue.ts";
-import type { CallKeeper, KeptQueue } from "../mutations/kept-calls.ts";
-import type { KeptBase, Replica } from "../replica/replica.ts";
 import type { BaseChange } from "../connection/sync.ts";
+import type { RejectedError } from "../errors.ts";
+import type { MutationQueues } from "../mutations/mutation-queues.ts";
+import type { Introduction, PendingQueue, QueuedCall } from "../mutations/pending-queue.ts";
+import type { Runtime } from "../platform.ts";
+import type { KeptBase, Replica, ViewChanges } from "../replica/replica.ts";
+import type { CallKeeper, KeptQueue } from "./kept-calls.ts";
+import type { QueueKeeper } from "./queue-keeper.ts";
+
+/** The parts of a room that persistence works on. The module that it is in is loaded only for a room with `persist`. */
+export interface RoomParts {
+  readonly runtime: Runtime;
+  readonly replica: Replica;
+  readonly queues: MutationQueues;
+  readonly newQueue: (secret: string, introduction: Introduction, calls: QueuedCall[]) => PendingQueue;
+  /** Says which client this page is, before the room does. */
+  readonly identify: (clientId: string) => void;
+  /** The view is another, since it was restored or calls of another page were adopted. */
+  readonly advanced: (changes: ViewChanges) => void;
+  /** There is a restored state to show, and the listeners know of it. */
+  readonly shown: () => void;
+  /** The next hello has to name another client or another base. */
+  readonly greetAnew: () => void;
+  /** Calls that waited to be kept may leave. */
+  readonly written: () => void;
+  /** A call that an earlier page has made was rejected. */
+  readonly rejected: (error: RejectedError) => void;
+  /** Nothing is kept at present. Called once until `works`. */
+  readonly fail: (problem: string) => void;
+  /** Everything is kept again. */
+  readonly works: () => void;
+}
 
 /** What persistence is given of a room. */
 export interface KeptRoom {
@@ -11,9 +39,9 @@ export interface KeptRoom {
   /** Shows a base that was kept; false, and without effect, once there is another. */
   restore(base: KeptBase): boolean;
   /** Has this page's calls be kept from now on. */
-  keepOwn(keeper: CallKeeper): PendingQueue;
+  keepOwn(keeper: CallKeeper): QueueKeeper;
   /** Sends what a page has left that is gone. */
-  adopt(left: KeptQueue, keeper: CallKeeper): PendingQueue;
+  adopt(left: KeptQueue, keeper: CallKeeper): QueueKeeper;
   /** Tells the app that something is not kept, and why; once until `works` is called. */
   fail(problem: string): void;
   /** Everything is kept, again. */
@@ -31,7 +59,7 @@ export interface KeepOptions {
 }
 
 /** What keeps rooms in IndexedDB: `offline` of `deltaroom/client/offline`. */
-export type Offline = (room: KeptRoom, options: KeepOptions) => Promise<Persistence>;
+export type Offline = (parts: RoomParts, options: KeepOptions) => Promise<Persistence>;
 
 /** Keeps a room beyond its page. */
 export interface Persistence {
@@ -41,8 +69,5 @@ export interface Persistence {
   close(): void;
 }
 
-/**
- * Begins to keep a room. It first has everything that is kept adopted and restored; resolves when that is done. Rejects
- * where nothing can be kept.
- */
-export type Persist = (room: KeptRoom) => Promise<Persistence>;
+/** Begins to keep a room. It first has everything that is kept adopted and restored, and resolves when that is done. */
+export type Persist = (parts: RoomParts) => Promise<Persistence>;

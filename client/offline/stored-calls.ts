@@ -1,6 +1,6 @@
-import type { PendingQueue } from "../mutations/pending-queue.ts";
-import type { Introduction } from "../mutations/connection-attempts.ts";
-import type { CallKeeper, KeptCall, KeptQueue } from "../mutations/kept-calls.ts";
+import type { Introduction } from "../mutations/pending-queue.ts";
+import type { CallKeeper, KeptCall, KeptQueue } from "./kept-calls.ts";
+import type { QueueKeeper } from "./queue-keeper.ts";
 import { under, type Database, type Storage } from "./database.ts";
 
 /** Answered calls that are kept for a base that does not come; beyond it the oldest are forgotten. */
@@ -75,7 +75,7 @@ export class StoredCalls implements CallKeeper {
   readonly #secret: string;
   readonly #events: LogEvents;
   /** Told of what is forgotten. */
-  #queue: PendingQueue | undefined;
+  #queue: QueueKeeper | undefined;
   /** By `clientReqId`, in order. */
   readonly #rows = new Map<number, Row>();
   /** Ids of the rows that are not handed over as they are. */
@@ -101,7 +101,7 @@ export class StoredCalls implements CallKeeper {
   }
 
   /** Has `queue` be told what is forgotten. */
-  confirmTo(queue: PendingQueue): void {
+  confirmTo(queue: QueueKeeper): void {
     this.#queue = queue;
   }
 

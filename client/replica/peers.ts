@@ -26,13 +26,13 @@ function isObject(value: Json | undefined): value is JsonObject {
 
 /** The others in the room. Whoever did not change stays the same object, and so does the list when nobody did. */
 export class Peers {
-  readonly #self: string;
+  readonly #self: () => string;
   readonly #maxPeers: number;
   readonly #peers = new Map<string, AnyPeer>();
   #list: readonly AnyPeer[] = Object.freeze([]);
 
-  /** `self`: this client's client id, which is not among the others. */
-  constructor(self: string, maxPeers: number) {
+  /** `self`: returns this client's client id, which is not among the others. */
+  constructor(self: () => string, maxPeers: number) {
     this.#self = self;
     this.#maxPeers = maxPeers;
   }
@@ -59,7 +59,7 @@ export class Peers {
   change(changes: readonly PeerChange[]): boolean {
     let changed = false;
     for (const change of changes) {
-      if (change[1] !== this.#self) changed = this.#changeOne(change) || changed;
+      if (change[1] !== this.#self()) changed = this.#changeOne(change) || changed;
     }
     if (changed) this.#list = Object.freeze([...this.#peers.values()]);
     return changed;

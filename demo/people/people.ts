@@ -16,7 +16,6 @@ export function showPeople(
   list.append(self);
 
   const redraw = (others: readonly Person[]) => {
-    self.dataset["person"] = room.self.clientId;
     const shown = others.slice(0, maxShown).map(createPerson);
     const hidden = others.length - shown.length;
     if (hidden > 0) shown.push(html("li", "person person-more", `+${hidden}`));
@@ -34,6 +33,9 @@ export function showPeople(
     redraw(others);
   });
   redraw(room.others);
+  const markSelf = () => void (self.dataset["person"] = room.self.clientId);
+  room.on("self", markSelf);
+  markSelf();
 }
 
 function createSelf(identity: DemoUser, onRename: (name: string) => void): HTMLElement {

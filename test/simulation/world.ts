@@ -1,5 +1,5 @@
 import { hashCall } from "../../src/model/call.ts";
-import type { KeptCall } from "../../client/mutations/kept-calls.ts";
+import type { KeptCall } from "../../client/offline/kept-calls.ts";
 import { BrowserStorage, tokenOf, type KeptClient, type Person } from "./client/browser-storage.ts";
 import type { Backup } from "./platform/disk.ts";
 import { Keeping } from "./client/stored-page.ts";

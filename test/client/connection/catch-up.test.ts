@@ -89,13 +89,15 @@ describe("the first hello", () => {
     expect(server.newest.hello.knownSince).toBe(null);
   });
 
-  test("has a secret that nobody can guess, and shows others only the id that follows from it", async () => {
+  test("has a secret that nobody can guess, and is told by the room the id that others see", async () => {
     const clients = Array.from({ length: 50 }, () => scripted());
     const secrets = await Promise.all(
       clients.map(async ({ server }) => (await server.attempt(1)).hello.secret),
     );
     expect(new Set(secrets).size).toBe(50);
     for (const secret of secrets) expect(secret).toMatch(/^[A-Za-z0-9_-]{24}$/);
+    expect(new Set(clients.map(({ room }) => room.self.clientId))).toEqual(new Set([""]));
+    for (const { server } of clients) server.newest.greet();
     expect(clients.map(({ room }) => room.self.clientId)).toEqual(secrets.map(clientIdOf));
   });
 });

@@ -1,10 +1,11 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { ClientRoom } from "../../../client/client-room.ts";
 import type { Room } from "../../../client/index.ts";
-import type { PendingQueue } from "../../../client/mutations/pending-queue.ts";
-import type { Introduction } from "../../../client/mutations/connection-attempts.ts";
-import type { CallKeeper, KeptCall, KeptQueue } from "../../../client/mutations/kept-calls.ts";
-import type { KeptRoom, Persist } from "../../../client/offline/persistence.ts";
+import type { Introduction } from "../../../client/mutations/pending-queue.ts";
+import type { CallKeeper, KeptCall, KeptQueue } from "../../../client/offline/kept-calls.ts";
+import type { KeptRoom, Persistence } from "../../../client/offline/persistence.ts";
+import type { QueueKeeper } from "../../../client/offline/queue-keeper.ts";
+import { keepParts } from "../../../client/offline/room-keeping.ts";
 import { ownRuntime } from "../../../client/platform.ts";
 import { codes } from "../../../src/protocol/codes.ts";
 import { type Hello } from "../../../src/protocol/handshake/hello.ts";
@@ -25,7 +26,7 @@ class Keeper implements CallKeeper {
   readonly secret: string;
   readonly calls = new Map<number, KeptCall>();
   introduction: Introduction = { knownSince: null, attempt: 0 };
-  queue: PendingQueue | undefined;
+  queue: QueueKeeper | undefined;
   /** Answered calls that are still kept. */
   readonly answered: number[] = [];
   whenAnswered = () => {};
@@ -102,13 +103,13 @@ function openRoom(
   at: { readonly url: string },
   link: Link,
   { secret }: Keeper,
-  persist: Persist,
+  open: (room: KeptRoom) => Promise<Persistence>,
 ): Room<TestBoard> {
   const client = new ClientRoom({
     url: at.url.replace("http", "ws"),
     definition: testBoard,
     secret,
-    persist,
+    persist: async (parts) => await keepParts(parts, open),
     transport: link.transport,
     runtime: ownRuntime,
     token: undefined,

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { StoredCalls, readSecrets, readQueue } from "../../../client/offline/stored-calls.ts";
 import { deleteDatabase, Storage } from "../../../client/offline/database.ts";
 import { PendingQueue } from "../../../client/mutations/pending-queue.ts";
+import { QueueKeeper } from "../../../client/offline/queue-keeper.ts";
 import type { Settle } from "../../../client/mutations/call-outcomes.ts";
 import type { Outcome } from "../../../src/model/call.ts";
 
@@ -32,8 +33,9 @@ async function keptQueue() {
   });
   const queue = new PendingQueue(secret);
   const wakes: number[] = [];
-  queue.keepWith(log, () => wakes.push(queue.unsent));
-  log.confirmTo(queue);
+  const keeper = new QueueKeeper(queue, log, () => wakes.push(queue.unsent));
+  keeper.keepAll();
+  log.confirmTo(keeper);
   const rows = async () => {
     await Promise.resolve(); // the turn is over
     const { calls } = await readQueue(storage, room, secret);
@@ -159,7 +161,7 @@ describe("the calls of a client on disk", () => {
     for (const n of [2, 3]) queue.add("add", { n }, 0, 0, quiet);
     await expect.poll(() => failures.length).toBe(1);
     queue.add("add", { n: 4 }, 0, 0, quiet);
-    queue.attempts.welcome(7);
+    queue.welcome(7);
     put.mockRestore();
     await log.write();
     expect((await rows()).map(([id]) => id)).toEqual([1, 2, 3, 4]);
@@ -169,7 +171,7 @@ describe("the calls of a client on disk", () => {
     "are all there after a browser did this to the database: %s",
     async (end) => {
       const { queue, storage, rows } = await keptQueue();
-      queue.attempts.welcome(7);
+      queue.welcome(7);
       for (const n of [1, 2]) queue.add("add", { n }, 0, 0, quiet);
       expect(await rows()).toHaveLength(2);
       queue.resume(0);

@@ -1,6 +1,6 @@
 import { clientIdOf } from "../../../src/protocol/handshake/client-secret.ts";
-import type { Introduction } from "../../../client/mutations/connection-attempts.ts";
-import type { KeptCall, KeptQueue } from "../../../client/mutations/kept-calls.ts";
+import type { Introduction } from "../../../client/mutations/pending-queue.ts";
+import type { KeptCall, KeptQueue } from "../../../client/offline/kept-calls.ts";
 import type { KeptBase } from "../../../client/replica/replica.ts";
 
 /** Somebody, in a browser: the pages of one person find what the others have left. */

@@ -100,7 +100,7 @@ export class Page implements PageEnd {
         if (direction === "up") stage.figures.count(`frames up: ${kind}`);
       },
       presence: { at: this.presence },
-      persist: this.keeping?.open,
+      persist: this.keeping?.persist,
     });
     this.#watchShapes();
     this.client.onEvent("wave", (payload) => this.#waved((payload as { token: string }).token));

@@ -1,4 +1,5 @@
-import type { KeptRoom, Persistence } from "../../../client/offline/persistence.ts";
+import type { KeptRoom, Persist, Persistence } from "../../../client/offline/persistence.ts";
+import { keepParts } from "../../../client/offline/room-keeping.ts";
 import type { KeptBase } from "../../../client/replica/replica.ts";
 import type { Fields } from "../../../src/model/json.ts";
 import { board } from "../board.ts";
@@ -35,8 +36,10 @@ export class Keeping {
     this.#options = options;
   }
 
-  /** Begins to keep a room: a `Persist`. */
-  readonly open = async (room: KeptRoom): Promise<Persistence> => {
+  /** Begins to keep a room. */
+  readonly persist: Persist = async (parts) => await keepParts(parts, async (room) => await this.#open(room));
+
+  async #open(room: KeptRoom): Promise<Persistence> {
     const { stage, browserStorage, person, own, left, openingMs } = this.#options;
     await this.#pause(openingMs);
     for (const client of left) {
@@ -54,7 +57,7 @@ export class Keeping {
       },
       close: () => this.finish(),
     };
-  };
+  }
 
   /** Whether all that the page began with is taken over. */
   get isOpen(): boolean {

@@ -1,6 +1,6 @@
-import type { PendingQueue } from "../../../client/mutations/pending-queue.ts";
-import type { Introduction } from "../../../client/mutations/connection-attempts.ts";
-import type { CallKeeper, KeptCall } from "../../../client/mutations/kept-calls.ts";
+import type { Introduction } from "../../../client/mutations/pending-queue.ts";
+import type { CallKeeper, KeptCall } from "../../../client/offline/kept-calls.ts";
+import type { QueueKeeper } from "../../../client/offline/queue-keeper.ts";
 import { equalJson } from "../../../src/model/json.ts";
 import type { Json } from "../../../src/schema/json.ts";
 
@@ -20,7 +20,7 @@ export class SavedRoom implements CallKeeper {
   readonly #answered: Answered;
   /** Every call that it was given, as it was last. */
   readonly #given = new Map<number, KeptCall>();
-  #queue: PendingQueue | undefined;
+  #queue: QueueKeeper | undefined;
   #changes: (() => void)[] = [];
   #written: Promise<void> | undefined;
   /** What is on its way to be written. */
@@ -41,7 +41,7 @@ export class SavedRoom implements CallKeeper {
   }
 
   /** Says of what is forgotten so to this queue. */
-  confirmTo(queue: PendingQueue): void {
+  confirmTo(queue: QueueKeeper): void {
     this.#queue = queue;
   }
 

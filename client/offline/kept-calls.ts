@@ -1,5 +1,5 @@
+import type { Introduction } from "../mutations/pending-queue.ts";
 import type { PendingCall } from "../replica/rebase.ts";
-import type { Introduction } from "./connection-attempts.ts";
 
 /** A call as it outlives its page. */
 export interface KeptCall extends PendingCall {
