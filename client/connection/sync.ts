@@ -440,6 +440,7 @@ export class Sync {
       this.#queue.rewind(clientReqId);
       return this.outbox.pause(retryAfterMs);
     }
+    if (code === "rate-limited") this.outbox.pauseEphemeral(retryAfterMs);
     this.#fail(code, message);
   }
 

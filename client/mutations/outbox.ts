@@ -49,8 +49,9 @@ export class Outbox {
   #events: { event: string; payload: Json }[] = [];
   #sentAt = Number.NEGATIVE_INFINITY;
   #cancelTimer: (() => void) | undefined;
-  /** Set while calls have to wait, which holds back neither presence nor events. */
+  /** Set while calls or presence have to wait for their pace. */
   #cancelWait: (() => void) | undefined;
+  #waitUntil = 0;
   #isTurnOver = true;
 
   /** `gatherMs`: what is made within this time after a message goes with the next one. */
@@ -98,14 +99,26 @@ export class Outbox {
     this.schedule();
   }
 
-  /** The room takes no calls for `wantedMs`, or 1 s if it does not say a number. */
+  /** The room takes no calls for `wantedMs`. */
   pause(wantedMs: unknown): void {
-    const ms = typeof wantedMs === "number" ? Math.min(Math.max(wantedMs, minPauseMs), maxPauseMs) : 1_000;
     this.#cancelPause?.();
     this.#cancelPause = this.#runtime.startTimer(() => {
       this.#cancelPause = undefined;
       this.flush();
-    }, ms);
+    }, pauseMs(wantedMs));
+  }
+
+  /**
+   * The room has refused presence or an event, and takes neither for `wantedMs`. The newest presence is sent after that time. An
+   * event is not kept, and `addEvent` throws meanwhile.
+   */
+  pauseEphemeral(wantedMs: unknown): void {
+    if (this.#limits === undefined) return;
+    const { ephemeralPerSecond, ephemeralBurst } = this.#limits;
+    const tokens = 1 - (ephemeralPerSecond * paceShare * pauseMs(wantedMs)) / 1_000;
+    this.#ephemeral = paced(ephemeralPerSecond, ephemeralBurst, this.#runtime.now(), tokens);
+    this.#isPresenceSent = false;
+    this.#sendPresence();
   }
 
   /** Something wants to go. */
@@ -188,7 +201,11 @@ export class Outbox {
   }
 
   #waitFor(ms: number): void {
-    this.#cancelWait ??= this.#runtime.startTimer(() => {
+    const until = this.#runtime.now() + ms;
+    if (this.#cancelWait !== undefined && this.#waitUntil <= until) return;
+    this.#cancelWait?.();
+    this.#waitUntil = until;
+    this.#cancelWait = this.#runtime.startTimer(() => {
       this.#cancelWait = undefined;
       this.flush();
     }, ms);
@@ -196,7 +213,12 @@ export class Outbox {
 }
 
 /** What a room takes, less the last of it. */
-function paced(perSecond: number, burst: number, at: number): TokenBucket {
-  const tokens = Math.max(1, burst * paceShare);
-  return new TokenBucket(perSecond * paceShare, tokens, { tokens, at });
+function paced(perSecond: number, burst: number, at: number, tokens = Infinity): TokenBucket {
+  const most = Math.max(1, burst * paceShare);
+  return new TokenBucket(perSecond * paceShare, most, { tokens: Math.min(tokens, most), at });
+}
+
+/** A room that does not say a number has the client wait for 1 s. */
+function pauseMs(wantedMs: unknown): number {
+  return typeof wantedMs === "number" ? Math.min(Math.max(wantedMs, minPauseMs), maxPauseMs) : 1_000;
 }

@@ -558,6 +558,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     "    if (isRestored) this.#hold(this.#keeper.clear());\n",
     "",
     "test/client/offline/reload.test.ts",
+    "test/simulation/stories.node.test.ts",
   ),
   bug(
     "calls leave under ids under which they are not yet kept",
@@ -791,6 +792,20 @@ export const plantedBugs: readonly PlantedBug[] = [
     "  #run(pending: readonly PendingCall[]): void {\n    this.#view = this.#newView();",
     "  #run(pending: readonly PendingCall[]): void {\n    if (pending.length === 0) this.#view = this.#newView();",
     "test/client/replica/rebase-stories.test.ts",
+  ),
+  bug(
+    "presence that the room has refused is lost",
+    "Outbox.pauseEphemeral",
+    "    this.#isPresenceSent = false;\n",
+    "",
+    "test/client/mutations/queue.test.ts",
+  ),
+  bug(
+    "calls wait for their pace until presence may be sent again",
+    "Outbox.#waitFor",
+    "this.#waitUntil <= until",
+    "this.#waitUntil <= until + ms * 1e9",
+    "test/client/mutations/queue.test.ts",
   ),
   bug(
     "a call that was executed stays pending for one more answer",

@@ -322,6 +322,55 @@ describe("pacing", () => {
     expect(socket.ids).toEqual([1, 1]);
   });
 
+  const tooMany = { kind: "error", code: "rate-limited", message: "too many messages" } as const;
+
+  test("sends the newest presence, and no other, when the time is over for which the room refuses presence", async () => {
+    const { room, socket } = await joined();
+    const errors: string[] = [];
+    room.on("error", ({ code }) => errors.push(code));
+    room.presence.update({ x: 1, y: 1 });
+    await vi.advanceTimersByTimeAsync(16);
+    socket.say({ ...tooMany, retryAfterMs: 700 });
+    for (const x of [2, 3]) {
+      room.presence.update({ x, y: 1 });
+      await vi.advanceTimersByTimeAsync(300);
+    }
+    expect(socket.frames("presence").map(({ presence }) => presence)).toEqual([{ x: 1, y: 1 }]);
+    await vi.advanceTimersByTimeAsync(120);
+    expect(socket.frames("presence").map(({ presence }) => presence)).toEqual([
+      { x: 1, y: 1 },
+      { x: 3, y: 1 },
+    ]);
+    expect(errors).toEqual(["rate-limited"]);
+  });
+
+  test("sends presence again that the room has refused", async () => {
+    const { room, socket } = await joined();
+    room.presence.update({ x: 1, y: 1 });
+    await vi.advanceTimersByTimeAsync(16);
+    socket.say({ ...tooMany, retryAfterMs: 700 });
+    await vi.advanceTimersByTimeAsync(720);
+    expect(socket.frames("presence").map(({ presence }) => presence)).toEqual([
+      { x: 1, y: 1 },
+      { x: 1, y: 1 },
+    ]);
+  });
+
+  test("throws for an event while the room takes none, and holds back no call", async () => {
+    const { room, socket } = await joined({ limits: { callsPerSecond: 50, callsBurst: 2 } });
+    room.presence.update({ x: 1, y: 1 });
+    await vi.advanceTimersByTimeAsync(16);
+    socket.say({ ...tooMany, retryAfterMs: 5_000 });
+    expect(() => room.broadcast("wave", { text: "too early" })).toThrow("too many events");
+    for (let n = 0; n < 4; n++) room.mutate.addUp({ id: "c1", by: 1 });
+    await vi.advanceTimersByTimeAsync(500);
+    expect(socket.calls).toHaveLength(4);
+    await vi.advanceTimersByTimeAsync(5_000);
+    room.broadcast("wave", { text: "in time" });
+    await vi.advanceTimersByTimeAsync(16);
+    expect(socket.kinds).toContain("event");
+  });
+
   test("sends again from where the room says that there is a gap", async () => {
     const { room, socket } = await joined();
     for (let n = 0; n < 4; n++) room.mutate.addUp({ id: "c1", by: 1 });
