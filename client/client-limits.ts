@@ -1,3 +1,5 @@
+import { requireKnownOptions } from "../src/schema/option-names.ts";
+
 /** What a client keeps at most. Each can be overridden by `connect(url, board, { limits })`. */
 export interface ClientLimits {
   /**
@@ -39,3 +41,17 @@ export const clientLimits: ClientLimits = Object.freeze({
   correctionsPerMinute: 12,
   correctionsBurst: 20,
 });
+
+/** The limits of a client whose app has set `given`. Throws `TypeError` for an unknown name, and `RangeError` for an invalid number. */
+export function limitsWith(given: Partial<ClientLimits> = {}): ClientLimits {
+  requireKnownOptions(given, Object.keys(clientLimits), "limits");
+  const said = Object.entries(given).filter(([, limit]) => limit !== undefined);
+  for (const [name, limit] of said) requireNumber(`limits.${name}`, limit);
+  return { ...clientLimits, ...Object.fromEntries(said) };
+}
+
+/** Throws `RangeError` unless `value` is a number from 0 on: with NaN every comparison would be false, and no limit would hold. */
+export function requireNumber(name: string, value: number): void {
+  if (!Number.isFinite(value) || value < 0)
+    throw new RangeError(`connect: ${name} is ${String(value)}; it must be a finite number from 0 on`);
+}

@@ -10,7 +10,7 @@ import type { Json } from "../src/schema/json.ts";
 import type { Status } from "./connection/connection.ts";
 import { Sync, type SyncOptions } from "./connection/sync.ts";
 import { RoomError } from "./errors.ts";
-import { clientLimits, type ClientLimits } from "./client-limits.ts";
+import { limitsWith, type ClientLimits } from "./client-limits.ts";
 import { asRejected, ignorable } from "./mutations/mutation-handle.ts";
 import { MutationQueues } from "./mutations/mutation-queues.ts";
 import { PendingQueue } from "./mutations/pending-queue.ts";
@@ -76,7 +76,7 @@ export class ClientRoom {
       return listeners.watchesRecords;
     });
     this.#replica = replica;
-    const ownLimits = { ...clientLimits, ...limits };
+    const ownLimits = limitsWith(limits);
     const queue = new PendingQueue(secret, undefined, undefined, ownLimits);
     const queues = (this.#queues = new MutationQueues(queue));
     this.#peers = new Peers(() => this.#self.clientId, ownLimits.maxPeers);

@@ -1,6 +1,6 @@
 import type { AnyRoomDefinition, PresenceOf } from "../src/schema/definition.ts";
 import { ClientRoom, type ClientRoomOptions } from "./client-room.ts";
-import type { ClientLimits } from "./client-limits.ts";
+import { requireNumber, type ClientLimits } from "./client-limits.ts";
 import type { Offline, Persist } from "./offline/persistence.ts";
 import { ownRuntime, randomId } from "./platform.ts";
 import type { Room } from "./room.ts";
@@ -48,7 +48,8 @@ export type ConnectOptions<D extends AnyRoomDefinition> = {
 /**
  * Opens a room and keeps it open. `url` is the room's, `/rooms/lobby` or `https://example.com/rooms/lobby`; `roomUrl` makes it of an id.
  * Returns at once; `ready` resolves when there is a state. Throws `TypeError` if `url` is not exactly the URL of one room (a URL
- * parser would make another room of `C#` or `x/../C`), and `RejectedError` if the presence does not fit.
+ * parser would make another room of `C#` or `x/../C`) or if a limit has an unknown name, `RangeError` if a number is negative or not
+ * finite, and `RejectedError` if the presence does not fit.
  */
 export function connect<D extends AnyRoomDefinition>(
   url: string,
@@ -56,6 +57,8 @@ export function connect<D extends AnyRoomDefinition>(
   ...[options]: [options?: ConnectOptions<D>]
 ): Room<D> {
   const address = webSocketUrl(url);
+  requireNumber("sendIntervalMs", options?.sendIntervalMs ?? 0);
+  requireNumber("disconnectWhenHidden", options?.disconnectWhenHidden || 0);
   const room: unknown = new ClientRoom({
     url: address,
     definition,

@@ -794,6 +794,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     "test/client/replica/rebase-stories.test.ts",
   ),
   bug(
+    "a limit of a client may be no number",
+    "requireNumber",
+    "!Number.isFinite(value) || value < 0",
+    "value < 0",
+    "test/client/connect.test.ts",
+  ),
+  bug(
     "presence that the room has refused is lost",
     "Outbox.pauseEphemeral",
     "    this.#isPresenceSent = false;\n",
