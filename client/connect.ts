@@ -6,7 +6,7 @@ import { ownRuntime, randomId } from "./platform.ts";
 import type { Room } from "./room.ts";
 import type { Undo } from "./undo/undo-history.ts";
 import { webSocketUrl } from "./room-url.ts";
-import type { Traffic } from "./connection/sync.ts";
+import type { Traffic } from "./connection/sync-options.ts";
 import { webSocketTransport, type Transport } from "./connection/transport.ts";
 
 /** How a room is opened. Everything may be left out. */

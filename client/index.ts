@@ -19,5 +19,5 @@ export type {
   Unsubscribe,
 } from "./room.ts";
 export type { Undo } from "./undo/undo-history.ts";
-export type { Progress, Traffic } from "./connection/sync.ts";
+export type { Progress, Traffic } from "./connection/sync-options.ts";
 export type { Transport, TransportEvent, TransportSocket } from "./connection/transport.ts";

@@ -11,7 +11,7 @@ import type {
   StateOf,
   UserOf,
 } from "../src/schema/definition.ts";
-import type { Progress } from "./connection/sync.ts";
+import type { Progress } from "./connection/sync-options.ts";
 import type { Status } from "./connection/connection.ts";
 import type { RejectedError, RoomError } from "./errors.ts";
 

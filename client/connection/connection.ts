@@ -3,27 +3,11 @@ import { isOfToken, isRefusal, willPass } from "../../src/protocol/closing.ts";
 import { pingText, pongText, subprotocol } from "../../src/protocol/version.ts";
 import { Backoff } from "./backoff.ts";
 import { isOffline, type Runtime } from "../platform.ts";
+import type { ConnectionEvents } from "./connection-events.ts";
 import type { Transport, TransportEvent, TransportSocket } from "./transport.ts";
 
 /** `connecting`: on the way. `online`: up to date. `offline`: will try again. `closed`: will not, unless told to. */
 export type Status = "connecting" | "online" | "offline" | "closed";
-
-export interface ConnectionEvents {
-  /** The hello for the next attempt, as a subprotocol. It fails with the app's token; `isRefused` when the last was no good. */
-  readonly hello: (isRefused: boolean) => Promise<string>;
-  readonly message: (data: unknown) => void;
-  readonly status: (status: Status) => void;
-  /** The room, or the way to it, refused this client. */
-  readonly refused: (code: string, willRetry: boolean, cause?: unknown) => void;
-  /** Nothing is heard of the room: for now, or for ever. Called once an outage. */
-  readonly unreachable: (isForEver: boolean, cause: unknown) => void;
-  /** Whether something waits to be sent or answered. */
-  readonly isBusy: () => boolean;
-  /** The page is about to stop: what waits to be gathered has to be sent now. */
-  readonly leaving: () => void;
-  /** Whether something that was sent has waited too long for its answer. */
-  readonly isStuck: (now: number) => boolean;
-}
 
 /** A token that has not come by then is waited for no longer. */
 const tokenTimeoutMs = 10_000;
@@ -59,7 +43,7 @@ export class Connection {
   readonly #events: ConnectionEvents;
   readonly #hiddenMs: number | false | undefined;
   readonly #backoff: Backoff;
-  readonly #freshStarts: TokenBucket;
+  readonly #freshStarts = new TokenBucket(freshStartsPerSecond, freshStartsBurst);
   readonly #stopWatching: () => void;
   #status: Status = "connecting";
   #socket: TransportSocket | undefined;
@@ -97,10 +81,6 @@ export class Connection {
     this.#hiddenMs = hiddenMs;
     this.#events = events;
     this.#backoff = new Backoff(runtime.random);
-    this.#freshStarts = new TokenBucket(freshStartsPerSecond, freshStartsBurst, {
-      tokens: freshStartsBurst,
-      at: runtime.now(),
-    });
     this.#stopWatching = runtime.onPage({
       wake: (isVisible = true) => this.#wake(isVisible),
       hide: () => this.#hide(),

@@ -24,9 +24,9 @@ const maxPauseMs = 60_000;
 /** The way up. */
 export interface Uplink {
   /** Answers whether there was a socket to send on. */
-  readonly send: (frame: UpFrame) => boolean;
+  send(frame: UpFrame): boolean;
   /** Bytes received since it was last asked. */
-  readonly takeReceived: () => number;
+  takeUnacknowledged(): number;
 }
 
 /**
@@ -168,7 +168,7 @@ export class Outbox {
         type,
         payload,
       ]);
-      const received = this.#uplink.takeReceived();
+      const received = this.#uplink.takeUnacknowledged();
       const { confirmed } = queue;
       this.#sendFrame({
         kind: "push",

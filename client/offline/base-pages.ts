@@ -2,7 +2,7 @@ import { readPageRecords, writePageRecords } from "../../src/protocol/encoding/p
 import type { Fields } from "../../src/model/json.ts";
 import type { KeptRoom } from "./persistence.ts";
 import type { KeptBase } from "../replica/replica.ts";
-import type { BaseChange } from "../connection/sync.ts";
+import type { BaseChange } from "../connection/sync-options.ts";
 import { under, type BaseRow, type Database, type Storage } from "./database.ts";
 
 /** Records of following handles that share a row: few rows to read at a start, and little to write for one change. */

@@ -1,7 +1,7 @@
 import type { KeepOptions, KeptRoom, Persistence, RoomParts } from "./persistence.ts";
 import { ownRuntime } from "../platform.ts";
 import type { KeptQueue } from "./kept-calls.ts";
-import type { BaseChange } from "../connection/sync.ts";
+import type { BaseChange } from "../connection/sync-options.ts";
 import type { QueueKeeper } from "./queue-keeper.ts";
 import { keepParts } from "./room-keeping.ts";
 import { BasePages, readBase } from "./base-pages.ts";

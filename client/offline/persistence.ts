@@ -1,4 +1,4 @@
-import type { BaseChange } from "../connection/sync.ts";
+import type { BaseChange } from "../connection/sync-options.ts";
 import type { RejectedError } from "../errors.ts";
 import type { MutationQueues } from "../mutations/mutation-queues.ts";
 import type { Introduction, PendingQueue, QueuedCall } from "../mutations/pending-queue.ts";

@@ -12,7 +12,8 @@ export class TokenBucket {
   #tokens: number;
   #at: number;
 
-  constructor(perSecond: number, burst: number, state: BucketState) {
+  /** Full, unless `state` says what is left. */
+  constructor(perSecond: number, burst: number, state: BucketState = { tokens: burst, at: 0 }) {
     this.#perSecond = perSecond;
     this.#burst = burst;
     this.#tokens = state.tokens;
