@@ -22,14 +22,6 @@ test("a clock that was set back gives nothing and takes nothing", () => {
   expect([given.take(0), given.take(100)]).toEqual([100, 0]);
 });
 
-test("what is left survives hibernation", () => {
-  const before = bucket();
-  before.take(50);
-  before.take(50);
-  const after = new TokenBucket(10, 3, before.state);
-  expect([50, 50, 100].map((now) => after.take(now))).toEqual([50, 50, 100].map((now) => before.take(now)));
-});
-
 test("nobody gets more than a burst and the rate, whenever they ask", () => {
   fc.assert(
     fc.property(fc.array(fc.nat(200), { maxLength: 60 }), (pauses) => {

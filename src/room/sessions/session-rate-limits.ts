@@ -1,5 +1,6 @@
 import type { Limits } from "../limits.ts";
-import { TokenBucket, type BucketState } from "../../model/token-bucket.ts";
+import type { BucketState } from "../../model/token-bucket.ts";
+import { SavedTokenBucket } from "./saved-token-bucket.ts";
 
 /** Everything of which a client has so much a second and so much at once. */
 const kinds = [
@@ -34,19 +35,19 @@ const penaltyMs = 10_000;
  * sessions share the buckets of {@link userKinds}.
  */
 export class SessionRateLimits {
-  readonly frames: TokenBucket;
-  readonly frameBytes: TokenBucket;
-  readonly refusals: TokenBucket;
-  readonly calls: TokenBucket;
-  readonly userCalls: TokenBucket;
-  readonly work: TokenBucket;
-  readonly ephemeral: TokenBucket;
-  readonly userEphemeral: TokenBucket;
-  readonly resyncs: TokenBucket;
-  readonly catchUpBytes: TokenBucket;
-  readonly joins: TokenBucket;
+  readonly frames: SavedTokenBucket;
+  readonly frameBytes: SavedTokenBucket;
+  readonly refusals: SavedTokenBucket;
+  readonly calls: SavedTokenBucket;
+  readonly userCalls: SavedTokenBucket;
+  readonly work: SavedTokenBucket;
+  readonly ephemeral: SavedTokenBucket;
+  readonly userEphemeral: SavedTokenBucket;
+  readonly resyncs: SavedTokenBucket;
+  readonly catchUpBytes: SavedTokenBucket;
+  readonly joins: SavedTokenBucket;
   readonly #limits: Limits;
-  readonly #buckets: readonly TokenBucket[];
+  readonly #buckets: readonly SavedTokenBucket[];
 
   /** `fellow` is the meter of another session of the same user. */
   constructor(limits: Limits, state: RateLimitState, fellow?: SessionRateLimits) {
@@ -57,7 +58,7 @@ export class SessionRateLimits {
         if (saved !== undefined) fellow[kind].lowerTo(saved);
         return fellow[kind];
       }
-      return new TokenBucket(perSecond, burst, saved ?? { tokens: burst, at: state.frames.at });
+      return new SavedTokenBucket(perSecond, burst, saved ?? { tokens: burst, at: state.frames.at });
     };
     this.#limits = limits;
     this.frames = bucket("frames");
