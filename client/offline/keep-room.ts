@@ -42,7 +42,7 @@ export async function keepRoom(parts: RoomParts, options: KeepOptions): Promise<
  * A room that is kept. Each tab keeps its own calls and takes over those of tabs that are gone; one of the tabs keeps the base
  * for all. Who is gone is known by locks, which the browser gives back for a tab that dies.
  *
- * A write that fails is tried again with growing pauses. What the storage lacks is known in memory: `CallLog` has the calls,
+ * A write that fails is tried again with growing pauses. What the storage lacks is known in memory: `StoredCalls` has the calls,
  * and the room has the base. The room is told when keeping stops, and when everything is on disk again.
  */
 class Keeping implements Persistence {
