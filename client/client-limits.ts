@@ -43,7 +43,7 @@ export const clientLimits: ClientLimits = Object.freeze({
 });
 
 /** The limits of a client whose app has set `given`. Throws `TypeError` for an unknown name, and `RangeError` for an invalid number. */
-export function limitsWith(given: Partial<ClientLimits> = {}): ClientLimits {
+export function clientLimitsWith(given: Partial<ClientLimits> = {}): ClientLimits {
   requireKnownOptions(given, Object.keys(clientLimits), "limits");
   const said = Object.entries(given).filter(([, limit]) => limit !== undefined);
   for (const [name, limit] of said) requireNumber(`limits.${name}`, limit);

@@ -7,11 +7,11 @@ import type { Welcome, WireEvent } from "../src/protocol/down/down-frames.ts";
 import { nameTable } from "../src/protocol/names.ts";
 import type { AnyRoomDefinition } from "../src/schema/definition.ts";
 import type { Json } from "../src/schema/json.ts";
-import type { Status } from "./connection/connection.ts";
+import type { Status } from "./connection/connection-events.ts";
 import { Sync } from "./connection/sync.ts";
 import type { SyncOptions } from "./connection/sync-options.ts";
 import { RoomError } from "./errors.ts";
-import { limitsWith, type ClientLimits } from "./client-limits.ts";
+import { clientLimitsWith, type ClientLimits } from "./client-limits.ts";
 import { asRejected, ignorable } from "./mutations/mutation-handle.ts";
 import { MutationQueues } from "./mutations/mutation-queues.ts";
 import { PendingQueue } from "./mutations/pending-queue.ts";
@@ -22,7 +22,7 @@ import type { PendingCall } from "./replica/rebase.ts";
 import { Replica, type ViewChanges } from "./replica/replica.ts";
 import type { SelectorState, Subscriptions } from "./replica/subscriptions.ts";
 import { RoomCalls } from "./room-calls.ts";
-import { keepRoom } from "./room-keeping.ts";
+import { startKeeping } from "./start-keeping.ts";
 import { RoomListeners, type ObserverChange, type Sender } from "./room-listeners.ts";
 import type { Call, RoomEvents, Unsubscribe } from "./room.ts";
 import type { Undo, UndoHistory } from "./undo/undo-history.ts";
@@ -77,7 +77,7 @@ export class ClientRoom {
       return listeners.watchesRecords;
     });
     this.#replica = replica;
-    const ownLimits = limitsWith(limits);
+    const ownLimits = clientLimitsWith(limits);
     const queue = new PendingQueue(secret, undefined, undefined, ownLimits);
     const queues = (this.#queues = new MutationQueues(queue));
     this.#peers = new Peers(() => this.#self.clientId, ownLimits.maxPeers);
@@ -266,7 +266,7 @@ export class ClientRoom {
       },
       works: () => this.#listeners.notify("kept"),
     };
-    return keepRoom(persist, parts, (persistence) => {
+    return startKeeping(persist, parts, (persistence) => {
       this.#persistence = persistence;
       if (this.#isClosed) persistence.close();
     });

@@ -5,7 +5,7 @@ export { RejectedError, RoomError, type RejectedOperation, type RoomErrorCode } 
 export type { ClientLimits } from "./client-limits.ts";
 export type { Offline } from "./offline/persistence.ts";
 export { orderBetween, ordersBetween } from "../src/model/order-between.ts";
-export type { Status } from "./connection/connection.ts";
+export type { Status } from "./connection/connection-events.ts";
 export type {
   Call,
   CallStatus,

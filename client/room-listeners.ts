@@ -1,7 +1,7 @@
 import type { Json } from "../src/schema/json.ts";
 import type { WireEvent } from "../src/protocol/down/down-frames.ts";
 import type { RecordsReader } from "../src/model/reader.ts";
-import type { Status } from "./connection/connection.ts";
+import type { Status } from "./connection/connection-events.ts";
 import type { Progress } from "./connection/sync-options.ts";
 import type { RejectedError, RoomError } from "./errors.ts";
 import { PendingRecords } from "./mutations/pending-records.ts";

@@ -12,7 +12,7 @@ import type {
   UserOf,
 } from "../src/schema/definition.ts";
 import type { Progress } from "./connection/sync-options.ts";
-import type { Status } from "./connection/connection.ts";
+import type { Status } from "./connection/connection-events.ts";
 import type { RejectedError, RoomError } from "./errors.ts";
 
 /** Whether a call is only here yet, is on the server's disk, or was refused and has changed nothing. */

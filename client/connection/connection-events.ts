@@ -1,4 +1,5 @@
-import type { Status } from "./connection.ts";
+/** `connecting`: on the way. `online`: up to date. `offline`: will try again. `closed`: will not, unless told to. */
+export type Status = "connecting" | "online" | "offline" | "closed";
 
 export interface ConnectionEvents {
   /** The hello for the next attempt, as a subprotocol. It fails with the app's token; `isRefused` when the last was no good. */

@@ -3,11 +3,8 @@ import { isOfToken, isRefusal, willPass } from "../../src/protocol/closing.ts";
 import { pingText, pongText, subprotocol } from "../../src/protocol/version.ts";
 import { Backoff } from "./backoff.ts";
 import { isOffline, type Runtime } from "../platform.ts";
-import type { ConnectionEvents } from "./connection-events.ts";
+import type { ConnectionEvents, Status } from "./connection-events.ts";
 import type { Transport, TransportEvent, TransportSocket } from "./transport.ts";
-
-/** `connecting`: on the way. `online`: up to date. `offline`: will try again. `closed`: will not, unless told to. */
-export type Status = "connecting" | "online" | "offline" | "closed";
 
 /** A token that has not come by then is waited for no longer. */
 const tokenTimeoutMs = 10_000;

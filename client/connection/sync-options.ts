@@ -5,7 +5,7 @@ import type { RoomError } from "../errors.ts";
 import type { ClientLimits } from "../client-limits.ts";
 import type { Runtime } from "../platform.ts";
 import type { ViewChanges } from "../replica/replica.ts";
-import type { Status } from "./connection.ts";
+import type { Status } from "./connection-events.ts";
 import type { Diagnosis } from "./diagnosis.ts";
 import type { Transport } from "./transport.ts";
 

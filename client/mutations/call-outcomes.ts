@@ -2,7 +2,6 @@ import { hashCall, type Outcome } from "../../src/model/call.ts";
 import type { WireOutcome } from "../../src/protocol/down/down-frames.ts";
 import { RejectedError } from "../errors.ts";
 import type { PendingCall } from "../replica/rebase.ts";
-import type { QueuedCall } from "./pending-queue.ts";
 
 /** Tells a caller what its call came to. */
 export interface Settle {
@@ -19,8 +18,13 @@ const forgottenOutcome: Outcome = {
   message: "the room no longer knows what became of this call",
 };
 
-/** What of a call is needed to find its outcome. */
-type NamedCall = PendingCall & Pick<QueuedCall, "clientReqId" | "formerIds">;
+/** A call with the ids under which the room may know it. */
+export interface NamedCall extends PendingCall {
+  /** Given when the call is first handed to a socket, or kept. */
+  clientReqId: number | undefined;
+  /** Ids under which it may have been executed in other histories of the room, which was restored since. */
+  formerIds?: readonly number[];
+}
 
 /**
  * Returns what finds the outcome of a call in a frame that has these members, undefined for a call that was not executed. A reply to

@@ -4,15 +4,11 @@ import type { WireOutcome } from "../../src/protocol/down/down-frames.ts";
 import type { Json } from "../../src/schema/json.ts";
 import { clientLimits, type ClientLimits } from "../client-limits.ts";
 import type { PendingCall } from "../replica/rebase.ts";
-import { notify, outcomesBy, type Settle } from "./call-outcomes.ts";
+import { notify, outcomesBy, type NamedCall, type Settle } from "./call-outcomes.ts";
 import { squashEdits } from "./squash.ts";
 
 /** A call on its way. */
-export interface QueuedCall extends PendingCall {
-  /** Given when the call is first handed to a socket, or kept. */
-  clientReqId: number | undefined;
-  /** Ids under which it may have been executed in other histories of the room, which was restored since. */
-  formerIds?: readonly number[];
+export interface QueuedCall extends NamedCall {
   /** It was handed to a socket, or comes from another page that may have done so: it is what it is. */
   isFrozen: boolean;
   payload: Json;

@@ -15,7 +15,7 @@ import type {
   PresenceOf,
   StateOf,
 } from "../../src/schema/definition.ts";
-import type { Status } from "../connection/connection.ts";
+import type { Status } from "../connection/connection-events.ts";
 import type { EventSender, Peer, Room, RoomHistory } from "../room.ts";
 import { createProvider, type Found, type RoomProviderProps } from "./provider.tsx";
 import { useSelection } from "./selection.ts";

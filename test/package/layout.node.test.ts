@@ -12,8 +12,9 @@ const maxFiles = 18;
 
 /** Files that are longer, each with its lines. A number may only become smaller. */
 const longFiles: { readonly [path: string]: number } = {
-  "client/connection/connection.ts": 348,
-  "client/connection/sync.ts": 543,
+  "client/client-room.ts": 335,
+  "client/connection/connection.ts": 325,
+  "client/connection/sync.ts": 336,
 };
 
 interface SourceFile {

@@ -8,7 +8,7 @@ const restoreTimeoutMs = 5_000;
  * Has `persist` keep a room, and calls `keptBy` with what does it. Resolves when what is kept is there, or the room is to be opened
  * without it. All else that a kept room needs is loaded with `persist`.
  */
-export async function keepRoom(
+export async function startKeeping(
   persist: Persist,
   parts: RoomParts,
   keptBy: (persistence: Persistence) => void,
