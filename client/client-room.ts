@@ -6,6 +6,7 @@ import { parseWith } from "../src/model/parse.ts";
 import type { Welcome, WireEvent } from "../src/protocol/down/down-frames.ts";
 import { nameTable } from "../src/protocol/names.ts";
 import type { AnyRoomDefinition } from "../src/schema/definition.ts";
+import type { Access } from "../src/schema/access.ts";
 import type { Json } from "../src/schema/json.ts";
 import type { Status } from "./connection/connection-events.ts";
 import { Sync } from "./connection/sync.ts";
@@ -44,6 +45,11 @@ export interface ClientRoomOptions extends Omit<
   readonly limits?: Partial<ClientLimits> | undefined;
 }
 
+/** This client as the others see it, and what it may do; `access` is undefined before the first welcome. */
+interface Self extends AnyPeer {
+  readonly access: Access | undefined;
+}
+
 /**
  * `Room` with its types taken off: what an app calls. It connects the parts of the client: `RoomCalls` makes calls, `Sync` sends
  * them and takes frames in, the `Replica` has the state, `RoomListeners` has the listeners of the app, and a `Persistence`, for a
@@ -64,7 +70,7 @@ export class ClientRoom {
   readonly #sync: Sync;
   #persistence: Persistence | undefined;
   /** Its client id is empty until the room or `persist` tells it. */
-  #self: AnyPeer;
+  #self: Self;
   #isClosed = false;
 
   constructor({ definition, presence, secret, persist, undo, limits, ...options }: ClientRoomOptions) {
@@ -72,8 +78,8 @@ export class ClientRoom {
     const first = presence === undefined ? undefined : presenceAs(definition, presence);
     this.#definition = definition;
     const clientId = "";
-    this.#self = Object.freeze({ clientId, user: null, presence: first ?? {} });
-    const replica = new Replica(definition, { clientId, user: null, role: "writer" }, () => {
+    this.#self = Object.freeze({ clientId, user: null, access: undefined, presence: first ?? {} });
+    const replica = new Replica(definition, { clientId, user: null, access: "write" }, () => {
       return listeners.watchesRecords;
     });
     this.#replica = replica;
@@ -252,7 +258,7 @@ export class ClientRoom {
       newQueue: (...left) => new PendingQueue(...left),
       identify: (clientId) => {
         if (this.#self.clientId) return; // the room was first
-        replica.identify({ clientId, user: null, role: "writer" });
+        replica.identify({ clientId, user: null, access: "write" });
         this.#notifySelf({ ...this.#self, clientId });
       },
       advanced: (changes) => this.#advanced(changes, []),
@@ -274,11 +280,11 @@ export class ClientRoom {
 
   // ── from the room ──────────────────────────────────────────────────────────────────────────────────────────
 
-  #welcomed({ clientId, user, role }: Welcome): void {
+  #welcomed({ clientId, user, access, role }: Welcome): void {
     // The room tells the id of the page that has left calls, while these are sent.
     const ownId = this.#self.clientId || clientId;
-    this.#replica.identify({ clientId: ownId, user, role });
-    this.#notifySelf({ ...this.#self, clientId: ownId, user });
+    this.#replica.identify({ clientId: ownId, user, access, role });
+    this.#notifySelf({ ...this.#self, clientId: ownId, user, access });
   }
 
   #advanced(changes: ViewChanges, told: readonly (() => void)[]): void {
@@ -297,8 +303,10 @@ export class ClientRoom {
     this.#listeners.notifyError(error);
   }
 
-  #notifySelf(self: AnyPeer): void {
-    if (equalJson({ ...this.#self }, { ...self })) return;
+  #notifySelf(self: Self): void {
+    const { clientId, user, access, presence } = this.#self;
+    const isSame = clientId === self.clientId && access === self.access;
+    if (isSame && equalJson(user, self.user) && equalJson(presence, self.presence)) return;
     this.#self = Object.freeze(self);
     this.#listeners.notify("self");
   }

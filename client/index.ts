@@ -5,6 +5,7 @@ export { RejectedError, RoomError, type RejectedOperation, type RoomErrorCode } 
 export type { ClientLimits } from "./client-limits.ts";
 export type { Offline } from "./offline/persistence.ts";
 export { orderBetween, ordersBetween } from "../src/model/order-between.ts";
+export type { Access } from "../src/schema/access.ts";
 export type { Status } from "./connection/connection-events.ts";
 export type {
   Call,
@@ -15,6 +16,7 @@ export type {
   Room,
   RoomHistory,
   RoomEvents,
+  Self,
   UndoOptions,
   Unsubscribe,
 } from "./room.ts";

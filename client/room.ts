@@ -11,6 +11,7 @@ import type {
   StateOf,
   UserOf,
 } from "../src/schema/definition.ts";
+import type { Access } from "../src/schema/access.ts";
 import type { Progress } from "./connection/sync-options.ts";
 import type { Status } from "./connection/connection-events.ts";
 import type { RejectedError, RoomError } from "./errors.ts";
@@ -37,6 +38,12 @@ export interface Peer<D extends AnyRoomDefinition> {
   readonly user: UserOf<D> | null;
   /** What this client tells of itself, whole. */
   readonly presence: PresenceOf<D>;
+}
+
+/** This client itself. */
+export interface Self<D extends AnyRoomDefinition> extends Peer<D> {
+  /** What this client may do; undefined before the first welcome. It follows each reconnection: a page disables its buttons by it. */
+  readonly access: Access | undefined;
 }
 
 /** Who sent an event; null for the room itself. */
@@ -128,8 +135,11 @@ export interface Room<D extends AnyRoomDefinition> {
   };
   /** Undo and redo of what was done here. Throws unless `connect` was given `undo` of `deltaroom/client/undo`. */
   readonly history: RoomHistory;
-  /** This client as the others see it. `clientId` is empty before `ready`, and `user` is null until the room has said who this is. */
-  readonly self: Peer<D>;
+  /**
+   * This client as the others see it, and its access. `clientId` is empty before `ready`, and `user` is null until the first
+   * welcome.
+   */
+  readonly self: Self<D>;
   /** Everybody else. Whoever did not change is the same object as before, and so is every value in a presence that did not. */
   readonly others: readonly Peer<D>[];
 

@@ -1,5 +1,5 @@
 /**
- * Prints a token for rooms of the demo's Worker, good for an hour: `npm run token -- lobby "team-*" --name Ada --role reader`.
+ * Prints a token for rooms of the demo's Worker, good for an hour: `npm run token -- lobby "team-*" --name Ada --access read`.
  *
  * It is signed with DELTAROOM_JWT_SECRET, of the environment or of `.dev.vars`, where `wrangler dev` finds it as well.
  */
@@ -15,7 +15,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     name: { type: "string", default: "Ada" },
-    role: { type: "string", default: "writer" },
+    access: { type: "string", default: "write" },
     minutes: { type: "string", default: "60" },
   },
 });
@@ -25,8 +25,8 @@ if (secret === undefined) {
   console.error("There is no DELTAROOM_JWT_SECRET, in the environment or in .dev.vars");
   process.exitCode = 1;
 } else {
-  const { name, role, minutes } = values;
-  const token = await new SignJWT({ sub: name.toLowerCase(), name, role, rooms })
+  const { name, access, minutes } = values;
+  const token = await new SignJWT({ sub: name.toLowerCase(), name, access, rooms })
     .setProtectedHeader({ alg: "HS256" })
     .setIssuedAt()
     .setExpirationTime(`${Number(minutes)} minutes`)

@@ -8,6 +8,7 @@
 export { orderBetween, ordersBetween } from "./model/order-between.ts";
 export { defineRoom, type CheckedSchema, type RoomOptions } from "./schema/define-room.ts";
 export type * from "./schema/definition.ts";
+export type { Access } from "./schema/access.ts";
 export type { Code } from "./protocol/codes.ts";
 export type { EachJsonOnly, JsonOnly } from "./schema/json-only.ts";
 export type { DeepReadonly, Json, JsonObject, JsonPrimitive } from "./schema/json.ts";

@@ -9,6 +9,7 @@ export { defaultLimits, type Limits } from "./room/limits.ts";
 export type { EverydayLimits } from "./room/limits/everyday-limits.ts";
 export type { InternalLimits } from "./room/limits/internal-limits.ts";
 export type { ProtectiveLimits } from "./room/limits/protective-limits.ts";
+export type { Access } from "./schema/access.ts";
 export type { Fields } from "./model/json.ts";
 export type { Operation } from "./room/engine/batch.ts";
 export type { Caller } from "./model/call.ts";

@@ -10,6 +10,7 @@ export type { RecordDifference, TestPrediction } from "./mutator-check.ts";
 export type { Direction, TestNetwork } from "./network.ts";
 // The test kit names types of the client and of the room. With these exports an app can export what `createTestRoom` returns.
 export type {
+  Access,
   Call,
   CallStatus,
   EventSender,
@@ -23,6 +24,7 @@ export type {
   RoomErrorCode,
   RoomEvents,
   RoomHistory,
+  Self,
   Status,
   UndoOptions,
   Unsubscribe,

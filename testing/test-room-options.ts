@@ -1,8 +1,10 @@
+import type { Access } from "../src/schema/access.ts";
 import type {
   AnyRoomDefinition,
   CollectionNamesOf,
   PresenceOf,
   RecordOf,
+  RoleOf,
   UserOf,
 } from "../src/schema/definition.ts";
 
@@ -10,8 +12,10 @@ import type {
 export type TestConnectOptions<D extends AnyRoomDefinition> = {
   /** As `authenticate` would say it; nobody when left out. */
   readonly user?: UserOf<D> | null;
-  /** `writer` when left out; `reader`, or a role of the app's own. */
-  readonly role?: string;
+  /** What the client may do; `write` when left out. */
+  readonly access?: Access;
+  /** The role that `authenticate` would return; none when left out. */
+  readonly role?: RoleOf<D>;
   /** What the others see of this client first. Left out, they do not see it before `presence.update`. */
   readonly presence?: PresenceOf<D>;
   /** Milliseconds that this client's messages take, each way; the room's `latencyMs` when left out. */

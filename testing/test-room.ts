@@ -212,8 +212,8 @@ export class TestRoom<D extends AnyRoomDefinition> {
     return this.#clock.hasTasks || this.#guests.some(({ errand }) => errand !== undefined);
   }
 
-  #invite({ user = null, role = "writer", presence, latencyMs }: TestConnectOptions<D>): Guest {
-    const identity = { user: this.#personAs(user as Json), role };
+  #invite({ user = null, access = "write", role, presence, latencyMs }: TestConnectOptions<D>): Guest {
+    const identity = { user: this.#personAs(user as Json), access, role };
     const network = new Network(this.#clock, this.#host, identity, latencyMs ?? this.#options.latencyMs ?? 0);
     const name = `client-${this.#guests.length + 1}`;
     const guest = new Guest(this.#definition, this.#clock, network, name, presence);

@@ -3,7 +3,6 @@ import { jsonBytes } from "../../src/model/json.ts";
 import type { WireOutcome } from "../../src/protocol/down/down-frames.ts";
 import type { Json } from "../../src/schema/json.ts";
 import { clientLimits, type ClientLimits } from "../client-limits.ts";
-import type { PendingCall } from "../replica/rebase.ts";
 import { notify, outcomesBy, type NamedCall, type Settle } from "./call-outcomes.ts";
 import { squashEdits } from "./squash.ts";
 

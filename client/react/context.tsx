@@ -16,7 +16,7 @@ import type {
   StateOf,
 } from "../../src/schema/definition.ts";
 import type { Status } from "../connection/connection-events.ts";
-import type { EventSender, Peer, Room, RoomHistory } from "../room.ts";
+import type { EventSender, Peer, Room, RoomHistory, Self } from "../room.ts";
 import { createProvider, type Found, type RoomProviderProps } from "./provider.tsx";
 import { useSelection } from "./selection.ts";
 import { sourcesOf } from "./sources.ts";
@@ -47,10 +47,10 @@ export interface RoomContext<D extends AnyRoomDefinition> {
     (): readonly Peer<D>[];
     <S>(selector: (others: readonly Peer<D>[]) => S): S;
   };
-  /** This client as the others see it, or what `selector` answers of that. */
+  /** This client as the others see it with its access, or what `selector` answers of that. */
   readonly useSelf: {
-    (): Peer<D>;
-    <S>(selector: (self: Peer<D>) => S): S;
+    (): Self<D>;
+    <S>(selector: (self: Self<D>) => S): S;
   };
   /** `room.status`: how the connection is. */
   readonly useStatus: () => Status;
@@ -114,7 +114,7 @@ export function createRoomContext<D extends AnyRoomDefinition>(definition: D): R
     useOthers(selector: typeof itself<readonly Peer<D>[]> = itself) {
       return useSelection(sourcesOf(useFoundRoom("useOthers")).others, selector);
     },
-    useSelf(selector: typeof itself<Peer<D>> = itself) {
+    useSelf(selector: typeof itself<Self<D>> = itself) {
       return useSelection(sourcesOf(useFoundRoom("useSelf")).self, selector);
     },
     useStatus() {

@@ -3,6 +3,7 @@ export { createRoomContext, type RoomContext } from "./context.tsx";
 export type { RoomProviderProps } from "./provider.tsx";
 // The hooks name types of the client. With these exports an app can export what `createRoomContext` returns.
 export type {
+  Access,
   Call,
   CallStatus,
   ClientLimits,
@@ -19,6 +20,7 @@ export type {
   RoomErrorCode,
   RoomEvents,
   RoomHistory,
+  Self,
   Status,
   Traffic,
   Transport,

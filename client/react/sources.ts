@@ -1,13 +1,13 @@
 import type { AnyRoomDefinition, StateOf } from "../../src/schema/definition.ts";
 import type { ClientRoom } from "../client-room.ts";
-import type { Peer, Room, Unsubscribe } from "../room.ts";
+import type { Peer, Room, Self, Unsubscribe } from "../room.ts";
 import type { Selectable } from "./selection.ts";
 
 /** What a component can select from. */
 export interface Sources<D extends AnyRoomDefinition> {
   readonly state: Selectable<StateOf<D>>;
   readonly others: Selectable<readonly Peer<D>[]>;
-  readonly self: Selectable<Peer<D>>;
+  readonly self: Selectable<Self<D>>;
 }
 
 const ofRooms = new WeakMap<object, unknown>();

@@ -13,6 +13,11 @@ export function withIdentity(request: Request, identity: Identity): Request {
 export function readIdentity(request: Request): Identity {
   const text = request.headers.get(identityHeader);
   if (text === null) throw new Error("rooms are reached through routeRooms");
-  const { user, role, expiresAt } = JSON.parse(decodeURIComponent(text)) as Identity; // `routeRooms` wrote it
-  return { user, role, ...(expiresAt !== undefined && { expiresAt }) };
+  const { user, access, role, expiresAt } = JSON.parse(decodeURIComponent(text)) as Identity; // `routeRooms` wrote it
+  return {
+    user,
+    access,
+    ...(role !== undefined && { role }),
+    ...(expiresAt !== undefined && { expiresAt }),
+  };
 }

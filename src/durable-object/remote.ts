@@ -82,7 +82,7 @@ export function answerRemote(
   const { type, payload, key, user } = JSON.parse(request) as RemoteRequest;
   if (!isKey(key))
     return JSON.stringify({ kind: "rejected", code: "invalid", message: keyRule } satisfies Outcome);
-  return JSON.stringify(call({ clientId: remoteClientId(key), user, role: "writer" }, type, payload));
+  return JSON.stringify(call({ clientId: remoteClientId(key), user, access: "write" }, type, payload));
 }
 
 const keyRule = "an idempotency key has 1 to 128 characters, each of them whole";

@@ -1,8 +1,15 @@
 import type { Authorize } from "../room/engine/authorization.ts";
 import { limitsWith, type Limits } from "../room/limits.ts";
 import type { Caller } from "../model/call.ts";
+import type { Access } from "../schema/access.ts";
 import { requireKnownOptions } from "../schema/option-names.ts";
-import type { AnyRoomDefinition, CollectionNamesOf, ServerMutatorsOf, UserOf } from "../schema/definition.ts";
+import type {
+  AnyRoomDefinition,
+  CollectionNamesOf,
+  RoleOf,
+  ServerMutatorsOf,
+  UserOf,
+} from "../schema/definition.ts";
 
 /** Somebody who is here, or was, as the room's hooks are told. */
 export interface Client<D extends AnyRoomDefinition = AnyRoomDefinition> {
@@ -10,13 +17,16 @@ export interface Client<D extends AnyRoomDefinition = AnyRoomDefinition> {
   readonly clientId: string;
   /** As `authenticate` said it, read by the definition's schema; null for nobody in particular. */
   readonly user: UserOf<D> | null;
-  /** As `authenticate` said it; `writer` when it did not. */
-  readonly role: string;
+  /** What the client may do, as `authenticate` returned it. */
+  readonly access: Access;
+  /** The role that `authenticate` returned; undefined if it returned none. */
+  readonly role: RoleOf<D> | undefined;
 }
 
 /** The client without what proves it: that is between the room and it. */
-export function clientOf<D extends AnyRoomDefinition>({ clientId, user, role }: Caller): Client<D> {
-  return { clientId, user: user as UserOf<D> | null, role }; // the definition's schema has read it
+export function clientOf<D extends AnyRoomDefinition>({ clientId, user, access, role }: Caller): Client<D> {
+  // The room admits a user that the definition's schema has read, and a role that the definition lists.
+  return { clientId, user: user as UserOf<D> | null, access, role };
 }
 
 /** What only the server knows of a room. */
@@ -27,7 +37,7 @@ export type RoomObjectOptions<D extends AnyRoomDefinition> = {
    * Which roles are shown a collection: `{ secrets: ["host"] }`. Everybody is shown a collection that is not named here;
    * who is not shown one cannot write it directly either.
    */
-  readonly visibleTo?: { readonly [C in CollectionNamesOf<D>]?: readonly string[] };
+  readonly visibleTo?: { readonly [C in CollectionNamesOf<D>]?: readonly RoleOf<D>[] };
   /** Overrides of the defaults, see `Limits`. */
   readonly limits?: Partial<Limits>;
 } & (keyof ServerMutatorsOf<D> extends never
@@ -56,10 +66,19 @@ export function requireRoomOptions<D extends AnyRoomDefinition>(
       throw new TypeError(
         `RoomObject: visibleTo names ${JSON.stringify(name)}, which is no collection of this room`,
       );
-    if (roles !== undefined && !(Array.isArray(roles) && roles.every((role) => typeof role === "string")))
+    if (roles !== undefined && !isTexts(roles))
       throw new TypeError(`RoomObject: visibleTo.${name} must be a list of roles`);
+    const unknown = roles?.find((role) => definition.roles?.includes(role) === false);
+    if (unknown !== undefined)
+      throw new TypeError(
+        `RoomObject: visibleTo.${name} has ${JSON.stringify(unknown)}, which is no role of this room`,
+      );
   }
   requireServerMutators(definition, options.mutators ?? {});
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((entry) => typeof entry === "string");
 }
 
 function requireServerMutators(

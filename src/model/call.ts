@@ -1,3 +1,4 @@
+import type { Access } from "../schema/access.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import { isPromise } from "../schema/promise.ts";
@@ -50,8 +51,10 @@ export interface Caller {
   readonly clientId: string;
   /** The person, as `authenticate` gave it; null when nobody was named. */
   readonly user: Json;
-  /** `writer` or `reader`, as `authenticate` said. */
-  readonly role: string;
+  /** What the client may do, as `authenticate` returned it. */
+  readonly access: Access;
+  /** The role that `authenticate` returned; undefined if it returned none. It grants nothing by itself. */
+  readonly role?: string | undefined;
 }
 
 /** A message for everybody, made by a mutator. */
@@ -151,6 +154,7 @@ function mutatorContext(options: CallOptions, broadcasts: Broadcast[]): object {
   return {
     clientId: caller.clientId,
     user: caller.user,
+    access: caller.access,
     role: caller.role,
     now,
     location,

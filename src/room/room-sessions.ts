@@ -4,6 +4,7 @@ import { codes, type Code } from "../protocol/codes.ts";
 import { clientIdOf } from "../protocol/handshake/client-secret.ts";
 import type { Hello } from "../protocol/handshake/hello.ts";
 import type { NameTable } from "../protocol/names.ts";
+import { Rejection } from "../schema/rejection.ts";
 import type { AnyRoomDefinition } from "../schema/definition.ts";
 import type { Json } from "../schema/json.ts";
 import type { CatchUpQueue } from "./broadcast/catch-up-queue.ts";
@@ -11,7 +12,14 @@ import type { EphemeralUpdates } from "./flush/ephemeral.ts";
 import type { Limits } from "./limits.ts";
 import type { Recovery } from "./recovery.ts";
 import { nameOf, type RoomPorts } from "./room-ports.ts";
-import { refusalOf, sendWelcome, userAs, type Identity, type TurnedAway } from "./sessions/admission.ts";
+import {
+  isAdmitted,
+  refusalOf,
+  sendWelcome,
+  userAs,
+  type Identity,
+  type TurnedAway,
+} from "./sessions/admission.ts";
 import { Alarm } from "./sessions/alarm.ts";
 import { Expiry } from "./sessions/expiry.ts";
 import { Liveness } from "./sessions/liveness.ts";
@@ -225,9 +233,17 @@ export class RoomSessions {
   }
 
   /** What of the room a person without a session is shown. Throws `Rejection` for a person that does not fit the definition. */
-  viewOf({ user, role }: Identity): View {
+  viewOf(identity: Identity): View {
     const { definition, limits, views } = this.#room;
+    const { user, role } = identity;
+    if (!this.#admits(identity))
+      throw new Rejection("forbidden", "this room does not have the access or the role");
     return views.of({ user: userAs(definition, user, limits.maxUserBytes), role });
+  }
+
+  #admits(identity: Pick<Identity, "access" | "role">): boolean {
+    const { definition, ports } = this.#room;
+    return isAdmitted(definition, identity, (error) => ports.log("role-refused", { error }));
   }
 
   /** Returns 0 if the user may read the state as a whole now, and otherwise the milliseconds to wait. */
@@ -246,12 +262,13 @@ export class RoomSessions {
     const { expiresAt } = identity;
     if (expiresAt !== undefined && expiresAt <= now) return { code: "token-expired" };
     const user = this.admit(identity.user);
-    if (user === undefined) return { code: "unauthorized" };
+    if (user === undefined || !this.#admits(identity)) return { code: "unauthorized" };
     if (hello.schema !== definition.version) return { code: "schema-mismatch" };
     // Its client knows a room that was deleted: to go on here would be to fill a new room with what is left of that one.
     if (!journal.roomState.stored && (hello.epoch !== null || hello.knownSince !== null))
       return { code: "gone" };
-    return { clientId: clientIdOf(hello.secret), user, role: identity.role };
+    const { access, role } = identity;
+    return { clientId: clientIdOf(hello.secret), user, access, ...(role !== undefined && { role }) };
   }
 
   /** Why the client may not join now. Sessions whose client is certainly gone are closed before that, where they take its place. */
@@ -307,6 +324,6 @@ export class RoomSessions {
     if (schema !== this.#room.definition.version) return "schema-mismatch";
     // Its pushes would be read as something else. Its client comes back, and is told which form it may use.
     if (names !== null && names !== this.#room.names.hash) return "internal";
-    return this.admit(client.user) === undefined ? "unauthorized" : undefined;
+    return this.admit(client.user) === undefined || !this.#admits(client) ? "unauthorized" : undefined;
   }
 }

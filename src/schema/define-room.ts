@@ -5,6 +5,7 @@ import {
   requireEvents,
   requireMutators,
   requirePrivate,
+  requireRoles,
   requireSchema,
   requireUndo,
   requireVersion,
@@ -24,11 +25,14 @@ export interface RoomOptions<
   Presence extends $ZodType | undefined,
   Events extends EventSchemas,
   Mutators extends MutatorSchemas,
+  Role extends string = string,
 > {
   /** The app's schema version, a positive integer. Raise it when older clients could not read or call this room. */
   readonly version: number;
   /** A person as `authenticate` says it; everybody in the room sees it. */
   readonly user?: User & CheckedSchema<User>;
+  /** Every role that `authenticate` may return. The room refuses a client with another; left out, a role may be any word. */
+  readonly roles?: readonly Role[];
   /** The records of each collection: a flat object of JSON fields, without transforms. */
   readonly collections: Collections & EachJsonOnly<Collections>;
   /** What `room.transact` and undo may write, by default nothing; all else changes only through mutators. */
@@ -43,7 +47,7 @@ export interface RoomOptions<
   /** Messages that nobody needs later: the payload, by name. */
   readonly events?: Events & EachJsonOnly<Events>;
   /** The calls that the room knows. */
-  readonly mutators?: (mutator: MutatorBuilder<Collections, UserOfSchema<User>, Events>) => Mutators;
+  readonly mutators?: (mutator: MutatorBuilder<Collections, UserOfSchema<User>, Events, Role>) => Mutators;
   /**
    * How `room.history` takes calls back: for a mutator, the call that is its opposite. A mutator that is not named
    * here is not in the history.
@@ -54,6 +58,7 @@ export interface RoomOptions<
 const optionNames = [
   "version",
   "user",
+  "roles",
   "collections",
   "direct",
   "private",
@@ -80,25 +85,28 @@ export function defineRoom<
   Presence extends $ZodType | undefined = undefined,
   Events extends EventSchemas = {},
   Mutators extends MutatorSchemas = {},
+  const Role extends string = string,
 >(
-  room: RoomOptions<User, Collections, Direct, Presence, Events, Mutators>,
-): RoomDefinition<User, Collections, Direct, Presence, Events, Mutators> {
+  room: RoomOptions<User, Collections, Direct, Presence, Events, Mutators, Role>,
+): RoomDefinition<User, Collections, Direct, Presence, Events, Mutators, Role> {
   const { version, user, collections, direct = [], presence, events = {}, mutators, undo = {} } = room;
   requireKnownOptions(room, optionNames, "defineRoom");
   const privates = room.private ?? [];
   requireVersion(version);
+  if (room.roles !== undefined) requireRoles(room.roles);
   if (user !== undefined) requireSchema(user, "user");
   if (presence !== undefined) requireSchema(presence, "presence");
   requireCollections(collections);
   requireDirect(direct, collections);
   requirePrivate(privates, collections, user);
   requireEvents(events);
-  const built = mutators?.(mutator as MutatorBuilder<Collections, UserOfSchema<User>, Events>) ?? {};
+  const built = mutators?.(mutator as MutatorBuilder<Collections, UserOfSchema<User>, Events, Role>) ?? {};
   requireMutators(built);
   requireUndo(undo, built);
   return Object.freeze({
     version,
     user: user as User,
+    roles: room.roles && Object.freeze([...room.roles]),
     collections: withoutPrototype<Collections>(collections),
     direct: Object.freeze([...direct]),
     private: Object.freeze([...privates]),

@@ -112,3 +112,8 @@ function requireName(name: string, kind: "collection" | "event" | "mutator"): vo
 function isObject(value: unknown): value is { readonly [key: string]: unknown } {
   return typeof value === "object" && value !== null;
 }
+
+export function requireRoles(roles: unknown): void {
+  if (!Array.isArray(roles) || !roles.every((role) => typeof role === "string" && role !== ""))
+    throw new Error("roles must be a list of names, none of them empty");
+}

@@ -23,11 +23,14 @@ export interface RoomDefinition<
   Presence extends $ZodType | undefined,
   Events extends EventSchemas,
   Mutators extends MutatorSchemas,
+  Role extends string = string,
 > {
   /** The app's schema version, a positive integer. */
   readonly version: number;
   /** A person, as `authenticate` says it; undefined when the room asks for none. */
   readonly user: User;
+  /** The roles that a client may have; undefined when the room takes any word. */
+  readonly roles: readonly Role[] | undefined;
   /** The schema of a record, by the name of its collection. */
   readonly collections: Collections;
   /** The collections that `room.transact` and undo may write. */
@@ -94,6 +97,9 @@ export type UserOfSchema<User extends $ZodType | undefined> = User extends $ZodT
   ? DeepReadonly<output<User>>
   : never;
 
+/** A role of the room: one of `roles`, or any word when the definition lists none. */
+export type RoleOf<D extends AnyRoomDefinition> = NonNullable<D["roles"]>[number];
+
 /** A client's presence; the empty object when the room declares none. */
 export type PresenceOf<D extends AnyRoomDefinition> = D["presence"] extends $ZodType
   ? DeepReadonly<output<D["presence"]>>
@@ -121,7 +127,7 @@ export type PayloadOf<D extends AnyRoomDefinition, M extends keyof D["mutators"]
 >;
 
 /** A mutator's context in the room `D`. */
-export type MutatorContextOf<D extends AnyRoomDefinition> = MutatorContext<UserOf<D>, D["events"]>;
+export type MutatorContextOf<D extends AnyRoomDefinition> = MutatorContext<UserOf<D>, D["events"], RoleOf<D>>;
 
 /** The functions that only the server has: one for each mutator that was declared without a function. */
 export type ServerMutatorsOf<D extends AnyRoomDefinition> = {

@@ -1,4 +1,5 @@
 import type { $ZodType, input, output } from "zod/v4/core";
+import type { Access } from "./access.ts";
 import type { DeepReadonly, Json } from "./json.ts";
 import type { JsonOnly } from "./json-only.ts";
 import type { Rejection } from "./rejection.ts";
@@ -10,13 +11,19 @@ export interface EventSchemas {
 }
 
 /** Who calls, when and where; and the two things a mutator may do besides changing records. */
-export interface MutatorContext<User, Events extends EventSchemas = EventSchemas> {
+export interface MutatorContext<
+  User,
+  Events extends EventSchemas = EventSchemas,
+  Role extends string = string,
+> {
   /** The public id of the client that made the call. */
   readonly clientId: string;
   /** The person, as `authenticate` said; null when nobody was named. */
   readonly user: User | null;
-  /** What the caller may do, as `authenticate` said: `writer` when it said nothing, or `reader`, whose calls are refused. */
-  readonly role: string;
+  /** What the caller may do, as `authenticate` returned it. The room runs no call of a client with `read`. */
+  readonly access: Access;
+  /** The role that `authenticate` returned; undefined if it returned none, and on the client before the first welcome. */
+  readonly role: Role | undefined;
   /** Milliseconds since the epoch, the same for the whole call. A prediction reads the client's clock, the truth the room's. */
   readonly now: number;
   /** Where it runs: as a prediction on the client, or as the truth on the server. */
@@ -72,7 +79,12 @@ export interface MutatorSchemas {
 }
 
 /** The builder that `mutators: (mutator) => ({ … })` is given; it knows the room's collections, user and events. */
-export interface MutatorBuilder<C extends CollectionSchemas, User, Events extends EventSchemas> {
+export interface MutatorBuilder<
+  C extends CollectionSchemas,
+  User,
+  Events extends EventSchemas,
+  Role extends string = string,
+> {
   /** The server alone decides; `RoomObject` is given the function. */
   <P extends $ZodType>(payload: P & JsonOnly<P>): ServerMutator<P>;
   /** `run` is a prediction on the client and the truth on the server. It is synchronous and runs more than once. */
@@ -81,7 +93,7 @@ export interface MutatorBuilder<C extends CollectionSchemas, User, Events extend
     run: (
       tx: TxOfCollections<C>,
       payload: DeepReadonly<output<P>>,
-      ctx: MutatorContext<User, Events>,
+      ctx: MutatorContext<User, Events, Role>,
     ) => MutatorResult,
   ): Mutator<P>;
 }

@@ -2,18 +2,21 @@ import { checkParsedJson, copyJson, maxJsonDepth } from "../model/json.ts";
 import { codes, type Code } from "../protocol/codes.ts";
 import type { Identity } from "../room/sessions/admission.ts";
 import { kindOf, logLine } from "../durable-object/log-line.ts";
+import { isAccess, type Access } from "../schema/access.ts";
 import type { Json } from "../schema/json.ts";
 import { rejectionIn, type Rejection } from "../schema/rejection.ts";
 
 /** Somebody who may enter. */
-export interface Admission {
+export interface Admission<Role extends string = string> {
   /** What everybody in the room sees of this person; fits the definition's `user`. Null for nobody in particular. */
   readonly user: Json;
+  /** What the client may do. Required: any value but exactly `read` or `write` refuses the client, and the Worker logs it. */
+  readonly access: Access;
   /**
-   * `writer` unless said otherwise. A `reader` may look, but changes nothing. Any other word is the app's own: it counts as a
-   * writer, of whom `authorize` and mutators may think what they like. 1 to 64 characters.
+   * The app's own word, which grants nothing by itself: `authorize`, `visibleTo`, mutators and hooks read it. 1 to 64 characters.
+   * A room whose definition has `roles` refuses any other role.
    */
-  readonly role?: string;
+  readonly role?: Role | undefined;
   /**
    * Until when this person may stay, in milliseconds since the epoch; left out for ever. Then the session ends with
    * `token-expired`, and the client comes back with what `token()` says next.
@@ -38,7 +41,9 @@ export interface AdmissionRequest {
  * for a person who may not enter this very room, `internal` for what will pass. Whatever else it throws, or answers, is a mistake
  * of the app's: nobody comes in, and a line in the log says why.
  */
-export type Authenticate = (asked: AdmissionRequest) => Admission | null | Promise<Admission | null>;
+export type Authenticate<Role extends string = string> = (
+  asked: AdmissionRequest,
+) => Admission<Role> | null | Promise<Admission<Role> | null>;
 
 /** Why somebody does not come in. */
 export interface Refusal {
@@ -52,9 +57,9 @@ export interface Refusal {
 }
 
 /** What an admission may have. */
-const members: ReadonlySet<string> = new Set(["user", "role", "expiresAt"]);
+const members: ReadonlySet<string> = new Set(["user", "access", "role", "expiresAt"]);
 /** Of a role, in characters. */
-export const maxRoleLength = 64;
+const maxRoleLength = 64;
 /** A time before that (in 1973) was meant in seconds. */
 const leastExpiresAt = 1e11;
 /** The last moment that a Date knows. */
@@ -102,19 +107,20 @@ function misfitIn(thrown: unknown): string | undefined {
 function identityOf(answer: unknown): Identity {
   if (typeof answer !== "object" || answer === null || Array.isArray(answer)) {
     throw new MisfitError(
-      `it answered ${describe(answer)}, which is neither null nor { user, role, expiresAt }`,
+      `it answered ${describe(answer)}, which is neither null nor { user, access, role, expiresAt }`,
     );
   }
   // Misspelled it would be left out without a word: `expires` is a session without end.
   if (Object.keys(answer).some((name) => !members.has(name)))
-    throw new MisfitError("it answered something besides user, role and expiresAt");
-  const { user, role = "writer", expiresAt } = answer as Record<keyof Admission, unknown>;
+    throw new MisfitError("it answered something besides user, access, role and expiresAt");
+  const { user, access, role, expiresAt } = answer as Record<keyof Admission, unknown>;
   if (user === undefined) throw new MisfitError("it answered no user; null is nobody in particular");
-  if (typeof role !== "string" || role === "" || role.length > maxRoleLength || !role.isWellFormed())
+  if (!isAccess(access)) throw new MisfitError('access must be "read" or "write"');
+  if (role !== undefined && !isRole(role))
     throw new MisfitError(
       `the role is ${describe(role)}, and not a text of 1 to ${maxRoleLength} characters`,
     );
-  const identity = { user: jsonOf(user), role };
+  const identity = { user: jsonOf(user), access, ...(role !== undefined && { role }) };
   if (expiresAt === undefined) return identity;
   if (typeof expiresAt !== "number" || !Number.isFinite(expiresAt) || expiresAt > mostExpiresAt)
     throw new MisfitError(`expiresAt is ${describe(expiresAt)}, and not milliseconds since the epoch`);
@@ -122,6 +128,10 @@ function identityOf(answer: unknown): Identity {
   if (expiresAt > 0 && expiresAt < leastExpiresAt)
     throw new MisfitError("expiresAt is in seconds, it seems: it is to be milliseconds since the epoch");
   return { ...identity, expiresAt };
+}
+
+export function isRole(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && value.length <= maxRoleLength && value.isWellFormed();
 }
 
 function jsonOf(user: unknown): Json {

@@ -82,7 +82,7 @@ export async function routeRooms(
     return refuse(by("unauthorized", 401, `a token has at most ${maxTokenLength} characters`));
   const admitted =
     authenticate === undefined
-      ? { user: null, role: "writer" }
+      ? { user: null, access: "write" as const }
       : await admit(authenticate, { token, roomId, path, request });
   if ("code" in admitted) {
     const isMisplaced =

@@ -157,7 +157,7 @@ export class Scene {
   async token(grant: Partial<Grant> = {}, key?: string): Promise<string> {
     const all: Grant = {
       user: "mallory",
-      role: "writer",
+      access: "write",
       room: this.room.name,
       expiresAt: Date.now() + 3_600_000,
       ...grant,
@@ -308,7 +308,7 @@ export class Scene {
   // ── what has to be as it was ───────────────────────────────────────────────────────────────────────────────
 
   async #json(): Promise<{ collections: { [collection: string]: Records } }> {
-    const headers = { Authorization: `Bearer ${await this.token({ user: "reader", role: "reader" })}` };
+    const headers = { Authorization: `Bearer ${await this.token({ user: "reader", access: "read" })}` };
     return await (await this.room.get({ headers })).json();
   }
 

@@ -1,6 +1,14 @@
 import { connect, orderBetween, ordersBetween, type Room } from "../../client/index.ts";
 import { undo } from "../../client/undo/index.ts";
-import { remote, RoomObject, type RemoteStub } from "../../src/server.ts";
+import * as z from "zod";
+import { defineRoom, type RoleOf } from "../../src/index.ts";
+import {
+  remote,
+  RoomObject,
+  type Authenticate,
+  type RemoteStub,
+  type RoomObjectOptions,
+} from "../../src/server.ts";
 import { testBoard } from "../support/boards/test-board.ts";
 import { board } from "../schema/board.ts";
 
@@ -108,3 +116,22 @@ list.state.cards.ids("title");
 list.state.tasks.entries("place");
 // @ts-expect-error a place is a text
 orderBetween(1, 2);
+
+export const access: "read" | "write" | undefined = room.self.access;
+
+const withRoles = defineRoom({
+  version: 1,
+  roles: ["editor", "guest"],
+  collections: { notes: z.object({ text: z.string() }) },
+});
+export const roleOptions: RoomObjectOptions<typeof withRoles> = { visibleTo: { notes: ["editor"] } };
+// @ts-expect-error the definition does not list the role
+export const otherRole: RoomObjectOptions<typeof withRoles> = { visibleTo: { notes: ["editro"] } };
+type Admits = Authenticate<RoleOf<typeof withRoles>>;
+export const admits: Admits = () => ({ user: null, access: "read", role: "guest" });
+// @ts-expect-error the definition does not list the role
+export const admitsOther: Admits = () => ({ user: null, access: "read", role: "gest" });
+// @ts-expect-error access is required
+export const lacksAccess: Authenticate = () => ({ user: null });
+// @ts-expect-error access is `read` or `write`
+export const oddAccess: Authenticate = () => ({ user: null, access: "writer" });

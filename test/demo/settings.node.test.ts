@@ -34,7 +34,9 @@ async function get(
 }
 
 async function signed(room: string): Promise<string> {
-  const signing = new SignJWT({ sub: "ada", rooms: [room] }).setProtectedHeader({ alg: "HS256" });
+  const signing = new SignJWT({ sub: "ada", access: "write", rooms: [room] }).setProtectedHeader({
+    alg: "HS256",
+  });
   return await signing.setExpirationTime("5 minutes").sign(new TextEncoder().encode(secret));
 }
 

@@ -65,7 +65,7 @@ export class LocalRoom {
       };
       const joined = this.#room.join(() => socket, decodeHello(protocols) as Hello, {
         user: null,
-        role: "writer",
+        access: "write",
       });
       if ("code" in joined) throw new Error(`${subprotocol}: ${joined.code}`);
       session = joined;

@@ -289,7 +289,7 @@ class FuzzWorld {
     if (lies) peer.copy.take = (frame) => frame as never; // nothing is promised to whoever lies about what it has
     const joined = this.#room.join(() => peer.socket, hello, {
       user: null,
-      role: kind === "reader" ? "reader" : "writer",
+      access: kind === "reader" ? "read" : "write",
     });
     if ("code" in joined) return joined.code;
     peer.session = joined;

@@ -132,7 +132,7 @@ describe("a mutator", () => {
     expect(context).toMatchObject({
       clientId: "ben",
       user: { name: "ben" },
-      role: "writer",
+      access: "write",
       now: 1_700_000_000_000,
       location: "server",
     });

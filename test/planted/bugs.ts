@@ -1335,6 +1335,41 @@ export const plantedBugs: readonly PlantedBug[] = [
     "test/worker/secrets.test.ts",
   ),
   bug(
+    "an access that is missing or misspelled may write",
+    "identityOf",
+    "if (!isAccess(access)) throw",
+    'if (access === "") throw',
+    "test/worker/authentication.test.ts",
+  ),
+  bug(
+    "the room takes any access that the Worker sends",
+    "isAdmitted",
+    "if (!isAccess(access)) return false;",
+    "",
+    "test/room/inbound/access.test.ts",
+  ),
+  bug(
+    "a room takes a role that its definition does not list",
+    "isAdmitted",
+    "roles.includes(role)",
+    "roles.length > 0",
+    "test/room/inbound/access.test.ts",
+  ),
+  bug(
+    "a token without the claim access is good",
+    "jwtAuthenticator",
+    "if (!isAccess(allowed))",
+    'if (allowed === "")',
+    "test/worker/jwt/jwt.test.ts",
+  ),
+  bug(
+    "the page does not learn that its access has changed",
+    "ClientRoom.#notifySelf",
+    " && access === self.access",
+    "",
+    "test/client/connection/expiry.test.ts",
+  ),
+  bug(
     "rooms are open to who has no token where nothing is said",
     "routeRooms",
     "authenticate === undefined && !isOpen",
@@ -1681,8 +1716,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   bug(
     "a session goes on whose user no longer fits the definition",
     "RoomSessions.#restoreRefusal",
-    'return this.admit(client.user) === undefined ? "unauthorized" : undefined;',
-    "return undefined;",
+    "this.admit(client.user) === undefined || ",
+    "",
     "test/room/wake/restore.test.ts",
   ),
   bug(

@@ -49,7 +49,7 @@ const upFrame: fc.Arbitrary<UpFrame> = fc.oneof(
 
 /** A welcome as text, with some of it replaced. */
 function welcomeWith(members: object): string {
-  const person = { clientId: "ann-0001", user: null, role: "writer" };
+  const person = { clientId: "ann-0001", user: null, access: "write" as const };
   const room = { epoch: "e", knownSince: 0, acceptsBinary: true, limits: welcomeLimits };
   return JSON.stringify({ kind: "welcome", ...person, ...room, ...members });
 }
@@ -102,7 +102,7 @@ describe("a frame up", () => {
       [0, "transact", encodeChanges(changesOf(transaction.writes))],
       [0, "take", deep(maxJsonDepth)],
     ];
-    const caller = { clientId: "ann", user: null, role: "writer" };
+    const caller = { clientId: "ann", user: null, access: "write" as const };
     for (const names of [undefined, nameTable(definition)]) {
       const encoded = encodeUp({ kind: "push", first: 1, calls, confirmed: 0 }, names);
       expect(typeof encoded).toBe(names === undefined ? "string" : "object");

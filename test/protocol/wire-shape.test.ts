@@ -166,13 +166,13 @@ const down: { [title: string]: { encoded: string | Uint8Array; wire: string; fra
       epoch: "e1",
       clientId: "actor-01",
       user: null,
-      role: "writer",
+      access: "write",
       knownSince: 3,
       acceptsBinary: true,
       limits: welcomeLimits,
     }),
     wire:
-      '{"kind":"welcome","epoch":"e1","clientId":"actor-01","user":null,"role":"writer","knownSince":3,"acceptsBinary":true,' +
+      '{"kind":"welcome","epoch":"e1","clientId":"actor-01","user":null,"access":"write","knownSince":3,"acceptsBinary":true,' +
       '"limits":{"callsPerSecond":200,"callsBurst":1000,"maxCallsPerFrame":256,"maxFrameBytes":1048576,' +
       '"maxUnacknowledgedBytes":1048576,"maxUnacknowledgedFrames":64,"ephemeralPerSecond":120,"ephemeralBurst":240}}',
     frame: {
@@ -180,7 +180,7 @@ const down: { [title: string]: { encoded: string | Uint8Array; wire: string; fra
       epoch: "e1",
       clientId: "actor-01",
       user: null,
-      role: "writer",
+      access: "write",
       knownSince: 3,
       acceptsBinary: true,
       limits: welcomeLimits,

@@ -15,6 +15,7 @@ import {
   type PayloadOf,
   type PresenceOf,
   type RecordOf,
+  type RoleOf,
   type ServerMutatorsOf,
   type StateOf,
   type TxOf,
@@ -517,3 +518,19 @@ defineRoom({
   // @ts-expect-error there is no such mutator
   undo: { whatever: () => undefined },
 });
+
+// ---- roles are typed by the definition, and are any word without it
+
+const withRoles = defineRoom({
+  version: 1,
+  roles: ["editor", "guest"],
+  collections: { notes: z.object({ text: z.string() }) },
+  mutators: (mutator) => ({
+    write: mutator(z.object({}), (_tx, _payload, ctx) => {
+      expectTypeOf(ctx.role).toEqualTypeOf<"editor" | "guest" | undefined>();
+      expectTypeOf(ctx.access).toEqualTypeOf<"read" | "write">();
+    }),
+  }),
+});
+expectTypeOf<RoleOf<typeof withRoles>>().toEqualTypeOf<"editor" | "guest">();
+expectTypeOf<RoleOf<Board>>().toEqualTypeOf<string>();

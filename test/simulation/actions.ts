@@ -112,7 +112,7 @@ function callFromBackend(world: World): void {
   const token = known.length > 0 && stage.dice.chance(0.5) ? stage.dice.pick(known) : world.newToken();
   const { instance } = server;
   if (instance === undefined) return;
-  const client = { clientId: `rpc:${token}`, user: null, role: "writer" };
+  const client = { clientId: `rpc:${token}`, user: null, access: "write" as const };
   const outcome = instance.guard("call", () => {
     try {
       return instance.room.call(client, "tally", { token, key: "rpc" });

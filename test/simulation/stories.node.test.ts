@@ -332,7 +332,7 @@ test("a call whose page had not kept since when it was known is not made twice b
   const early = await enter(life);
   call(life, early);
   await life.pass(100);
-  const person = life.world.newPerson("writer");
+  const person = life.world.newPerson("write");
   life.world.browserStorage.keepBase(person, { epoch: disk.ledger.epoch, rev: 0, pages: [] });
   const page = life.world.openPage({ person, isKept: true });
   page.isUnreachable = true;
@@ -507,7 +507,7 @@ test("a page that finds a base after its hello has left does not go back to what
   const writer = await enter(life);
   const token = call(life, writer);
   await life.pass(40);
-  const person = life.world.newPerson("writer");
+  const person = life.world.newPerson("write");
   // The page waits five seconds for what is kept, and then connects without it.
   const page = life.world.openPage({ person, isKept: true, openingMs: 5_100 });
   await life.pass(5_001);

@@ -1,3 +1,4 @@
+import type { Access } from "../../src/schema/access.ts";
 import { hashCall } from "../../src/model/call.ts";
 import type { KeptCall } from "../../client/offline/kept-calls.ts";
 import { BrowserStorage, tokenOf, type KeptClient, type Person } from "./client/browser-storage.ts";
@@ -52,9 +53,9 @@ export class World {
     return `t${++this.#tokens}`;
   }
 
-  newPerson(role: string): Person {
+  newPerson(access: Access): Person {
     const number = ++this.#persons;
-    return { user: { id: `p${number}`, name: `person ${number}` }, role };
+    return { user: { id: `p${number}`, name: `person ${number}` }, access };
   }
 
   // ── pages ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -65,7 +66,7 @@ export class World {
     const isAnother = this.pages.length > 0 && dice.chance(0.3);
     const person = isAnother
       ? dice.pick(this.pages).identity
-      : this.newPerson(dice.chance(0.1) ? "reader" : "writer");
+      : this.newPerson(dice.chance(0.1) ? "read" : "write");
     return this.openPage({ person, ...this.#drawKeeping() });
   }
 
@@ -86,13 +87,13 @@ export class World {
   }
 
   /** Opens a page, which takes over what its person has left. */
-  openPage({ person = this.newPerson("writer"), isKept = false, openingMs = 0 }: Opening = {}): Page {
+  openPage({ person = this.newPerson("write"), isKept = false, openingMs = 0 }: Opening = {}): Page {
     const { stage, browserStorage } = this;
     const pageNumber = ++this.#pagesEver;
     const number = String(pageNumber).padStart(3, "0");
     const secret = `secret-of-client-${number}`;
     const left = isKept ? browserStorage.leftOf(person) : [];
-    stage.note(`page-${pageNumber}`, "opens", person.user.name, person.role, isKept ? "kept" : "");
+    stage.note(`page-${pageNumber}`, "opens", person.user.name, person.access, isKept ? "kept" : "");
     for (const client of left) stage.note(`page-${pageNumber}`, "finds calls of", client.clientId);
     const page: Page = new Page({
       stage,

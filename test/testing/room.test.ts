@@ -35,7 +35,7 @@ describe("a client", () => {
 
   test("may be one who only looks", async () => {
     const server = newTeamRoom({ records });
-    const reader = await server.connect({ user: ada, role: "reader" });
+    const reader = await server.connect({ user: ada, access: "read" });
     reader.room.on("reject", () => {});
     expect(await outcomeOf(reader.room.mutate.claim({ id: "t1" }))).toBe("forbidden");
   });

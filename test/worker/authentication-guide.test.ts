@@ -43,7 +43,7 @@ describe("docs/guide/authentication.md", () => {
     });
     onTestFinished(() => void vi.unstubAllGlobals());
     const sign = async (audience: string) =>
-      await new SignJWT({ sub: "u1", email: "ada@example.com", org: "acme" })
+      await new SignJWT({ sub: "u1", email: "ada@example.com", org: "acme", access: "write" })
         .setProtectedHeader({ alg: "RS256", kid: "one" })
         .setIssuer("https://id.example.com/")
         .setAudience(audience)
@@ -71,7 +71,7 @@ describe("docs/guide/authentication.md", () => {
   it("judges operations by role and by person", () => {
     const gone = { collection: "shapes", id: "s", before: { x: 1 }, after: undefined };
     const bens = { collection: "tasks", id: "t", before: { assignee: "ben" }, after: { assignee: "ada" } };
-    const writer = { clientId: "a", user: ada, role: "writer" };
+    const writer = { clientId: "a", user: ada, access: "write" as const };
     const judge = (type: string, change: object, caller: object) =>
       authorize({ type, payload: {}, changes: [change] }, caller) as boolean;
     expect(judge("transact", gone, writer)).toBe(false);

@@ -44,7 +44,7 @@ describe("authenticate", () => {
     const room = newPrivateRoom();
     expect((await room.get(bearer("user:alice"))).status).toBe(200);
     const alice = await room.join({ token: "user:alice" });
-    expect(alice.copy.welcome).toMatchObject({ user: { id: "alice", name: "ALICE" }, role: "writer" });
+    expect(alice.copy.welcome).toMatchObject({ user: { id: "alice", name: "ALICE" }, access: "write" });
   });
 
   it("closes the socket of anybody else with a code that a browser can read, and wakes no room", async () => {
@@ -64,7 +64,7 @@ describe("authenticate", () => {
       authenticate: async ({ token, roomId, path, request }) => {
         await Promise.resolve();
         asked.push([token, roomId, path, request.headers.get("CF-IPCountry")]);
-        return { user: { id: "x", name: "X" } };
+        return { user: { id: "x", name: "X" }, access: "write" };
       },
     };
     const request = new Request("https://rooms.test/r/lobby-1", bearer("t0ken", { "CF-IPCountry": "DE" }));
@@ -86,14 +86,16 @@ describe("authenticate", () => {
   });
 
   it("alone says so: an identity that a client makes up is ignored", async () => {
-    const forged = encodeURIComponent(JSON.stringify({ user: { id: "root", name: "Root" }, role: "writer" }));
+    const forged = encodeURIComponent(
+      JSON.stringify({ user: { id: "root", name: "Root" }, access: "write" }),
+    );
     const headers = { "deltaroom-identity": forged };
     const reader = newPrivateRoom().client({ token: "reader:bob", headers });
     await reader.open();
-    expect(await reader.next("welcome")).toMatchObject({ user: { id: "bob" }, role: "reader" });
+    expect(await reader.next("welcome")).toMatchObject({ user: { id: "bob" }, access: "read" });
     const anybody = newTestRoom().client({ headers });
     await anybody.open();
-    expect(await anybody.next("welcome")).toMatchObject({ user: null, role: "writer" });
+    expect(await anybody.next("welcome")).toMatchObject({ user: null, access: "write" });
     expect((await newPrivateRoom().get({ headers })).status).toBe(401);
   });
 
@@ -108,68 +110,96 @@ describe("authenticate", () => {
   });
 
   it("that names a person outside of Latin letters brings the name through", async () => {
-    const options: RouteOptions = { authenticate: () => ({ user: { id: "ł", name: "Żółć 🌍 \u0000" } }) };
+    const options: RouteOptions = {
+      authenticate: () => ({ user: { id: "ł", name: "Żółć 🌍 \u0000" }, access: "write" }),
+    };
     const room = newPrivateRoom();
     const client = room.client();
     const response = await routeRooms(client.request(), { "/private-rooms": env.TEST_ROOMS }, options);
     await client.take(response as Response);
-    expect(await client.next("welcome")).toMatchObject({ user: { id: "ł", name: "Żółć 🌍 \u0000" } });
+    expect(await client.next("welcome")).toMatchObject({
+      user: { id: "ł", name: "Żółć 🌍 \u0000" },
+      access: "write",
+    });
   });
 
-  it("may name any role: what is not `reader` may write, and the app decides", async () => {
+  it("returns a role that grants nothing by itself", async () => {
     const room = newTestRoom();
     const editor = room.client();
-    const options: RouteOptions = { authenticate: () => ({ user: null, role: "editor" }) };
+    const options: RouteOptions = { authenticate: () => ({ user: null, access: "write", role: "reader" }) };
     await editor.take((await routeRooms(editor.request(), routes, options)) as Response);
-    expect(await editor.next("welcome")).toMatchObject({ role: "editor" });
+    expect(await editor.next("welcome")).toMatchObject({ access: "write", role: "reader" });
     await editor.caughtUp();
     expect(await editor.commit(edit)).toEqual([1]);
+    const admin = room.client();
+    const reading: RouteOptions = { authenticate: () => ({ user: null, access: "read", role: "writer" }) };
+    await admin.take((await routeRooms(admin.request(), routes, reading)) as Response);
+    await admin.caughtUp();
+    expect(await admin.commit(edit)).toMatchObject([{ code: "forbidden" }]);
   });
 
   it("that says a time which is over lets nobody in", async () => {
-    const options = { authenticate: () => ({ user: null, expiresAt: Date.now() }) };
+    const options = { authenticate: () => ({ user: null, access: "write" as const, expiresAt: Date.now() }) };
     expect(await answerTo(options)).toMatchObject({ status: 401, code: "unauthorized" });
   });
 });
 
+const accessProblem = 'access must be "read" or "write"';
+
 describe("a mistake of authenticate's own", () => {
   it.each<[what: string, answer: unknown, problem: string]>([
-    ["nothing", undefined, "it answered undefined, which is neither null nor { user, role, expiresAt }"],
-    ["a mere yes", true, "it answered boolean, which is neither null nor { user, role, expiresAt }"],
-    ["a list", [], "it answered a list, which is neither null nor { user, role, expiresAt }"],
-    ["no user", { role: "writer" }, "it answered no user; null is nobody in particular"],
-    ["a user that is not JSON", { user: { at: new Date() } }, "the user is not JSON"],
-    ["a user with a forbidden key", { user: JSON.parse('{"__proto__":1}') }, "the user is not JSON"],
+    [
+      "nothing",
+      undefined,
+      "it answered undefined, which is neither null nor { user, access, role, expiresAt }",
+    ],
+    ["a mere yes", true, "it answered boolean, which is neither null nor { user, access, role, expiresAt }"],
+    ["a list", [], "it answered a list, which is neither null nor { user, access, role, expiresAt }"],
+    ["no user", { access: "write" }, "it answered no user; null is nobody in particular"],
+    ["a user that is not JSON", { user: { at: new Date() }, access: "write" }, "the user is not JSON"],
+    ["no access", { user: null }, accessProblem],
+    ["a role in place of the access", { user: null, role: "writer" }, accessProblem],
+    ["an access that is misspelled", { user: null, access: "Write" }, accessProblem],
+    ["an access that is a list", { user: null, access: ["write"] }, accessProblem],
+    [
+      "a user with a forbidden key",
+      { user: JSON.parse('{"__proto__":1}'), access: "write" },
+      "the user is not JSON",
+    ],
     [
       "a role that is no text",
-      { user: null, role: 1 },
+      { user: null, access: "write", role: 1 },
       "the role is number, and not a text of 1 to 64 characters",
     ],
-    ["an empty role", { user: null, role: "" }, "the role is string, and not a text of 1 to 64 characters"],
+    [
+      "an empty role",
+      { user: null, access: "write", role: "" },
+      "the role is string, and not a text of 1 to 64 characters",
+    ],
     [
       "a time that is null",
-      { user: null, expiresAt: null },
+      { user: null, access: "write", expiresAt: null },
       "expiresAt is null, and not milliseconds since the epoch",
     ],
     [
       "a time that is none",
-      { user: null, expiresAt: NaN },
+      { user: null, access: "write", expiresAt: NaN },
       "expiresAt is number, and not milliseconds since the epoch",
     ],
     [
       "a time after all times",
-      { user: null, expiresAt: 1e16 },
+      { user: null, access: "write", expiresAt: 1e16 },
       "expiresAt is number, and not milliseconds since the epoch",
     ],
     [
       "a time in seconds",
-      { user: null, expiresAt: 1_800_000_000 },
+      { user: null, access: "write", expiresAt: 1_800_000_000 },
       "expiresAt is in seconds, it seems: it is to be milliseconds since the epoch",
     ],
     [
       "a member that is misspelled",
-      { user: null, expires: 1 },
-      "it answered something besides user, role and expiresAt",
+      { user: null, access: "write", expires: 1 },
+      "it answered something besides user, access, role and expiresAt",
     ],
   ])(
     "which answers %s, is told to the operator; nobody comes in, and may try again",
@@ -232,7 +262,7 @@ describe("a token", () => {
     const asked: unknown[] = [];
     const authenticate: Authenticate = ({ token }) => {
       asked.push(token);
-      return token === "t0ken" ? { user: null } : null;
+      return token === "t0ken" ? { user: null, access: "write" } : null;
     };
     for (const query of ["?token=t0ken", "?access_token=t0ken", "?x=1&jwt=t0ken"]) {
       const { status, message } = await answerTo({ authenticate }, {}, query);
@@ -247,7 +277,7 @@ describe("a token", () => {
   });
 
   it("longer than 8,192 characters is refused before anybody is asked", async () => {
-    const authenticate = vi.fn<Authenticate>(() => ({ user: null }));
+    const authenticate = vi.fn<Authenticate>(() => ({ user: null, access: "write" }));
     expect(await answerTo({ authenticate }, bearer("t".repeat(8_193)))).toMatchObject({ status: 401 });
     expect(authenticate).not.toHaveBeenCalled();
     expect((await answerTo({ authenticate }, bearer("t".repeat(8_192)))).status).toBe(200);

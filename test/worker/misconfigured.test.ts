@@ -153,6 +153,8 @@ describe("defineRoom throws for", () => {
   const collections = room.collections;
   it.each([
     ["an option that there is not", { direkt: ["notes"] }, 'defineRoom: there is no option "direkt"'],
+    ["roles that are no list", { roles: "guest" }, "roles must be a list of names"],
+    ["a role without a name", { roles: [""] }, "roles must be a list of names"],
     ["direct that is no list", { direct: "notes" }, "direct: must be a list"],
     [
       "private that is no list",
@@ -180,7 +182,8 @@ describe("jwtAuthenticator throws for", () => {
     ["an empty audience", { secret, audience: "" }, "audience must be a text"],
     ["no audience of several", { secret, audience: [] }, "audience must be a text"],
     ["an issuer that is no text", { secret, issuer: ["a", 5] }, "issuer must be a text"],
-    ["a role that is no function", { secret, role: "reader" }, "role must be a function"],
+    ["an access that is no function", { secret, access: "read" }, "access must be a function"],
+    ["a role that is no function", { secret, role: "guest" }, "role must be a function"],
     ["rooms that are no function", { secret, rooms: ["*"] }, "rooms must be a function"],
     ["a key set without keys", { ...signer, keySet: { keys: [] } }, "the key set has no keys"],
     ["a key set that is none", { ...signer, keySet: key }, "the key set has no keys"],

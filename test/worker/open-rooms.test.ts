@@ -59,7 +59,7 @@ describe("a Worker that is open by name", () => {
     const client = newTestRoom().client({ token: "anything" });
     const answer = await routeRooms(client.request(), routes, { openToEverybody: true });
     await client.take(answer as Response);
-    expect(await client.next("welcome")).toMatchObject({ user: null, role: "writer" });
+    expect(await client.next("welcome")).toMatchObject({ user: null, access: "write" });
   });
 
   it("is closed again by `authenticate`", async () => {

@@ -40,9 +40,9 @@ it("a token is in no line of the log and in no answer, whether it is refused or 
   const throwing: Authenticate = ({ token }) => {
     throw new SyntaxError(`Unexpected token in ${token}`);
   };
-  const misshapen: Authenticate = ({ token }) => ({ user: null, [String(token)]: 1 });
+  const misshapen: Authenticate = ({ token }) => ({ user: null, access: "write", [String(token)]: 1 });
   const jwt = jwtAuthenticator({ secret: `${tokenMark} is a secret as long as it has to be` });
-  const admitting: Authenticate = () => ({ user: { id: "ada", name: "Ada" } });
+  const admitting: Authenticate = () => ({ user: { id: "ada", name: "Ada" }, access: "write" });
   for (const authenticate of [throwing, () => null, jwt, admitting, misshapen]) {
     const { url } = newTestRoom();
     for (const token of [tokenMark, await signedToken(tokenMark), `${tokenMark}.${tokenMark}.${tokenMark}`]) {

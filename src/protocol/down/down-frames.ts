@@ -1,3 +1,4 @@
+import type { Access } from "../../schema/access.ts";
 import type { Outcome } from "../../model/call.ts";
 import type { Checksums } from "../../model/checksum.ts";
 import type { Delta } from "../encoding/delta.ts";
@@ -29,7 +30,9 @@ export interface Welcome {
   readonly epoch: string;
   readonly clientId: string;
   readonly user: Json;
-  readonly role: string;
+  readonly access: Access;
+  /** Left out when the client has none. */
+  readonly role?: string;
   /** To be said in later hellos, as long as calls sent on this connection are unanswered. */
   readonly knownSince: number;
   /** Whether the room's names are those of the client's, so that pushes may be bytes. */

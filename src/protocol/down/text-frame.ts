@@ -8,7 +8,7 @@ const examples: readonly TextFrame[] = [
     epoch: "",
     clientId: "",
     user: null,
-    role: "",
+    access: "read",
     knownSince: 0,
     acceptsBinary: true,
     limits: {

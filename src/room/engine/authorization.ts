@@ -91,12 +91,12 @@ export class Authorization {
   #judge(
     authorize: Authorize,
     proposed: ProposedOperation,
-    { clientId, user, role }: Caller,
+    { clientId, user, access, role }: Caller,
   ): Rejection | undefined {
     const { run, onFailure } = this.#ports;
     const { type } = proposed;
     try {
-      const granted: unknown = run(() => authorize(proposed, { clientId, user, role }));
+      const granted: unknown = run(() => authorize(proposed, { clientId, user, access, role }));
       if (granted === true) return undefined;
       if (isPromise(granted, (error) => onFailure(error, type)))
         onFailure(new TypeError("authorize returned a promise: it must return a boolean"), type);

@@ -194,8 +194,9 @@ export class Engine<State extends EngineState = EngineState> {
 
   /** The call's outcome; undefined when there is no room for it in the batch, and then nothing has happened. */
   #execute(client: Caller, call: SubmittedCall, now: number): Outcome | undefined {
-    if (client.role === "reader")
-      return rejectedOutcome(new Rejection("forbidden", "a reader may not change the room"));
+    // Requires exactly `write`: a missing or misspelled access must not grant anything.
+    if (client.access !== "write")
+      return rejectedOutcome(new Rejection("forbidden", "you may read this room, and not change it"));
     const { authorship, pageReader } = this.roomState;
     const work = this.#work;
     const options = new ServerCallOptions(

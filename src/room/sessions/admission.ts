@@ -1,3 +1,4 @@
+import { isAccess, type Access } from "../../schema/access.ts";
 import type { Caller } from "../../model/call.ts";
 import type { Limits } from "../limits.ts";
 import { checkParsedJson, maxJsonDepth, NotJsonError } from "../../model/json.ts";
@@ -16,7 +17,8 @@ import type { Session } from "./session.ts";
 /** Who `authenticate` says is connecting. */
 export interface Identity {
   readonly user: Json;
-  readonly role: string;
+  readonly access: Access;
+  readonly role?: string | undefined;
   /** Until when they may stay, in milliseconds since the epoch; left out for ever. */
   readonly expiresAt?: number;
 }
@@ -49,6 +51,18 @@ export function userAs(definition: AnyRoomDefinition, user: Json, maxBytes: numb
   return checked;
 }
 
+/** Whether the access is one of the two words, and the definition, where it has `roles`, lists the role. */
+export function isAdmitted(
+  { roles }: AnyRoomDefinition,
+  { access, role }: Pick<Identity, "access" | "role">,
+  refused: (error: string) => void,
+): boolean {
+  if (!isAccess(access)) return false;
+  if (role === undefined || roles === undefined || roles.includes(role)) return true;
+  refused("the definition does not list the role");
+  return false;
+}
+
 /**
  * Why a client may not come in, undefined when it may. The client has proved its id by the secret that the id follows from. A client
  * that is here, or has made a call, also belongs to its user: another user who has stolen the secret is refused.
@@ -72,13 +86,14 @@ export function refusalOf(
 
 /** The first frame of a session. */
 export function sendWelcome(session: Session, { flushSeq }: RoomState, limits: Limits): void {
-  const { clientId, user, role } = session.client;
+  const { clientId, user, access, role } = session.client;
   const welcome = {
     kind: "welcome",
     epoch: session.epoch,
     clientId,
     user,
-    role,
+    access,
+    ...(role !== undefined && { role }),
     knownSince: flushSeq,
     acceptsBinary: session.acceptsBinary,
     limits: {

@@ -177,7 +177,7 @@ export class Views {
         throw new Error(`visibleTo: ${JSON.stringify(name)} is no collection of this room`);
     }
     if (definition.private.length === 0 && Object.keys(visibleTo).length === 0)
-      this.#everything = this.#make({ user: null, role: "" });
+      this.#everything = this.#make({ user: null });
   }
 
   of(caller: Pick<Caller, "user" | "role">): View {
@@ -190,7 +190,7 @@ export class Views {
   #make({ user, role }: Pick<Caller, "user" | "role">): View {
     const shown = this.#collections.filter((name) => {
       const roles = Object.hasOwn(this.#visibleTo, name) ? this.#visibleTo[name] : undefined;
-      return roles === undefined || roles.includes(role);
+      return roles === undefined || (role !== undefined && roles.includes(role));
     });
     return new View(this.#collections, this.partitions, new Set(shown), idOf(user));
   }

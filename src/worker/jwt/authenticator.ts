@@ -1,10 +1,6 @@
 import { errors, jwtVerify, type JWTPayload } from "jose";
-import {
-  maxRoleLength,
-  type Admission,
-  type AdmissionRequest,
-  type Authenticate,
-} from "../authentication.ts";
+import { isRole, type Admission, type AdmissionRequest, type Authenticate } from "../authentication.ts";
+import { isAccess } from "../../schema/access.ts";
 import type { Json } from "../../schema/json.ts";
 import { requireKnownOptions } from "../../schema/option-names.ts";
 import { Rejection } from "../../schema/rejection.ts";
@@ -18,7 +14,12 @@ export type JwtClaims = JWTPayload;
 export type JwtOptions = JwtKeys & {
   /** The person as the definition's `user` has it; `{ id: sub, name: name ?? sub }` when left out. */
   readonly user?: (claims: JwtClaims) => Json;
-  /** The claim `role` when left out, and `writer` where there is none. */
+  /**
+   * The access of the token: the claim `access` when left out. Any value but exactly `read` or `write` refuses the token, and so does a
+   * missing claim. `() => "read"` lets every good token read.
+   */
+  readonly access?: (claims: JwtClaims) => unknown;
+  /** The role of the token, which grants nothing by itself: the claim `role` when left out. A token may have none. */
   readonly role?: (claims: JwtClaims) => unknown;
   /**
    * The rooms that the token is good for: their ids, or beginnings of ids with `*` behind, as `["lobby", "team-*"]`. The claim `rooms` when left
@@ -36,6 +37,7 @@ const optionNames = [
   "issuer",
   "audience",
   "user",
+  "access",
   "role",
   "rooms",
   "clockToleranceSeconds",
@@ -55,7 +57,7 @@ export function jwtAuthenticator(options: JwtOptions): Authenticate {
   if (!(clockToleranceSeconds >= 0 && clockToleranceSeconds <= maxClockToleranceSeconds))
     throw new RangeError(`clockToleranceSeconds is 0 to ${maxClockToleranceSeconds}`);
   requireKnownOptions(options, optionNames, "jwtAuthenticator");
-  for (const name of ["user", "role", "rooms"] as const) {
+  for (const name of ["user", "access", "role", "rooms"] as const) {
     if (options[name] !== undefined && typeof options[name] !== "function")
       throw new TypeError(`${name} must be a function of the claims`);
   }
@@ -64,7 +66,8 @@ export function jwtAuthenticator(options: JwtOptions): Authenticate {
   const verifier = verifierOf(options);
   const {
     user = personOf,
-    role = ({ role }) => role,
+    access = (claims: JwtClaims) => claims["access"],
+    role = (claims: JwtClaims) => claims["role"],
     rooms = (claims: JwtClaims) => claims["rooms"],
   } = options;
   const check = {
@@ -83,11 +86,14 @@ export function jwtAuthenticator(options: JwtOptions): Authenticate {
     if (!Array.isArray(granted) || !granted.every((room) => typeof room === "string")) throw misfit("rooms");
     if (!isGranted(granted, roomId))
       throw new Rejection("forbidden", "the token is for other rooms", { reason: "other-room" });
-    const given = role(claims) ?? "writer";
-    if (typeof given !== "string" || given === "" || given.length > maxRoleLength) throw misfit("role");
+    const allowed = access(claims);
+    if (!isAccess(allowed))
+      throw new Rejection("forbidden", "the token must grant access: read or write", { reason: "no-access" });
+    const given = role(claims) ?? undefined;
+    if (given !== undefined && !isRole(given)) throw misfit("role");
     // `exp` was required, and found to be a number.
     const expiresAt = Math.min((claims.exp as number) + clockToleranceSeconds, mostSeconds) * 1_000;
-    return { user: user(claims), role: given, expiresAt };
+    return { user: user(claims), access: allowed, ...(given !== undefined && { role: given }), expiresAt };
   };
 }
 

@@ -98,7 +98,7 @@ export const callActions = {
     room: "closed",
     ...kept,
     run: async (scene) => {
-      const reader = await scene.join({ token: await scene.token({ role: "reader" }) });
+      const reader = await scene.join({ token: await scene.token({ access: "read" }) });
       const calls = [
         edit,
         put("things", "new", { n: 1 }),

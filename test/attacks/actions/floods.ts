@@ -163,9 +163,9 @@ export const floodActions = {
   "stale-base-rev": {
     room: "closed",
     run: async (scene) => {
-      const join = async (role: "reader" | "writer") =>
-        await scene.join({ token: await scene.token({ role }) });
-      const [reader, writer, other] = [await join("reader"), await join("writer"), await join("writer")];
+      const join = async (access: "read" | "write") =>
+        await scene.join({ token: await scene.token({ access }) });
+      const [reader, writer, other] = [await join("read"), await join("write"), await join("write")];
       const callers = [reader, writer];
       const call = () => callers.map((caller, index) => caller.push(["take", null, index * 1_000_000]));
       const [tickMs, forMs] = [40, 3_000];
@@ -201,7 +201,7 @@ export const floodActions = {
         await author.commit(put("things", `long-${n}`, { n, text: "x".repeat(200_000) }));
     },
     run: async (scene) => {
-      const token = await scene.token({ role: "reader" });
+      const token = await scene.token({ access: "read" });
       const crowd: WireClient[] = [];
       for (const _ of times(50)) {
         const sloth = scene.client({ token, acks: false });

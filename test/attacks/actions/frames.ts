@@ -153,7 +153,7 @@ export const frameActions = {
         clientId,
         secret,
         user: { id: "root" },
-        role: "writer",
+        access: "write",
         clientReqId: 1,
       };
       const ack = JSON.stringify({ kind: "ack", bytes: 0, ...more });

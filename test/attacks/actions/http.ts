@@ -124,7 +124,7 @@ export const httpActions = {
     room: "closed",
     run: async (scene) =>
       await each(
-        [{ user: { id: "root", name: "Root" }, role: "writer" }, { user: null, role: "writer" }, null],
+        [{ user: { id: "root", name: "Root" }, access: "write" }, { user: null, access: "write" }, null],
         async (identity) =>
           await scene.ask({
             headers: { "deltaroom-identity": encodeURIComponent(JSON.stringify(identity)) },

@@ -65,10 +65,14 @@ describe("a token that expires while its session lasts", () => {
     const at = newPrivateRoom();
     const one = await enter(at, { token: (isRefused) => (isRefused ? "reader:alice" : good(700)) });
     expect(await outcomeOf(one.room.mutate.addUp({ id: "sum", by: 1 }))).toBe(1);
+    const told: unknown[] = [one.room.self.access];
+    one.room.on("self", () => told.push(one.room.self.access));
     one.link.hold("up");
     const call = one.room.mutate.addUp({ id: "sum", by: 5 });
     expect(one.room.state.shapes.get("sum")?.x).toBe(6);
     await until(() => one.link.hellos.length === 2);
+    await until(() => one.room.self.access === "read");
+    expect(told).toEqual(["write", "read"]);
     one.link.release("up");
     expect(await outcomeOf(call)).toBe("forbidden");
     expect(one.room.state.shapes.get("sum")?.x).toBe(1);

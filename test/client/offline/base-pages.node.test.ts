@@ -44,7 +44,7 @@ async function countPages(storage: Storage): Promise<number> {
 }
 
 function newReplica(): Replica {
-  return new Replica(board, { clientId: "ada", user: null, role: "writer" }, () => false);
+  return new Replica(board, { clientId: "ada", user: null, access: "write" }, () => false);
 }
 
 function contentsOf({ view, rev, epoch }: Replica): object {

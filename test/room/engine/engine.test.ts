@@ -119,7 +119,7 @@ describe("a call that is rejected", () => {
     ["for a name that is no mutator", "nope", {}, ann, "invalid"],
     ["for a record that is not there", "transact", { notes: [["patch", "x", {}]] }, ann, "not-found"],
     ["for a collection that is not direct", "transact", { counters: [["delete", "x"]] }, ann, "forbidden"],
-    ["because it is a reader's", "nothing", {}, { ...ann, role: "reader" }, "forbidden"],
+    ["because it is a reader's", "nothing", {}, { ...ann, access: "read" }, "forbidden"],
     ["because its mutator threw", "crash", {}, ann, "internal"],
   ])("%s consumes its id and no revision, and changes nothing", (_title, type, payload, client, code) => {
     const harness = new EngineHarness();

@@ -89,7 +89,7 @@ describe("when a row cannot be written", () => {
 
   it("an RPC caller is told by an exception, and may call again", async () => {
     await withLoneRoom({}, (room) => {
-      const cron = { clientId: "rpc:1", user: null, role: "writer" };
+      const cron = { clientId: "rpc:1", user: null, access: "write" as const };
       room.failing.append = "disk full";
       expect(() => room.room.call(cron, ...add(1))).toThrow("came to nothing");
       room.failing.append = undefined;
@@ -364,7 +364,7 @@ describe("when a page cannot be read that a call needs", () => {
   it("an RPC caller is told by an exception, and may call again", async () => {
     await withLoneRoom({ limits }, (room) => {
       sleeping(room);
-      const cron = { clientId: "rpc:1", user: null, role: "writer" };
+      const cron = { clientId: "rpc:1", user: null, access: "write" as const };
       room.failing.page = "disk error";
       expect(() => room.room.call(cron, ...add(1))).toThrow("disk error");
       expect(() => room.room.transact((tx) => tx["notes"]?.delete("n3"))).toThrow("disk error");
@@ -386,7 +386,7 @@ describe("when a page cannot be read that a call needs", () => {
       ["flush", ({ room }: LoneRoom) => room.transact((tx) => tx["notes"]?.delete("n3"))],
       [
         "flush",
-        ({ room }: LoneRoom) => room.call({ clientId: "rpc:1", user: null, role: "writer" }, ...add(1)),
+        ({ room }: LoneRoom) => room.call({ clientId: "rpc:1", user: null, access: "write" }, ...add(1)),
       ],
     ] as const;
     for (const [what, ask] of asked) {

@@ -104,7 +104,7 @@ describe("a flush", () => {
 
   it("is not caused by a backend that makes a call again", async () => {
     await withLoneRoom({}, (room) => {
-      const cron = { clientId: "rpc:1", user: null, role: "writer" };
+      const cron = { clientId: "rpc:1", user: null, access: "write" as const };
       const call = () => room.room.call(cron, "addUp", { id: "sum", by: 1 });
       const outcome = call();
       room.join("actor-alice").push(edit(1));
@@ -206,7 +206,7 @@ describe("the pace", () => {
     ["no revision that there was", 4_000_000_000],
   ])("is the same whatever revision a caller claims to have: %s", async (_, baseRev) => {
     await withLoneRoom({}, (room) => {
-      const liar = room.join("actor-liar", {}, { user: { id: "liar", name: "Liar" }, role: "reader" });
+      const liar = room.join("actor-liar", {}, { user: { id: "liar", name: "Liar" }, access: "read" });
       const alice = room.join("actor-alice");
       for (let x = 0; x < 200; x++) {
         alice.push(edit(x));

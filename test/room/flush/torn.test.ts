@@ -88,7 +88,7 @@ function story(lone: LoneRoom, alice: LoneClient, bob: LoneClient): void {
   survive(() => lone.pass(100));
   survive(() => lone.room.transact((tx) => tx["notes"]?.put("room", { text: "own" })));
   survive(() =>
-    lone.room.call({ clientId: "rpc:1", user: null, role: "writer" }, "addUp", { id: "u", by: 1 }),
+    lone.room.call({ clientId: "rpc:1", user: null, access: "write" }, "addUp", { id: "u", by: 1 }),
   );
   survive(() => alice.leave());
   survive(() => void lone.join("actor-carol"));

@@ -118,7 +118,7 @@ describe("who may do what", () => {
     const room = newPrivateRoom();
     const writer = await room.join({ token: "user:alice" });
     const reader = await room.join({ token: "reader:bob" });
-    expect(reader.copy.welcome).toMatchObject({ role: "reader", user: { id: "bob" } });
+    expect(reader.copy.welcome).toMatchObject({ access: "read", user: { id: "bob" } });
     await writer.commit(edit);
     await reader.until(({ rev }) => rev === 1);
     expect(await reader.commit(edit, ["addTask", { id: "t", title: "" }])).toMatchObject([

@@ -17,7 +17,7 @@ const edit = put("shapes", "s", { x: 1, y: 1 });
 const garbage = "{";
 const wave = (payload: object) => ({ kind: "event", event: "wave", payload }) as never;
 const resync = (tag: number) => ({ kind: "resync", tag, epoch: null, rev: 0, confirmed: 0 }) as const;
-const as = (id: string): Identity => ({ user: { id, name: id }, role: "writer" });
+const as = (id: string): Identity => ({ user: { id, name: id }, access: "write" });
 
 /** The errors among the frames that a client has not taken yet. */
 function answersTo(client: LoneClient) {

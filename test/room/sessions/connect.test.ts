@@ -1,3 +1,4 @@
+import type { Access } from "../../../src/schema/access.ts";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defaultLimits } from "../../../src/room/limits.ts";
@@ -49,7 +50,7 @@ describe("connecting", () => {
       epoch: (await room.sql("SELECT epoch FROM deltaroom_room"))[0]?.["epoch"],
       clientId: bob.clientId,
       user: { id: "bob", name: "BOB" },
-      role: "writer",
+      access: "write",
       knownSince: 1,
       acceptsBinary: false,
       limits: Object.fromEntries(told.map((limit) => [limit, defaultLimits[limit]])),
@@ -161,7 +162,7 @@ describe("connecting", () => {
   });
 
   it("by the same client under another name is told to the others at once, also after the room has slept", async () => {
-    const as = (name: string, role = "writer") => ({ user: { id: "alice", name }, role });
+    const as = (name: string, access: Access = "write") => ({ user: { id: "alice", name }, access });
     await withLoneRoom({ limits: { flushIntervalMs: 0 } }, (room) => {
       const bob = room.join("actor-bob");
       const alice = room.join("actor-alice", {}, as("Alice"));
@@ -175,7 +176,7 @@ describe("connecting", () => {
       expect(seen()).toEqual({ user: as("Alison").user, presence: { at: 1 } });
       bob.take();
       room.join("actor-alice", {}, as("Alison"));
-      const reader = room.join("actor-alice", {}, as("Alison", "reader")); // a role is shown to nobody
+      const reader = room.join("actor-alice", {}, as("Alison", "read")); // a role is shown to nobody
       expect(bob.take()).toEqual([]);
       reader.push(edit);
       expect(bob.copy.rev).toBe(0);
@@ -183,7 +184,7 @@ describe("connecting", () => {
   });
 
   it("by the same client under another name is told in a room without presence, and not of a client that shows none", async () => {
-    const as = (name: string) => ({ user: { id: "alice", name }, role: "writer" });
+    const as = (name: string) => ({ user: { id: "alice", name }, access: "write" as const });
     const user = z.object({ id: z.string(), name: z.string() });
     const guests = defineRoom({ version: 3, user, collections: {}, mutators: () => ({}) });
     for (const [definition, shown] of [

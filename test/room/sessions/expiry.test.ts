@@ -10,7 +10,7 @@ const expired = { closeCode: 4440, reason: "token-expired" };
 
 /** Alice, for so long. */
 function staying(room: LoneRoom, ms: number, more: Partial<Identity> = {}): Identity {
-  return { user: alice, role: "writer", expiresAt: room.now + ms, ...more };
+  return { user: alice, access: "write", expiresAt: room.now + ms, ...more };
 }
 
 describe("somebody whose time is up", () => {
@@ -150,7 +150,7 @@ describe("the same client with another token", () => {
       const before = room.join("actor-alice", {}, staying(room, second));
       before.push(put("shapes", "a", { x: 1, y: 1 }));
       room.pass(second);
-      const mallory = { user: { id: "mallory", name: "M" }, role: "writer" };
+      const mallory = { user: { id: "mallory", name: "M" }, access: "write" as const };
       expect(() => room.join("actor-alice", {}, mallory)).toThrow("id-conflict");
     });
   });
@@ -159,7 +159,7 @@ describe("the same client with another token", () => {
     await withLoneRoom({}, (room) => {
       room.join("actor-alice", {}, staying(room, second)).push(put("shapes", "a", { x: 1, y: 1 }));
       room.pass(second);
-      const reader = room.join("actor-alice", {}, staying(room, 60 * second, { role: "reader" }));
+      const reader = room.join("actor-alice", {}, staying(room, 60 * second, { access: "read" }));
       reader.pushAt(2, put("shapes", "a", { x: 9, y: 9 }));
       expect(reader.take()).toMatchObject([{ kind: "update", outcomes: [[2, { code: "forbidden" }]] }]);
       expect(room.collections).toEqual({ shapes: { a: { x: 1, y: 1 } } });

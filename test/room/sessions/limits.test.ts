@@ -174,7 +174,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
     "a person of more bytes does not come in, nor one who does not fit, and neither calls from a backend",
     { maxUserBytes: 100 },
     (room) => {
-      const named = (name: unknown) => ({ user: { id: "u", name } as Json, role: "writer" });
+      const named = (name: unknown) => ({ user: { id: "u", name } as Json, access: "write" as const });
       expect(room.join("actor-alice", {}, named(textOf(80))).session?.client.user).toMatchObject({ id: "u" });
       for (const name of [textOf(90), 7]) {
         expect(() => room.join("actor-bobby", {}, named(name))).toThrow("unauthorized");
@@ -430,7 +430,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
     "beyond so many clients of one user, the longest unseen of them is forgotten, and nobody else's",
     { maxLoggedClientsPerUser: 1, maxRingFlushes: 4, flushIntervalMs: 0 },
     (room) => {
-      const as = (id: string) => ({ user: { id, name: id }, role: "writer" });
+      const as = (id: string) => ({ user: { id, name: id }, access: "write" as const });
       const come = (clientId: string, user: string) => {
         const client = room.join(clientId, {}, as(user));
         client.push(edit);
@@ -454,7 +454,7 @@ const cases: { readonly [L in keyof Limits]: LimitCase } = {
       alice.push(edit);
       alice.leave();
       const call = (key: string) =>
-        room.room.call({ clientId: remoteClientId(key), user: null, role: "writer" }, "addUp", {
+        room.room.call({ clientId: remoteClientId(key), user: null, access: "write" }, "addUp", {
           id: "sum",
           by: 1,
         });

@@ -1,10 +1,11 @@
+import type { Access } from "../../../src/schema/access.ts";
 import { describe, expect, it } from "vitest";
 import type { WireCall } from "../../../src/protocol/down/down-frames.ts";
 import type { Identity } from "../../../src/room/sessions/admission.ts";
 import { withLoneRoom, type LoneClient, type LoneRoom } from "../../support/rooms/lone-room.ts";
 import { put } from "../../support/rooms/test-rooms.ts";
 
-const as = (id: string, role: "reader" | "writer" = "writer"): Identity => ({ user: { id, name: id }, role });
+const as = (id: string, access: Access = "write"): Identity => ({ user: { id, name: id }, access });
 const edit = put("shapes", "s", { x: 1, y: 1 });
 const refusal = ["refuse", { text: "x".repeat(1_000) }] as const;
 
@@ -26,7 +27,7 @@ describe("while one user's outcomes are too many", () => {
     ["clients of one user", (tab: number) => ({ clientId: `actor-mal-${tab}`, identity: as("mallory") })],
     [
       "clients without a user",
-      (tab: number) => ({ clientId: `actor-mal-${tab}`, identity: { user: null, role: "writer" } as const }),
+      (tab: number) => ({ clientId: `actor-mal-${tab}`, identity: { user: null, access: "write" } as const }),
     ],
   ])("no other user's client is refused, closed or forgotten: %s", async (_, mallory) => {
     await withLoneRoom({ limits }, (room) => {
@@ -80,7 +81,7 @@ describe("while one user's outcomes are too many", () => {
 describe("when the room forgets clients of one owner", () => {
   it.each([
     ["a user", as("mallory")],
-    ["no user", { user: null, role: "writer" } as const],
+    ["no user", { user: null, access: "write" } as const],
   ])("an unknown client of another comes in as it is: %s", async (_, identity) => {
     await withLoneRoom(
       { limits: { maxLoggedClients: 10, maxLoggedClientsPerUser: 2, flushIntervalMs: 0, maxRingFlushes: 4 } },
@@ -151,7 +152,7 @@ describe("while one user's sockets have the room work", () => {
 describe("when the room forgets what one user's clients had used up", () => {
   it.each([
     ["a user", as("mallory")],
-    ["no user", { user: null, role: "writer" } as const],
+    ["no user", { user: null, access: "write" } as const],
   ])("what another user had used up is remembered: %s", async (_, identity) => {
     const limits = { maxLeavers: 4, rejoinsBurst: 1, rejoinsPerSecond: 0.001 };
     await withLoneRoom({ limits }, (room) => {
@@ -182,7 +183,7 @@ describe("while one user's sockets owe acknowledgements for too much", () => {
       };
       for (let n = 0; n < 8; n++) commit(`n${n}`, 10_000);
       const sockets = Array.from({ length: 20 }, (_, tab) =>
-        room.join(`actor-mal-${tab}`, {}, as("mallory", "reader")),
+        room.join(`actor-mal-${tab}`, {}, as("mallory", "read")),
       );
       const drags = room.join("actor-drags", {}, as("bob"));
       drags.send({ kind: "ack", bytes: drags.sentBytes });

@@ -78,7 +78,7 @@ describe("a room whose storage is deleted while it lives", () => {
       expect(lone.room.transact((tx) => tx["notes"]?.put("n", { text: "new" }))).toBe(1);
       expect(lone.collections).toEqual({ notes: { n: { text: "new" } } });
       lone.dropTables();
-      const cron = { clientId: "rpc:1", user: null, role: "writer" };
+      const cron = { clientId: "rpc:1", user: null, access: "write" as const };
       expect(lone.room.call(cron, "addUp", { id: "sum", by: 2 })).toEqual({ kind: "accepted", rev: 1 });
       expect(lone.collections).toEqual({ shapes: { sum: { x: 2, y: 0 } } });
     });

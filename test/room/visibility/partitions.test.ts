@@ -127,7 +127,7 @@ describe("a room whose private collections are others than they were", () => {
     const journal = fresh.open(after);
     fresh.write(journal, 0, 11);
     const sums = (of: typeof roomState) =>
-      ["ann", "bea"].map((id) => new Views(after).of({ user: { id }, role: "writer" }).checksums(of.records));
+      ["ann", "bea"].map((id) => new Views(after).of({ user: { id } }).checksums(of.records));
     expect(sums(roomState)).toEqual(sums(journal.roomState));
   });
 
@@ -148,7 +148,7 @@ describe("a room whose private collections are others than they were", () => {
 test("the sum of a user's own is kept up to date, and added up anew after a wake", () => {
   const room = new Rewritten();
   const journal = room.open(closed);
-  const view = new Views(closed).of({ user: { id: "ann" }, role: "writer" });
+  const view = new Views(closed).of({ user: { id: "ann" } });
   room.write(journal, 0, 3);
   const before = view.checksums(journal.roomState.records)["notes"];
   room.write(journal, 3, 7);

@@ -220,7 +220,7 @@ test("a user whose id could not stand before a slash is not let in", async () =>
     const request = new Request(hello.request(), { headers: new Headers(hello.request().headers) });
     request.headers.set(
       "deltaroom-identity",
-      encodeURIComponent(JSON.stringify({ user: { id: "a/b", name: "" }, role: "writer" })),
+      encodeURIComponent(JSON.stringify({ user: { id: "a/b", name: "" }, access: "write" })),
     );
     const { webSocket } = object.fetch(request);
     webSocket?.accept();

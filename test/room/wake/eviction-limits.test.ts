@@ -51,7 +51,7 @@ describe.each(kinds)("who has sent as many %s as a session may", (_, send) => {
 
   it("may send none as another client of the same user, and another user as many as ever", async () => {
     await withLoneRoom({ limits }, (room) => {
-      const as = (id: string) => ({ user: { id, name: id }, role: "writer" });
+      const as = (id: string) => ({ user: { id, name: id }, access: "write" as const });
       const [first, carol] = [
         room.join("actor-alice1", {}, as("alice")),
         room.join("actor-carol", {}, as("carol")),

@@ -137,7 +137,7 @@ const firsts: { readonly [what: string]: (scene: Scene) => void } = {
   "a newcomer": (scene) => void scene.join("actor-carol"),
   "somebody else's call": ({ bob }) => bob.push(add(100)),
   "a backend's call": ({ room }) => {
-    const cron = { clientId: "rpc:1", user: null, role: "writer" };
+    const cron = { clientId: "rpc:1", user: null, access: "write" as const };
     room.room.call(cron, ...add(1_000));
   },
   "a reader of the state": ({ room }) => void room.room.read(),

@@ -28,8 +28,8 @@ async function afterDeploy(
   const onLeave = ({ clientId }: Caller) => void left.push(clientId);
   await withLoneRoom({ definition: before, limits: { flushIntervalMs: 0 }, rules: { onLeave } }, (room) => {
     const { hash } = nameTable(before);
-    const alice = room.join("actor-alice", { names: hash }, { user: { id: "alice" }, role: "writer" });
-    const bob = room.join("actor-bob", {}, { user: { id: "bob" }, role: "writer" });
+    const alice = room.join("actor-alice", { names: hash }, { user: { id: "alice" }, access: "write" });
+    const bob = room.join("actor-bob", {}, { user: { id: "bob" }, access: "write" });
     for (const client of [alice, bob]) client.send({ kind: "presence", presence: { at: 1 } });
     room.pass(100);
     room.redeploy(deployed);

@@ -1,3 +1,4 @@
+import type { Access } from "../../../src/schema/access.ts";
 import { clientIdOf } from "../../../src/protocol/handshake/client-secret.ts";
 import type { Introduction } from "../../../client/mutations/pending-queue.ts";
 import type { KeptCall, KeptQueue } from "../../../client/offline/kept-calls.ts";
@@ -6,7 +7,7 @@ import type { KeptBase } from "../../../client/replica/replica.ts";
 /** Somebody, in a browser: the pages of one person find what the others have left. */
 export interface Person {
   readonly user: { readonly id: string; readonly name: string };
-  readonly role: string;
+  readonly access: Access;
 }
 
 /** What is kept of one client id. */

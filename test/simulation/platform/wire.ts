@@ -1,3 +1,4 @@
+import type { Access } from "../../../src/schema/access.ts";
 import { clientIdOf } from "../../../src/protocol/handshake/client-secret.ts";
 import { frameBytes } from "../../../src/protocol/codec.ts";
 import { pingText, pongText } from "../../../src/protocol/version.ts";
@@ -53,7 +54,7 @@ export interface PageEnd {
   readonly name: string;
   readonly identity: {
     readonly user: { readonly id: string; readonly name: string };
-    readonly role: string;
+    readonly access: Access;
   };
   /** How much longer its next handshake takes. */
   handshakeDelayMs: number;

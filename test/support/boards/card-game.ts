@@ -46,7 +46,7 @@ const mutators: ServerMutatorsOf<CardGame> = {
 /** Small pages and a short ring, so that hands share pages and history is folded. */
 export const cardRules = {
   mutators,
-  visibleTo: { deck: [], minutes: ["writer"] },
+  visibleTo: { deck: [], minutes: ["user"] },
   limits: {
     flushIntervalMs: 0,
     maxRingFlushes: 8,

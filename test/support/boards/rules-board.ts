@@ -58,5 +58,5 @@ export const rulesServerMutators: { readonly [name: string]: Run } = {
 };
 
 export function writer(clientId: string): Caller {
-  return { clientId, user: { name: clientId }, role: "writer" };
+  return { clientId, user: { name: clientId }, access: "write" };
 }

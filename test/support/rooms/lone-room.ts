@@ -108,7 +108,7 @@ export class LoneRoom {
   join(
     name: string,
     hello: Partial<Hello> = {},
-    identity: Identity = { user: null, role: "writer" },
+    identity: Identity = { user: null, access: "write" },
   ): LoneClient {
     const client = new LoneClient(this, name);
     const joined = this.room.join(() => client.socket, client.hello(hello), identity);
@@ -124,7 +124,7 @@ export class LoneRoom {
   rejoin(
     before: LoneClient,
     hello: Partial<Hello>,
-    identity: Identity = { user: null, role: "writer" },
+    identity: Identity = { user: null, access: "write" },
   ): LoneClient {
     before.copy.reconnect(true);
     const client = new LoneClient(this, before.name, before.copy);

@@ -158,7 +158,7 @@ export class ScriptedSocket implements TransportSocket {
       epoch: greeting.epoch ?? epoch,
       clientId: clientIdOf(this.hello.secret),
       user: greeting.user ?? null,
-      role: "writer",
+      access: "write",
       knownSince: greeting.knownSince ?? 3,
       acceptsBinary: greeting.acceptsBinary ?? true,
       limits: { ...plentiful, ...greeting.limits },

@@ -98,7 +98,8 @@ function authenticate({ token }: { token: string | undefined }): Admission | nul
   const user = { id, name: id.toUpperCase().repeat(id === "giant" ? 4_000 : 1) };
   return {
     user,
-    ...(role === "reader" && { role }),
+    access: role === "reader" ? "read" : "write",
+    role,
     ...(expiresAt !== undefined && { expiresAt: Number(expiresAt) }),
   };
 }
@@ -129,7 +130,10 @@ export default {
       (await routeRooms(
         request,
         { "/mixed-rooms": env.TIGHT_ROOMS },
-        { authenticate: (asked) => (asked.token === undefined ? { user: null } : authenticateGrant(asked)) },
+        {
+          authenticate: (asked) =>
+            asked.token === undefined ? { user: null, access: "write" } : authenticateGrant(asked),
+        },
       )) ??
       new Response("Not found", { status: 404 })
     );

@@ -24,7 +24,7 @@ const keyOf = (text: string) => new TextEncoder().encode(text);
 /** Claims that are good for the lobby, unless others are said; undefined leaves one out. */
 function claims(more: Record<string, unknown> = {}): JWTPayload {
   return JSON.parse(
-    JSON.stringify({ sub: "ada", name: "Ada", rooms: ["lobby"], exp: now() + 60, ...more }),
+    JSON.stringify({ sub: "ada", name: "Ada", access: "write", rooms: ["lobby"], exp: now() + 60, ...more }),
   ) as JWTPayload;
 }
 
@@ -56,11 +56,11 @@ describe("a token signed with a secret", () => {
     const user = { id: "ada", name: "Ada" };
     expect(await judge(authenticate, await signed({ exp }))).toEqual({
       user,
-      role: "writer",
+      access: "write",
       expiresAt: (exp + 5) * 1_000,
     });
-    expect(await judge(authenticate, await signed({ exp, role: "reader" }))).toMatchObject({
-      role: "reader",
+    expect(await judge(authenticate, await signed({ exp, access: "read" }))).toMatchObject({
+      access: "read",
     });
     expect(await judge(authenticate, await signed({ name: undefined }))).toMatchObject({
       user: { id: "ada", name: "ada" },
@@ -70,14 +70,14 @@ describe("a token signed with a secret", () => {
   it("is good again and again until it expires", async () => {
     const token = await signed();
     for (let time = 0; time < 3; time++)
-      expect(await judge(authenticate, token)).toMatchObject({ role: "writer" });
+      expect(await judge(authenticate, token)).toMatchObject({ access: "write" });
   });
 
   it("may be signed with any of several, so that one can follow another", async () => {
     const next = "the next secret, as long and as good as the one before";
     const both = jwtAuthenticator({ secret: [secret, next] });
     for (const key of [secret, next])
-      expect(await judge(both, await signed({}, key))).toMatchObject({ role: "writer" });
+      expect(await judge(both, await signed({}, key))).toMatchObject({ access: "write" });
     expect(await judge(both, await signed({}, `${secret} of others`))).toEqual(["unauthorized", "signature"]);
   });
 
@@ -114,6 +114,22 @@ describe("a token signed with a secret", () => {
     expect(await judge(authenticate, await token())).toEqual(["unauthorized", reason]);
   });
 
+  it.each([undefined, null, "", "Write", "admin", true, ["write"]])(
+    "whose access is %j grants nothing, whatever its role",
+    async (access) => {
+      const token = await signed({ access, role: "writer" });
+      expect(await judge(authenticate, token)).toEqual(["forbidden", "no-access"]);
+    },
+  );
+
+  it("has the access that the option `access` returns, and nothing else", async () => {
+    const token = await signed({ access: "write", tier: "guest" });
+    const reading = jwtAuthenticator({ secret, access: () => "read" });
+    expect(await judge(reading, token)).toMatchObject({ access: "read" });
+    const byTier = jwtAuthenticator({ secret, access: ({ tier }) => tier });
+    expect(await judge(byTier, token)).toEqual(["forbidden", "no-access"]);
+  });
+
   it.each([undefined, ""])("that is none (%j) is nobody", async (token) => {
     expect(await judge(authenticate, token)).toBeNull();
   });
@@ -122,7 +138,7 @@ describe("a token signed with a secret", () => {
     const exp = now() - 20;
     const patient = jwtAuthenticator({ secret, clockToleranceSeconds: 30 });
     expect(await judge(patient, await signed({ exp }))).toMatchObject({ expiresAt: (exp + 30) * 1_000 });
-    expect(await judge(patient, await signed({ nbf: now() + 20 }))).toMatchObject({ role: "writer" });
+    expect(await judge(patient, await signed({ nbf: now() + 20 }))).toMatchObject({ access: "write" });
     const strict = jwtAuthenticator({ secret, clockToleranceSeconds: 0 });
     expect(await judge(strict, await signed({ exp: now() - 1 }))).toEqual(["unauthorized", "expired"]);
   });
@@ -182,12 +198,12 @@ describe("the rooms of a token", () => {
     const token = await signed({ rooms: undefined, team: 7 });
     expect(await judge(jwtAuthenticator({ secret }), token)).toEqual(["forbidden", "no-grant"]);
     const anywhere = jwtAuthenticator({ secret, rooms: () => ["*"] });
-    expect(await judge(anywhere, token)).toMatchObject({ role: "writer" });
+    expect(await judge(anywhere, token)).toMatchObject({ access: "write" });
     const byTeam = jwtAuthenticator({
       secret,
       rooms: ({ team }, { path }) => [`${path.slice(1)}-${String(team)}`],
     });
-    expect(await judge(byTeam, token, "rooms-7")).toMatchObject({ role: "writer" });
+    expect(await judge(byTeam, token, "rooms-7")).toMatchObject({ access: "write" });
     expect(await judge(byTeam, token, "rooms-8")).toEqual(["forbidden", "other-room"]);
   });
 });
@@ -196,8 +212,8 @@ describe("who has signed, and for whom", () => {
   const options = { secret, issuer: "https://id.example", audience: ["rooms", "boards"] };
   const good = { iss: "https://id.example", aud: "boards" };
   it.each<[what: string, more: object, expected: unknown]>([
-    ["both as wanted", good, { role: "writer" }],
-    ["one of many audiences", { ...good, aud: ["mail", "rooms"] }, { role: "writer" }],
+    ["both as wanted", good, { access: "write" }],
+    ["one of many audiences", { ...good, aud: ["mail", "rooms"] }, { access: "write" }],
     ["another signer", { ...good, iss: "https://evil.example" }, ["unauthorized", "issuer"]],
     ["no signer", { ...good, iss: undefined }, ["unauthorized", "issuer"]],
     ["another audience", { ...good, aud: "mail" }, ["unauthorized", "audience"]],
@@ -286,7 +302,7 @@ describe("public keys", () => {
     return async (token) => await judge(jwtAuthenticator({ jwksUrl, ...known }), token);
   }
   const pass = (ms: number) => vi.setSystemTime(Date.now() + ms);
-  const good = { user: { id: "ada" }, role: "writer" };
+  const good = { user: { id: "ada" }, access: "write" as const };
   const later = ["internal", "key-set-unreachable"];
 
   it("given at once are used, and no others", async () => {
@@ -395,7 +411,7 @@ describe("a session that was let in by a token", () => {
     };
     const client = await enter(room.client({ token }));
     await client.caughtUp();
-    expect(client.copy.welcome).toMatchObject({ user: { id: "ada", name: "Ada" }, role: "writer" });
+    expect(client.copy.welcome).toMatchObject({ user: { id: "ada", name: "Ada" }, access: "write" });
     expect(await client.commit(put("shapes", "s", { x: 1, y: 1 }))).toEqual([1]);
     const elsewhere = await enter(newTestRoom().client({ token }));
     expect(await elsewhere.closed()).toEqual({ closeCode: 4403, reason: "forbidden" });
