@@ -9,7 +9,7 @@ import { wranglerBin, wranglerEnv } from "./wrangler-process.ts";
 
 const args = process.argv.slice(2);
 // A server for trying things out. What is deployed has to be told so by name, see `src/worker.ts`.
-if (args[0] === "dev") args.push("--var", "DELTAROOM_OPEN_TO_EVERYBODY:true");
+if (args[0] === "dev") args.push("--var", "DELTAROOM_ALLOW_ANONYMOUS:true");
 
 const wrangler = spawn(process.execPath, [wranglerBin, ...args], {
   stdio: "inherit",

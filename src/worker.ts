@@ -7,8 +7,8 @@ import { RoomObject, routeRooms, type Client, type RouteOptions } from "./server
 interface Settings {
   /** Closes the rooms: whoever comes needs a token signed with it, see docs/guide/authentication.md. */
   readonly DELTAROOM_JWT_SECRET?: string;
-  /** `true` opens them to everybody, as `npm start` does. */
-  readonly DELTAROOM_OPEN_TO_EVERYBODY?: string;
+  /** `true` lets anyone who can reach the server join any room, as `npm start` does. */
+  readonly DELTAROOM_ALLOW_ANONYMOUS?: string;
 }
 
 /**
@@ -36,7 +36,7 @@ const access = accessBy(settings as Settings); // the global type of `env` is ea
 /** Who may come in: with neither setting only this machine, and the secret counts for more. Says so once, as the Worker starts. */
 function accessBy({
   DELTAROOM_JWT_SECRET: secret,
-  DELTAROOM_OPEN_TO_EVERYBODY: isOpen,
+  DELTAROOM_ALLOW_ANONYMOUS: isOpen,
 }: Settings): RouteOptions {
   if (secret !== undefined) {
     console.log("deltaroom: rooms are open to who has a token signed with DELTAROOM_JWT_SECRET");
@@ -44,12 +44,12 @@ function accessBy({
   }
   if (isOpen === "true") {
     console.log(
-      "deltaroom: rooms are open to everybody who can reach this address. DELTAROOM_JWT_SECRET closes them: docs/guide/authentication.md",
+      "deltaroom: anyone who can reach this address can join any room. DELTAROOM_JWT_SECRET closes them: docs/guide/authentication.md",
     );
-    return { openToEverybody: true };
+    return { allowAnonymous: true };
   }
   console.log(
-    "deltaroom: rooms are closed, but to this machine: set DELTAROOM_JWT_SECRET, or DELTAROOM_OPEN_TO_EVERYBODY=true",
+    "deltaroom: rooms are closed, but to this machine: set DELTAROOM_JWT_SECRET, or DELTAROOM_ALLOW_ANONYMOUS=true",
   );
   return {};
 }

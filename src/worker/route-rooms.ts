@@ -12,14 +12,14 @@ import { routeOf, type RoomRoutes } from "./route-table.ts";
 import { requireKnownOptions } from "../schema/option-names.ts";
 
 /**
- * Who may come in, and from where. Without `authenticate` and `openToEverybody` only requests for this very machine are let in
+ * Who may come in, and from where. Without `authenticate` and `allowAnonymous` only requests for this very machine are let in
  * (`localhost`, `127.0.0.1`, `[::1]`), as `wrangler dev` serves them; none for a deployed Worker is.
  */
 export interface RouteOptions {
   /** Says who is asking, and how they may come in. */
   readonly authenticate?: Authenticate;
-  /** Lets in everybody who knows a URL, as writers. To be said by name; `authenticate` counts for more. */
-  readonly openToEverybody?: boolean;
+  /** Lets anyone who knows a URL join with the access `write`. `authenticate` takes precedence. */
+  readonly allowAnonymous?: boolean;
   /**
    * Origins whose pages may connect, exactly as browsers send them (`https://example.com`), or "*" for all.
    * By default only pages of the Worker's own origin. Whoever sends no `Origin` is no browser and is let through.
@@ -43,7 +43,7 @@ export async function routeRooms(
   routes: RoomRoutes,
   options: RouteOptions = {},
 ): Promise<Response | null> {
-  requireKnownOptions(options, ["authenticate", "openToEverybody", "origins"], "routeRooms");
+  requireKnownOptions(options, ["authenticate", "allowAnonymous", "origins"], "routeRooms");
   requireOrigins(options.origins);
   if (options.authenticate !== undefined && typeof options.authenticate !== "function")
     throw new TypeError("routeRooms: authenticate must be a function");
@@ -54,7 +54,7 @@ export async function routeRooms(
   if (route === undefined) return null;
   const [path, rooms] = route;
   const roomId = url.pathname.slice(path.length + 1);
-  const { authenticate, openToEverybody, origins } = options;
+  const { authenticate, allowAnonymous, origins } = options;
   const isUpgrade = request.headers.get("Upgrade")?.toLowerCase() === "websocket";
   const offered = isUpgrade ? offeredSubprotocols(request) : [];
   const isClient = offered.includes(subprotocol);
@@ -75,7 +75,7 @@ export async function routeRooms(
   const hello = decodeHello(offered);
   const problem = problemOf(request, roomId, { isUpgrade, isClient, hello });
   if (problem !== undefined) return refuse(problem);
-  const isOpen = openToEverybody === true || isThisMachine(url.hostname);
+  const isOpen = allowAnonymous === true || isThisMachine(url.hostname);
   if (authenticate === undefined && !isOpen) return refuse(notSetUp());
   const token = hello?.token ?? bearerOf(request);
   if (token !== undefined && token.length > maxTokenLength)
@@ -135,7 +135,7 @@ function isThisMachine(hostname: string): boolean {
 }
 
 function notSetUp(): Refusal {
-  const remedy = "routeRooms wants `authenticate`, or `openToEverybody: true` to let in everybody";
+  const remedy = "routeRooms wants `authenticate`, or `allowAnonymous: true` to let anyone join";
   logLine("rooms-closed", { code: "forbidden", remedy });
   return { ...by("forbidden", 503, `nobody may come in: ${remedy}`), reason: "not-set-up" };
 }

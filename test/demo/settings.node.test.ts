@@ -40,7 +40,7 @@ async function signed(room: string): Promise<string> {
   return await signing.setExpirationTime("5 minutes").sign(new TextEncoder().encode(secret));
 }
 
-it.each([{}, { DELTAROOM_OPEN_TO_EVERYBODY: "yes" }])(
+it.each([{}, { DELTAROOM_ALLOW_ANONYMOUS: "yes" }])(
   "the demo's Worker that was told %j lets in only who asks for this very machine, and says what to do",
   async (told) => {
     const server = await serve(told);
@@ -53,19 +53,19 @@ it.each([{}, { DELTAROOM_OPEN_TO_EVERYBODY: "yes" }])(
     const [answer] = (await once(request, "response")) as [http.IncomingMessage];
     expect([answer.statusCode, await text(answer)]).toEqual([
       503,
-      expect.stringContaining("openToEverybody: true"),
+      expect.stringContaining("allowAnonymous: true"),
     ]);
   },
 );
 
 it("opened by name it is open, and says so at start", async () => {
-  const server = await serve({ DELTAROOM_OPEN_TO_EVERYBODY: "true" });
-  expect(server.log).toContain("deltaroom: rooms are open to everybody who can reach this address.");
+  const server = await serve({ DELTAROOM_ALLOW_ANONYMOUS: "true" });
+  expect(server.log).toContain("deltaroom: anyone who can reach this address can join any room.");
   expect(await get(server)).toEqual([200, undefined]);
 });
 
 it("with a secret it wants tokens, for sessions and for the state, even where it was opened; none is in its output", async () => {
-  const server = await serve({ DELTAROOM_JWT_SECRET: secret, DELTAROOM_OPEN_TO_EVERYBODY: "true" });
+  const server = await serve({ DELTAROOM_JWT_SECRET: secret, DELTAROOM_ALLOW_ANONYMOUS: "true" });
   const [lobby, other] = [await signed("lobby"), await signed("other")];
   expect((await get(server))[0]).toBe(401);
   expect((await get(server, { Authorization: `Bearer ${other}` }))[0]).toBe(403);
@@ -87,7 +87,7 @@ it("with a secret it wants tokens, for sessions and for the state, even where it
 });
 
 it("with a secret that would protect nothing it does not start", async () => {
-  await expect(serve({ DELTAROOM_JWT_SECRET: "short", DELTAROOM_OPEN_TO_EVERYBODY: "true" })).rejects.toThrow(
+  await expect(serve({ DELTAROOM_JWT_SECRET: "short", DELTAROOM_ALLOW_ANONYMOUS: "true" })).rejects.toThrow(
     "a secret has 5 bytes; HS256 wants 32 or more",
   );
 });

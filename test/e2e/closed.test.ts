@@ -48,8 +48,8 @@ describe.each([
 describe("npm start", () => {
   const server = serve("npm", "start", "--");
 
-  test("says that rooms are open to everybody, and what closes them", () => {
-    const line = /^deltaroom: rooms are open to everybody .*DELTAROOM_JWT_SECRET.*authentication\.md$/m;
+  test("says that anyone can join, and what closes the rooms", () => {
+    const line = /^deltaroom: anyone who can reach this address .*DELTAROOM_JWT_SECRET.*authentication\.md$/m;
     expect(server().log).toMatch(line);
   });
 });
@@ -67,7 +67,7 @@ describe("npm start with a secret", () => {
 
   test("says so, and tells nobody the state who has no token", async () => {
     expect(server().log).toMatch(/^deltaroom: rooms are open to who has a token/m);
-    expect(server().log).not.toContain("open to everybody");
+    expect(server().log).not.toContain("anyone who can reach");
     expect((await fetch(`${server().url}/rooms/closed`)).status).toBe(401);
   });
 

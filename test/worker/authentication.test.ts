@@ -293,7 +293,7 @@ describe("a room that cannot be reached", () => {
   it("is answered as what will pass, without a word of what it threw", async () => {
     const lines = linesLogged();
     const failing = { getByName: () => ({ fetch: () => Promise.reject(new Error("cannot wake")) }) };
-    const open = { openToEverybody: true } as const;
+    const open = { allowAnonymous: true } as const;
     const response = await routeRooms(new Request("https://rooms.test/r/lobby"), { "/r": failing }, open);
     expect([response?.status, response?.headers.get("Retry-After")]).toEqual([503, "2"]);
     expect(await response?.json()).toEqual({

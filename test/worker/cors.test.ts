@@ -10,7 +10,7 @@ type Listed = Pick<RouteOptions, "origins">;
 
 async function answer(init: RequestInit, options: Listed = { origins: [app] }): Promise<Response> {
   const request = new Request("https://rooms.test/test-rooms/lobby", init);
-  return (await routeRooms(request, routes, { openToEverybody: true, ...options })) as Response;
+  return (await routeRooms(request, routes, { allowAnonymous: true, ...options })) as Response;
 }
 
 function preflight(origin: string): RequestInit {

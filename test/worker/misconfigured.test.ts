@@ -13,7 +13,7 @@ const namespace = (name: string): RoomNamespace => ({
 
 async function ask(path: string, routes: RoomRoutes): Promise<string | undefined> {
   const request = new Request(`https://rooms.test${path}`);
-  return await (await routeRooms(request, routes, { openToEverybody: true }))?.text();
+  return await (await routeRooms(request, routes, { allowAnonymous: true }))?.text();
 }
 
 describe("of several routes the longest one counts", () => {

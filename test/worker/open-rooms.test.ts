@@ -13,7 +13,7 @@ describe("a Worker that does not say who may come in", () => {
   it.each([
     ["says nothing", undefined],
     ["says no more than origins", { origins: "*" }],
-    ["says that rooms are open, but not that it means it", { openToEverybody: "false" }],
+    ["says that rooms are open, but not that it means it", { allowAnonymous: "false" }],
   ])("and %s lets nobody in, and tells its operator what to do", async (_, options) => {
     const lines = linesLogged();
     for (const host of [
@@ -26,13 +26,13 @@ describe("a Worker that does not say who may come in", () => {
       const response = await routeRooms(request, routes, unsaid(options));
       expect(response?.status).toBe(503);
       expect(await response?.json()).toEqual({
-        error: { code: "forbidden", message: expect.stringContaining("openToEverybody: true") },
+        error: { code: "forbidden", message: expect.stringContaining("allowAnonymous: true") },
       });
     }
     expect(lines[0]).toEqual({
       event: "rooms-closed",
       code: "forbidden",
-      remedy: "routeRooms wants `authenticate`, or `openToEverybody: true` to let in everybody",
+      remedy: "routeRooms wants `authenticate`, or `allowAnonymous: true` to let anyone join",
     });
   });
 
@@ -57,14 +57,14 @@ describe("a Worker that does not say who may come in", () => {
 describe("a Worker that is open by name", () => {
   it("lets in everybody, as a writer and nobody in particular", async () => {
     const client = newTestRoom().client({ token: "anything" });
-    const answer = await routeRooms(client.request(), routes, { openToEverybody: true });
+    const answer = await routeRooms(client.request(), routes, { allowAnonymous: true });
     await client.take(answer as Response);
     expect(await client.next("welcome")).toMatchObject({ user: null, access: "write" });
   });
 
   it("is closed again by `authenticate`", async () => {
     linesLogged();
-    const options = unsaid({ openToEverybody: true, authenticate: () => null });
+    const options = unsaid({ allowAnonymous: true, authenticate: () => null });
     const request = new Request("https://app.example/test-rooms/lobby");
     expect((await routeRooms(request, routes, options))?.status).toBe(401);
   });

@@ -93,7 +93,7 @@ describe("the URL of a room", () => {
   ])("is not %s", async (path) => {
     expect((await ask(path)).status).toBe(404);
     const routes = { "/test-rooms": env.TEST_ROOMS };
-    expect(await routeRooms(new Request(origin + path), routes, { openToEverybody: true })).toBeNull();
+    expect(await routeRooms(new Request(origin + path), routes, { allowAnonymous: true })).toBeNull();
   });
 
   it("names one room, whatever is in its query", async () => {
@@ -198,7 +198,7 @@ describe("a page's origin", () => {
       const headers = { ...init.headers, ...(given !== undefined && { Origin: given }) };
       const request = new Request(origin + path, { headers });
       const routes = { "/test-rooms": env.TEST_ROOMS };
-      return (await routeRooms(request, routes, { openToEverybody: true, ...options })) as Response;
+      return (await routeRooms(request, routes, { allowAnonymous: true, ...options })) as Response;
     };
     expect((await answer({ headers: {} })).status).toBe(status);
     const upgraded = await answer(goodUpgrade);

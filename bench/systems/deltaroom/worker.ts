@@ -16,7 +16,7 @@ export default {
   async fetch(request, env) {
     const answer = answerBench(request);
     if (answer !== undefined) return answer;
-    const response = await routeRooms(request, { "/rooms": env.ROOMS }, { openToEverybody: true });
+    const response = await routeRooms(request, { "/rooms": env.ROOMS }, { allowAnonymous: true });
     return response ?? new Response("not a room", { status: 404 });
   },
 } satisfies ExportedHandler<{ ROOMS: DurableObjectNamespace<Room> }>;

@@ -25,11 +25,11 @@ export interface WorkerdOptions {
   readonly script?: string;
   /** A command to run workerd under, `["strace", "-D", …]`; it has to become workerd, so that `pid` is the runtime's. */
   readonly under?: readonly string[];
-  /** What the Worker is told from outside; left out, its rooms are open to everybody, as `npm start` has them. */
+  /** What the Worker is told from outside; left out, anyone can join its rooms, as `npm start` has them. */
   readonly settings?: { readonly [name: string]: string };
 }
 
-const openToEverybody = { DELTAROOM_OPEN_TO_EVERYBODY: "true" };
+const allowAnonymous = { DELTAROOM_ALLOW_ANONYMOUS: "true" };
 
 /** Bundles a Worker as `wrangler deploy` would, and answers its one module. The entry is named from the repository's root. */
 export async function bundle(entry = "src/worker.ts"): Promise<string> {
@@ -62,7 +62,7 @@ export class Workerd {
   static async create({
     script,
     under = [],
-    settings = openToEverybody,
+    settings = allowAnonymous,
   }: WorkerdOptions = {}): Promise<Workerd> {
     const worker = script ?? (await bundle());
     const folder = await mkdtemp(join(tmpdir(), "deltaroom-workerd-"));

@@ -14,7 +14,7 @@ export class Board extends RoomObject(ledger, {
 
 export default {
   async fetch(request, env) {
-    const response = await routeRooms(request, { "/rooms": env.ROOMS }, { openToEverybody: true });
+    const response = await routeRooms(request, { "/rooms": env.ROOMS }, { allowAnonymous: true });
     return response ?? new Response("Not found", { status: 404 });
   },
 } satisfies ExportedHandler<{ ROOMS: DurableObjectNamespace<Board> }>;

@@ -117,7 +117,7 @@ export default {
     };
     const closed = { "/private-rooms": env.TEST_ROOMS, "/card-rooms": env.CARD_ROOMS };
     return (
-      (await routeRooms(request, open, { openToEverybody: true })) ??
+      (await routeRooms(request, open, { allowAnonymous: true })) ??
       (await routeRooms(request, closed, { authenticate })) ??
       (await routeRooms(
         request,
