@@ -138,8 +138,11 @@ function runMutator(
   // Where only the server knows the rule, the client predicts nothing and waits.
   if (run === undefined && location === "client") return;
   if (run === undefined) throw new Error(`mutator ${type} has no function on the server`);
-  const result = run(tx, checked, mutatorContext(options, broadcasts));
+  const rejections: Rejection[] = [];
+  const result = run(tx, checked, mutatorContext(options, broadcasts, rejections));
   assertSync(`mutator ${type}`, result);
+  // A mutator that catches its own rejection must not commit.
+  if (rejections[0] !== undefined) throw rejections[0];
 }
 
 /** Throws if `returned`, which a function of the app has returned, is a promise: all that it wrote later would be lost. */
@@ -149,7 +152,7 @@ export function assertSync(what: string, returned: unknown): void {
     throw new Error(`${what} is asynchronous: it must finish before it returns`);
 }
 
-function mutatorContext(options: CallOptions, broadcasts: Broadcast[]): object {
+function mutatorContext(options: CallOptions, broadcasts: Broadcast[], rejections: Rejection[]): object {
   const { caller, now, location, definition } = options;
   return {
     clientId: caller.clientId,
@@ -159,7 +162,9 @@ function mutatorContext(options: CallOptions, broadcasts: Broadcast[]): object {
     now,
     location,
     reject(code: string, message?: string, data?: Json) {
-      return new Rejection(code, message, data);
+      const rejection = new Rejection(code, message, data);
+      rejections.push(rejection);
+      throw rejection;
     },
     broadcast(event: string, payload: unknown) {
       if (location === "client") return;

@@ -2,7 +2,6 @@ import type { $ZodType, input, output } from "zod/v4/core";
 import type { Access } from "./access.ts";
 import type { DeepReadonly, Json } from "./json.ts";
 import type { JsonOnly } from "./json-only.ts";
-import type { Rejection } from "./rejection.ts";
 import type { AnyTx, CollectionSchemas, TxOfCollections } from "./collections.ts";
 
 /** The events of a room: the schema of the payload, by the name of the event. */
@@ -28,8 +27,11 @@ export interface MutatorContext<
   readonly now: number;
   /** Where it runs: as a prediction on the client, or as the truth on the server. */
   readonly location: "client" | "server";
-  /** Makes the refusal; throw it: `throw ctx.reject("conflict")`. `code` is the app's own, `message` one sentence for people. */
-  reject(code: string, message?: string, data?: Json): Rejection;
+  /**
+   * Throws the rejection: the call changes nothing, even if the mutator catches it. `throw ctx.reject("conflict")` does the same, and the
+   * compiler then knows that the function ends there. `code` is the app's own, `message` one sentence for people.
+   */
+  reject(code: string, message?: string, data?: Json): never;
   /** Sends an event to everybody in the room once the call has committed. In a prediction it does nothing. */
   broadcast<E extends keyof Events & string>(event: E, payload: DeepReadonly<input<Events[E]>>): void;
 }

@@ -1,7 +1,7 @@
 import type { Json } from "./json.ts";
 
 /**
- * A mutator's refusal, made by `ctx.reject(code, message?, data?)` and thrown: the call changes nothing and
+ * A mutator's refusal, which `ctx.reject(code, message?, data?)` throws: the call changes nothing and
  * its caller is told `code`, `message` and `data`. Any other error that a mutator throws reaches the caller
  * as `internal`, without its text.
  */

@@ -1,3 +1,4 @@
+import type { AnyMutatorRun } from "../../src/schema/mutator.ts";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { parseEvent, runCall, type CallOptions, type CallResult, type Run } from "../../src/model/call.ts";
@@ -154,6 +155,27 @@ describe("a mutator", () => {
     expect(result).toMatchObject({
       kind: "rejected",
       rejection: { code: "taken", message: "it is taken", data: { by: "ben" } },
+    });
+  });
+
+  const careless: AnyMutatorRun = (tx, _payload, ctx) => {
+    tx["notes"]?.put("a", { n: 1 });
+    ctx.reject("taken", "it is taken");
+  };
+  const catching: AnyMutatorRun = (tx, _payload, ctx) => {
+    try {
+      ctx.reject("taken", "it is taken");
+    } catch {
+      tx["notes"]?.put("a", { n: 1 });
+    }
+  };
+  test.each([
+    ["forgets `throw`", careless],
+    ["catches its own rejection", catching],
+  ])("that %s before it goes on is rejected, and commits nothing", (_title, run) => {
+    expect(call("run", null, withMutator(run as unknown as Run))).toMatchObject({
+      kind: "rejected",
+      rejection: { code: "taken", message: "it is taken" },
     });
   });
 

@@ -1335,6 +1335,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     "test/worker/secrets.test.ts",
   ),
   bug(
+    "a mutator that catches its own rejection commits",
+    "runMutator",
+    "if (rejections[0] !== undefined) throw rejections[0];",
+    "",
+    "test/model/call.test.ts",
+  ),
+  bug(
     "an access that is missing or misspelled may write",
     "identityOf",
     "if (!isAccess(access)) throw",

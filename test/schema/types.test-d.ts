@@ -115,6 +115,7 @@ export function contextIsTyped(ctx: Parameters<ServerMutatorsOf<Board>["assignRa
   ctx.broadcast("nope", { x: 1, y: 2 });
   // @ts-expect-error the payload has another type
   ctx.broadcast("confetti", { x: "1", y: 2 });
+  expectTypeOf<ReturnType<typeof ctx.reject>>().toBeNever();
   // @ts-expect-error the data of a rejection is JSON
   ctx.reject("late", "too late", { at: new Date() });
 }
