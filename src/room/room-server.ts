@@ -208,12 +208,12 @@ export class RoomServer {
 
   /** Returns 0 if the user may read the state as a whole now, and otherwise the milliseconds to wait. */
   takeRead(user: Json): number {
-    return this.#sessions.takeRead(user);
+    return this.#sessions.userRateLimits.takeRead(user, this.#ports.now());
   }
 
   /** Charges the user for bytes of a state that the room has written for it. */
   spendRead(user: Json, bytes: number): void {
-    this.#sessions.spendRead(user, bytes);
+    this.#sessions.userRateLimits.spendRead(user, bytes, this.#ports.now());
   }
 
   /**

@@ -63,7 +63,7 @@ export class RoomSessions {
   readonly #liveness: Liveness;
   readonly #expiry: Expiry;
   readonly #alarm: Alarm;
-  readonly #userRateLimits: UserRateLimits;
+  readonly userRateLimits: UserRateLimits;
   readonly #sessionRoom: SessionRoom;
 
   constructor(room: RoomOfSessions) {
@@ -73,14 +73,14 @@ export class RoomSessions {
     this.#expiry = new Expiry(sessions);
     this.#alarm = new Alarm(ports.setAlarm);
     // A room that asks for no users has only clients without one.
-    this.#userRateLimits = new UserRateLimits(
+    this.userRateLimits = new UserRateLimits(
       definition.user === undefined ? { ...limits, maxSessionsWithoutUser: Infinity } : limits,
     );
     this.#sessionRoom = {
       limits,
       sendBudget,
       now: ports.now,
-      meterOf: (holder, state) => this.#userRateLimits.meterOf(holder, state),
+      meterOf: (holder, state) => this.userRateLimits.meterOf(holder, state),
       overdue: (session) => {
         this.#liveness.owes(session, ports.now());
         this.setAlarm();
@@ -105,7 +105,7 @@ export class RoomSessions {
     const former = sessions.get(clientId);
     const refusal = this.#refusal(client, hello, former, now);
     if (refusal !== undefined) return refusal;
-    const rateLimits = this.#userRateLimits.admit(
+    const rateLimits = this.userRateLimits.admit(
       client,
       former,
       roomState.clientLog.get(clientId) !== undefined,
@@ -132,7 +132,7 @@ export class RoomSessions {
       view,
       this.#sessionRoom,
     );
-    if (former === undefined) this.#userRateLimits.entered(session);
+    if (former === undefined) this.userRateLimits.entered(session);
     else this.#replace(former, session);
     sessions.set(clientId, session);
     try {
@@ -166,7 +166,7 @@ export class RoomSessions {
     }
     const session = Session.restore(socket, attachment, view, this.#sessionRoom, journal.roomState.rev);
     if (former !== undefined) this.#replace(former, session);
-    else this.#userRateLimits.entered(session);
+    else this.userRateLimits.entered(session);
     sessions.set(client.clientId, session);
     this.#expiry.note(session);
     if (!session.isDue) return session;
@@ -193,7 +193,7 @@ export class RoomSessions {
     const { clientId } = session.client;
     sessions.delete(clientId);
     catchUps.drop(session);
-    this.#userRateLimits.left(session);
+    this.userRateLimits.left(session);
     session.end();
     journal.roomState.clientLog.see(clientId, ports.now());
     if (session.presence !== undefined) ephemeral.leave(clientId);
@@ -246,16 +246,6 @@ export class RoomSessions {
     return isAdmitted(definition, identity, (error) => ports.log("role-refused", { error }));
   }
 
-  /** Returns 0 if the user may read the state as a whole now, and otherwise the milliseconds to wait. */
-  takeRead(user: Json): number {
-    return this.#userRateLimits.takeRead(user, this.#room.ports.now());
-  }
-
-  /** Charges the user for bytes of a state that the room has written for it. */
-  spendRead(user: Json, bytes: number): void {
-    this.#userRateLimits.spendRead(user, bytes, this.#room.ports.now());
-  }
-
   /** Who wants to join, as far as the hello and `authenticate` say it. */
   #clientOf(hello: Hello, identity: Identity, now: number): Caller | TurnedAway {
     const { definition, journal } = this.#room;
@@ -274,12 +264,12 @@ export class RoomSessions {
   /** Why the client may not join now. Sessions whose client is certainly gone are closed before that, where they take its place. */
   #refusal(client: Caller, hello: Hello, former: Session | undefined, now: number): TurnedAway | undefined {
     const { limits, sessions, journal } = this.#room;
-    const isCrowded = former === undefined && this.#userRateLimits.isCrowded(client);
+    const isCrowded = former === undefined && this.userRateLimits.isCrowded(client);
     const isFull = isCrowded || sessions.size >= limits.maxSessions;
     for (const lost of this.#liveness.lost(now, isFull)) if (lost !== former) this.close(lost, "timeout");
     const code = refusalOf(client, hello, journal.roomState, sessions, limits.maxSessions);
     if (code !== undefined) return { code };
-    return isCrowded && this.#userRateLimits.isCrowded(client) ? { code: "room-full" } : undefined;
+    return isCrowded && this.userRateLimits.isCrowded(client) ? { code: "room-full" } : undefined;
   }
 
   /** The same client, with another socket. The others hear of it only if its person is shown to them in another way now. */
