@@ -23,10 +23,10 @@ export type ConnectOptions<D extends AnyRoomDefinition> = {
   /** Opens sockets in place of the runtime's own `WebSocket`. */
   readonly transport?: Transport;
   /**
-   * Keeps the room's last state and the calls that wait beyond the page, in IndexedDB, for the person with this id: the next
-   * one at the same machine neither sees the room nor sends the calls. Left out, nothing is kept.
+   * Keeps the room's last state and the pending calls beyond the page, in IndexedDB, for the user with this id: the next user of
+   * the same machine neither sees the room nor sends the calls. Left out, nothing is kept.
    */
-  readonly persist?: string;
+  readonly persist?: { readonly userId: string } | undefined;
   /**
    * `offline` of `deltaroom/client/offline`, where that cannot be loaded by `import()` when it is needed: in a service worker that
    * is a module. Left out, `persist` loads it.
@@ -39,10 +39,10 @@ export type ConnectOptions<D extends AnyRoomDefinition> = {
   /** What this client keeps at most, where that differs from the defaults. */
   readonly limits?: Partial<ClientLimits>;
 } & (D["presence"] extends undefined
-  ? { readonly presence?: undefined }
+  ? { readonly initialPresence?: undefined }
   : {
       /** What the others see of this client first. Left out, they do not see it before `presence.update`. */
-      readonly presence?: PresenceOf<D>;
+      readonly initialPresence?: PresenceOf<D>;
     });
 
 /**
@@ -65,7 +65,7 @@ export function connect<D extends AnyRoomDefinition>(
     persist:
       options?.persist === undefined
         ? undefined
-        : persistFor(options.persist, address, definition, options.offline),
+        : persistFor(options.persist.userId, address, definition, options.offline),
     undo: options?.undo,
     secret: randomId(18),
     transport: options?.transport ?? webSocketTransport,
@@ -76,17 +76,17 @@ export function connect<D extends AnyRoomDefinition>(
     onTraffic: options?.onTraffic,
     // Nothing is known of where an app's own transport leads.
     diagnose: options?.transport === undefined ? diagnose : undefined,
-    presence: options?.presence,
+    presence: options?.initialPresence,
     limits: options?.limits,
   });
   // The one seam between names that are only known at run time and the types of the definition.
   return room as Room<D>;
 }
 
-/** Forgets all that is kept of any room for the person with this id, as when they log out. Open rooms go on unkept. */
-export async function forget(user: string): Promise<void> {
+/** Deletes all that `persist` has kept of any room for the user with this id, as when the user logs out. Open rooms go on unkept. */
+export async function clearPersisted(userId: string): Promise<void> {
   const { deleteDatabase } = await import("./offline/keep-room.ts");
-  await deleteDatabase(user);
+  await deleteDatabase(userId);
 }
 
 /** Only a client that has failed loads what that takes. */
@@ -101,7 +101,8 @@ function persistFor(
   definition: AnyRoomDefinition,
   offline: Offline | undefined,
 ): Persist {
-  if (user === "") throw new TypeError("persist is to be the id of a person");
+  if (typeof user !== "string" || user === "")
+    throw new TypeError("persist must be { userId }, with the id of a user that is not empty");
   const { version: schema, collections } = definition;
   return async (parts) => {
     const keepRoom = offline ?? (await import("./offline/keep-room.ts")).keepRoom;

@@ -1,5 +1,5 @@
 /** What an app's pages import: `connect`, and the types of the room that it opens. Runs in browsers, in Node 22 and later, and in Workers. */
-export { connect, forget, newId, type ConnectOptions } from "./connect.ts";
+export { connect, clearPersisted, newId, type ConnectOptions } from "./connect.ts";
 export { roomUrl } from "./room-url.ts";
 export { RejectedError, RoomError, type RejectedOperation, type RoomErrorCode } from "./errors.ts";
 export type { ClientLimits } from "./client-limits.ts";

@@ -16,12 +16,12 @@ import type { Progress } from "./connection/sync-options.ts";
 import type { Status } from "./connection/connection-events.ts";
 import type { RejectedError, RoomError } from "./errors.ts";
 
-/** Whether a call is only here yet, is on the server's disk, or was refused and has changed nothing. */
-export type CallStatus = "local" | "committed" | "rejected";
+/** `pending` until the room's outcome is here; then `committed`, on the server's disk, or `rejected`, having changed nothing. */
+export type CallStatus = "pending" | "committed" | "rejected";
 
 /** A call that was made. Its effect is in the view already, unless it was rejected at once. */
 export interface Call {
-  /** `local` until the call is answered. */
+  /** `pending` until the call is answered. */
   readonly status: CallStatus;
   /**
    * Resolves when the operation is on the server's disk, with its revision; rejects with {@link RejectedError}.

@@ -7,7 +7,7 @@ import { keptToken } from "./people/sign-in.ts";
 export function openRoom(name: string, presence: Presence, onTraffic: (traffic: Traffic) => void) {
   const token = keptToken();
   return connect(roomUrl("/rooms", name), board, {
-    presence,
+    initialPresence: presence,
     undo,
     onTraffic,
     ...(token !== undefined && { token: () => token }),

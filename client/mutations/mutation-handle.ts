@@ -9,7 +9,7 @@ import { withResolvers, type Resolvers } from "../with-resolvers.ts";
 /** A call of this client, and how to tell it what it came to. */
 export function newCall(): { call: Call; settle: Settle } {
   const { promise, resolve, reject } = ignorable<{ readonly rev: number }>();
-  let status: CallStatus = "local";
+  let status: CallStatus = "pending";
   const call: Call = {
     committed: promise,
     get status() {

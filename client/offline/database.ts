@@ -47,7 +47,7 @@ function nameOf(user: string): string {
 /**
  * The database of one user, behind a connection that a browser may close at any time: iOS closes those of pages in the background,
  * "clear site data" and a full disk take the database away, and another tab may need a newer version of it. The next use opens
- * the database again. `forget` ends the storage for good, so that no tab writes again what was to be deleted.
+ * the database again. `clearPersisted` ends the storage for good, so that no tab writes again what was to be deleted.
  */
 export class Storage {
   readonly #user: string;
@@ -149,7 +149,7 @@ export class Storage {
     this.#lost();
   }
 
-  /** The message of `forget` may come after this tab has opened the database again, and so has made another one. */
+  /** The message of `clearPersisted` may come after this tab has opened the database again, and so has made another one. */
   #deleteOwn(): void {
     if (this.#hasMade) void deleteDB(nameOf(this.#user)).catch(() => {}); // nothing is left to tell the app of
   }

@@ -7,8 +7,8 @@ import { keepRoom } from "./keep-room.ts";
 
 export type { Offline } from "./persistence.ts";
 
-/** Keeps rooms in IndexedDB: `connect(url, board, { persist: userId, offline })`. */
+/** Keeps rooms in IndexedDB: `connect(url, board, { persist: { userId }, offline })`. */
 export const offline: Offline = keepRoom;
 
-/** Deletes all that is kept of any room for the person with this id, as `forget` of `deltaroom/client` does. */
-export { deleteDatabase as forget } from "./database.ts";
+/** Deletes all that is kept of any room for the user with this id, as `clearPersisted` of `deltaroom/client` does. */
+export { deleteDatabase as clearPersisted } from "./database.ts";

@@ -16,6 +16,7 @@ import type {
   StateOf,
 } from "../../src/schema/definition.ts";
 import type { Status } from "../connection/connection-events.ts";
+import type { RoomError } from "../errors.ts";
 import type { EventSender, Peer, Room, RoomHistory, Self } from "../room.ts";
 import { createProvider, type Found, type RoomProviderProps } from "./provider.tsx";
 import { useSelection } from "./selection.ts";
@@ -38,7 +39,7 @@ export interface RoomContext<D extends AnyRoomDefinition> {
   /** `room.mutate`: the calls of the definition, by name. */
   readonly useMutate: () => Room<D>["mutate"];
   /** This client's presence, and how to change the fields of it that are named. */
-  readonly usePresence: () => readonly [
+  readonly useMyPresence: () => readonly [
     presence: PresenceOf<D>,
     update: (fields: Partial<PresenceOf<D>>) => void,
   ];
@@ -64,8 +65,12 @@ export interface RoomContext<D extends AnyRoomDefinition> {
    * unless the provider, or `connect`, was given `undo` of `deltaroom/client/undo`.
    */
   readonly useHistory: () => RoomHistory;
+  /** `room.broadcast`: sends an event to all other clients. It is the same function in every render. */
+  readonly useBroadcast: () => Room<D>["broadcast"];
+  /** Calls the `listener` of the last render with each error of the room, see `room.on("error")`. */
+  readonly useErrorListener: (listener: (error: RoomError) => void) => void;
   /** Calls the `listener` of the last render when such an event comes. */
-  readonly useEvent: <E extends EventNamesOf<D>>(
+  readonly useEventListener: <E extends EventNamesOf<D>>(
     event: E,
     listener: (payload: EventPayloadOf<D, E>, from: EventSender<D>) => void,
   ) => void;
@@ -105,8 +110,8 @@ export function createRoomContext<D extends AnyRoomDefinition>(definition: D): R
       return useSelection(sourcesOf(useFoundRoom("useRoomState")).state, selector);
     },
     useMutate: () => useFoundRoom("useMutate").mutate,
-    usePresence() {
-      const room = useFoundRoom("usePresence");
+    useMyPresence() {
+      const room = useFoundRoom("useMyPresence");
       const presence = useSelection(sourcesOf(room).self, presenceIn);
       const update = useCallback((fields: Partial<PresenceOf<D>>) => room.presence.update(fields), [room]);
       return useMemo(() => [presence, update], [presence, update]);
@@ -145,15 +150,33 @@ export function createRoomContext<D extends AnyRoomDefinition>(definition: D): R
         [history, canUndo, canRedo],
       );
     },
-    useEvent(event, listener) {
-      const room = useFoundRoom("useEvent");
-      const newest = useRef(listener);
-      useEffect(() => {
-        newest.current = listener;
-      });
-      useEffect(() => room.onEvent(event, (payload, from) => newest.current(payload, from)), [room, event]);
+    useBroadcast() {
+      const room = useFoundRoom("useBroadcast");
+      return useCallback<Room<D>["broadcast"]>((...event) => room.broadcast(...event), [room]);
+    },
+    useErrorListener(listener) {
+      const room = useFoundRoom("useErrorListener");
+      const newest = useNewest(listener);
+      useEffect(() => room.on("error", (error) => newest.current(error)), [room, newest]);
+    },
+    useEventListener(event, listener) {
+      const room = useFoundRoom("useEventListener");
+      const newest = useNewest(listener);
+      useEffect(
+        () => room.onEvent(event, (payload, from) => newest.current(payload, from)),
+        [room, event, newest],
+      );
     },
   };
+}
+
+/** A reference to what the last render was given. */
+function useNewest<T>(value: T): { readonly current: T } {
+  const newest = useRef(value);
+  useEffect(() => {
+    newest.current = value;
+  });
+  return newest;
 }
 
 function itself<T>(value: T): T {

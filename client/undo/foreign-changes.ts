@@ -65,8 +65,8 @@ export class ForeignChanges<E> {
 
   /** The calls that were answered since the last time, the oldest first. */
   takeAnswered(): readonly OwnWrite<E>[] {
-    const answered = this.#writes.filter(({ call }) => call.status !== "local");
-    if (answered.length > 0) this.#writes = this.#writes.filter(({ call }) => call.status === "local");
+    const answered = this.#writes.filter(({ call }) => call.status !== "pending");
+    if (answered.length > 0) this.#writes = this.#writes.filter(({ call }) => call.status === "pending");
     return answered;
   }
 

@@ -48,3 +48,11 @@ test.each([
 ])("connect takes %o", (options) => {
   expect(() => open(options)).not.toThrow();
 });
+
+test.each([
+  ["an id alone", "ada"],
+  ["an empty id", { userId: "" }],
+  ["another word", { user: "ada" }],
+])("persist refuses %s", (_, persist) => {
+  expect(() => open({ persist } as never)).toThrow(TypeError);
+});

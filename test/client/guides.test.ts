@@ -18,7 +18,7 @@ async function entered(greeting: Greeting = {}) {
   const server = new ScriptedRoom();
   const room = connect("http://room.test/rooms/lobby", board, {
     transport: server.transport,
-    presence: { cursor: null, selected: [] },
+    initialPresence: { cursor: null, selected: [] },
   });
   const socket = await server.attempt(1);
   socket.greet(greeting);

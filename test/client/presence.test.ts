@@ -8,7 +8,7 @@ fakeTimers();
 
 describe("others", () => {
   test("never include oneself", async () => {
-    const { room, socket } = await joined({}, { presence: { x: 1, y: 1 } });
+    const { room, socket } = await joined({}, { initialPresence: { x: 1, y: 1 } });
     const told = vi.fn<() => void>();
     room.onOthers(told);
     const { clientId } = room.self;
@@ -84,10 +84,10 @@ describe("what others show", () => {
 });
 
 describe("presence", () => {
-  const first = { presence: { x: 1, y: 1 } };
+  const first = { initialPresence: { x: 1, y: 1 } };
 
   test("is changed by the fields that are named, and the rest stays", async () => {
-    const { room, socket } = await joined({}, { presence: { x: 1, y: 2, note: "here" } });
+    const { room, socket } = await joined({}, { initialPresence: { x: 1, y: 2, note: "here" } });
     room.presence.update({ x: 5 });
     expect(room.self.presence).toEqual({ x: 5, y: 2, note: "here" });
     await vi.advanceTimersByTimeAsync(16);
@@ -98,7 +98,7 @@ describe("presence", () => {
   });
 
   test("loses an optional field that is set to undefined", async () => {
-    const { room } = await joined({}, { presence: { x: 1, y: 2, note: "here" } });
+    const { room } = await joined({}, { initialPresence: { x: 1, y: 2, note: "here" } });
     room.presence.update({ note: undefined });
     expect(room.self.presence).toEqual({ x: 1, y: 2 });
   });
@@ -181,7 +181,7 @@ describe("presence", () => {
     expect(room.self.presence).toEqual({ x: 1, y: 1 });
     await vi.advanceTimersByTimeAsync(100);
     expect(socket.frames("presence")).toHaveLength(1);
-    const start = () => connect("http://room.test/x", clientBoard, { presence: { x: 1 } as never });
+    const start = () => connect("http://room.test/x", clientBoard, { initialPresence: { x: 1 } as never });
     expect(start).toThrow(expect.objectContaining({ code: "invalid" }));
   });
 
@@ -197,7 +197,7 @@ describe("presence", () => {
 
   test("is a copy of what the app gave", async () => {
     const mine = { x: 1, y: 1 };
-    const { room } = await joined({}, { presence: mine });
+    const { room } = await joined({}, { initialPresence: mine });
     mine.x = 9;
     expect(room.self.presence).toEqual({ x: 1, y: 1 });
   });
@@ -213,9 +213,14 @@ describe("presence", () => {
 describe("self", () => {
   test("is the same object until something of it changes", async () => {
     const user = { id: "u1", name: "Ada" };
-    const { room, socket } = await joined({ user }, { presence: { x: 1, y: 1 } });
+    const { room, socket } = await joined({ user }, { initialPresence: { x: 1, y: 1 } });
     const { self } = room;
-    expect(self).toEqual({ clientId: clientIdOf(socket.hello.secret), user, presence: { x: 1, y: 1 } });
+    expect(self).toEqual({
+      clientId: clientIdOf(socket.hello.secret),
+      user,
+      access: "write",
+      presence: { x: 1, y: 1 },
+    });
     socket.welcome({ user: { ...user } }); // as after every reconnect
     expect(room.self).toBe(self);
     room.presence.update({ x: 1 });
@@ -226,7 +231,7 @@ describe("self", () => {
   });
 
   test("is told of whenever it is another, and only then", async () => {
-    const { room, server } = scripted({ presence: { x: 1, y: 1 } });
+    const { room, server } = scripted({ initialPresence: { x: 1, y: 1 } });
     const told: unknown[] = [];
     room.on("self", () => told.push([room.self.user?.name, room.self.presence.x]));
     (await server.attempt(1)).greet({ user: { id: "u1", name: "Ada" } });

@@ -15,7 +15,7 @@ import { board } from "../schema/board.ts";
 // What a room answers and refuses is inferred from the definition alone. Checked by tsc; never run.
 
 const room = connect("/rooms/lobby", board, {
-  presence: { cursor: null },
+  initialPresence: { cursor: null },
   token: async () => "token",
   undo,
 });

@@ -9,13 +9,13 @@ export const {
   useRoom,
   useRoomState,
   useMutate,
-  usePresence,
+  useMyPresence,
   useOthers,
   useSelf,
   useStatus,
   usePending,
   useHistory,
-  useEvent,
+  useEventListener,
 } = createRoomContext(board);
 export const { RoomProvider: ListProvider, useOthers: useListPeople } = createRoomContext(lists);
 

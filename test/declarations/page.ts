@@ -7,7 +7,7 @@ import { lists } from "./mini.ts";
 export const room = connect("https://example.com/rooms/lobby", board, {
   presence: { cursor: null },
   token: async () => "token",
-  persist: "ada",
+  persist: { userId: "ada" },
   undo,
 });
 export const other = connect("https://example.com/rooms/lists", lists);

@@ -27,5 +27,5 @@ export function viewOf({ room }: Client): RoomJson["collections"] {
 }
 
 function connectToBoard(url: string, name: string) {
-  return connect(url, board, { presence: { name, color: "sea", cursor: null, holding: null } });
+  return connect(url, board, { initialPresence: { name, color: "sea", cursor: null, holding: null } });
 }

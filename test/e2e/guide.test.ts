@@ -77,7 +77,7 @@ describe("docs/guide/pending.md", () => {
     const stop = code["badge"](room, "s1", (isPending: boolean) => said.push(isPending));
     await code["paint"](room, "s1", (text: string) => said.push(text));
     stop();
-    expect(said).toEqual([false, true, "local", false, "committed"]);
+    expect(said).toEqual([false, true, "pending", false, "committed"]);
   });
 });
 

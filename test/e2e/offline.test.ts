@@ -260,9 +260,9 @@ describe("what is kept", () => {
     await profile.cut();
     await tab.put("b", 2);
     await tab.do(async () => {
-      await (globalThis as unknown as { harness: { forget(user: string): Promise<void> } }).harness.forget(
-        "ada",
-      );
+      await (
+        globalThis as unknown as { harness: { clearPersisted(user: string): Promise<void> } }
+      ).harness.clearPersisted("ada");
     });
     await tab.close();
     const next = await profile.open(roomId, "ada");
@@ -406,9 +406,9 @@ describe("a storage that goes away under the page", () => {
     const other = await profile.open(roomId, "ada");
     await other.ready();
     await other.do(async () => {
-      await (globalThis as unknown as { harness: { forget(user: string): Promise<void> } }).harness.forget(
-        "ada",
-      );
+      await (
+        globalThis as unknown as { harness: { clearPersisted(user: string): Promise<void> } }
+      ).harness.clearPersisted("ada");
     });
     await profile.cut();
     await tab.put("b", 2);
@@ -423,7 +423,7 @@ describe("a storage that goes away under the page", () => {
   test("a tab that has opened it again while the person was forgotten leaves nothing", async () => {
     const { profile, tab } = await keptRoom();
     await profile.cut();
-    await tab.clearStorage(); // as `forget` does, and no tab has heard of that
+    await tab.clearStorage(); // as `clearPersisted` does, and no tab has heard of that
     await tab.put("b", 2);
     await expect.poll(() => keptCalls(tab), soon).toBe(1);
     await tab.page.evaluate(`new BroadcastChannel("deltaroom:ada").postMessage("forgotten")`);

@@ -477,7 +477,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     "an edit that the room has refused stays in the history",
     "UndoHistory.#noteAnswers",
     'if (call.status === "rejected" && entry !== undefined) this.#refused(entry, changes);',
-    'if (call.status === "local" && entry !== undefined) this.#refused(entry, changes);',
+    'if (call.status === "pending" && entry !== undefined) this.#refused(entry, changes);',
     "test/client/undo/undo.test.ts",
   ),
   bug(
@@ -491,7 +491,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     "the history takes a committed edit of this client for a change of another client",
     "ForeignChanges.compare",
     '        if (write.call.status === "committed") own.push(change);',
-    '        if (write.call.status === "local") own.push(change);',
+    '        if (write.call.status === "pending") own.push(change);',
     "test/client/undo/undo-foreign.test.ts",
   ),
   bug(

@@ -7,11 +7,11 @@ import { clientBoard, type ClientBoard } from "../support/boards/client-board.ts
 
 const {
   RoomProvider,
-  useEvent,
+  useEventListener,
   useMutate,
   useOthers,
   usePending,
-  usePresence,
+  useMyPresence,
   useRoom,
   useRoomState,
   useSelf,
@@ -32,7 +32,7 @@ export function Everything(room: Room<ClientBoard>) {
   // @ts-expect-error counters are not direct
   useRoom().transact((tx) => tx.counters.put("c1", { value: 1 }));
 
-  const [presence, update] = usePresence();
+  const [presence, update] = useMyPresence();
   update({ x: presence.x + 1 });
   // @ts-expect-error no such field
   update({ z: 1 });
@@ -49,20 +49,20 @@ export function Everything(room: Room<ClientBoard>) {
   // @ts-expect-error of which record?
   usePending("shapes");
 
-  useEvent("wave", ({ text }, from) => [text.length, from?.user?.name]);
+  useEventListener("wave", ({ text }, from) => [text.length, from?.user?.name]);
   // @ts-expect-error no such event
-  useEvent("whatever", () => {});
+  useEventListener("whatever", () => {});
 
   return (
     <>
-      <RoomProvider url="/rooms/lobby" presence={{ x: 1, y: 1 }} token={() => "token"} fallback="…" />
+      <RoomProvider url="/rooms/lobby" initialPresence={{ x: 1, y: 1 }} token={() => "token"} fallback="…" />
       <RoomProvider room={room} suspense />
       {/* @ts-expect-error neither a URL nor a room */}
       <RoomProvider fallback="…" />
       {/* @ts-expect-error both */}
       <RoomProvider url="/rooms/lobby" room={room} />
       {/* @ts-expect-error a presence has two coordinates */}
-      <RoomProvider url="/rooms/lobby" presence={{ x: 1 }} />
+      <RoomProvider url="/rooms/lobby" initialPresence={{ x: 1 }} />
       {[x, name, xs, self, note, count, isPending].join()}
     </>
   );
@@ -72,5 +72,5 @@ const bare = createRoomContext(defineRoom({ version: 1, collections: {} }));
 
 export function Bare() {
   // @ts-expect-error this room has no presence
-  return <bare.RoomProvider url="/rooms/lobby" presence={{ x: 1 }} />;
+  return <bare.RoomProvider url="/rooms/lobby" initialPresence={{ x: 1 }} />;
 }

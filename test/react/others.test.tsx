@@ -4,7 +4,8 @@ import type { Room } from "../../client/index.ts";
 import type { ClientBoard } from "../support/boards/client-board.ts";
 import { after, board, show } from "./page.tsx";
 
-const { useEvent, useOthers, usePresence, useSelf, useStatus } = board;
+const { useBroadcast, useErrorListener, useEventListener, useOthers, useMyPresence, useSelf, useStatus } =
+  board;
 
 const ada = ["actor-a", { id: "a", name: "Ada" }, { x: 1, y: 1 }] as const;
 const ben = ["actor-b", null, { x: 2, y: 2 }] as const;
@@ -76,10 +77,21 @@ describe("useSelf", () => {
     ]);
   });
 
+  test("has the access, and renders again when a reconnection changes it", async () => {
+    const seen: unknown[] = [];
+    const Access = () => {
+      seen.push(useSelf(({ access }) => access));
+      return null;
+    };
+    const { socket } = await show(<Access />);
+    await after(() => socket.welcome({ access: "read" }));
+    expect(seen).toEqual(["write", "read"]);
+  });
+
   test("with a selector renders again only when that answers something else", async () => {
     const seen: unknown[] = [];
     const Name = () => {
-      const [, update] = usePresence();
+      const [, update] = useMyPresence();
       seen.push(useSelf(({ user }) => user?.name));
       return <button onClick={() => update({ x: 5 })}>move</button>;
     };
@@ -99,11 +111,11 @@ describe("useSelf", () => {
   });
 });
 
-describe("usePresence", () => {
+describe("useMyPresence", () => {
   test("answers this client's presence and how to change it", async () => {
     const updates = new Set<unknown>();
     const Cursor = () => {
-      const [{ x, y }, update] = usePresence();
+      const [{ x, y }, update] = useMyPresence();
       updates.add(update);
       return <button onClick={() => update({ x: x + 1 })}>{`${x},${y}`}</button>;
     };
@@ -117,11 +129,11 @@ describe("usePresence", () => {
   });
 });
 
-describe("useEvent", () => {
+describe("useEventListener", () => {
   test("calls the listener of the last render, and none when the component is gone", async () => {
     const heard: string[] = [];
     const Ear = ({ name }: { readonly name: string }) => {
-      useEvent("wave", ({ text }, from) => heard.push(`${name}: ${text} from ${from?.clientId}`));
+      useEventListener("wave", ({ text }, from) => heard.push(`${name}: ${text} from ${from?.clientId}`));
       return null;
     };
     const { socket, rerender } = await show(<Ear name="first" />, { isStrict: true });
@@ -132,6 +144,43 @@ describe("useEvent", () => {
     rerender(null);
     await wave("three");
     expect(heard).toEqual(["first: one from actor-a", "second: two from actor-a"]);
+  });
+});
+
+describe("useErrorListener", () => {
+  test("calls the listener of the last render with an error of the room", async () => {
+    const heard: string[] = [];
+    const Ear = ({ name }: { readonly name: string }) => {
+      useErrorListener(({ code }) => heard.push(`${name}: ${code}`));
+      return null;
+    };
+    const { socket, rerender } = await show(<Ear name="first" />, { isStrict: true });
+    const fail = () => after(() => socket.say({ kind: "error", code: "too-large", message: "too large" }));
+    await fail();
+    rerender(<Ear name="second" />);
+    await fail();
+    expect(heard).toEqual(["first: too-large", "second: too-large"]);
+  });
+});
+
+describe("useBroadcast", () => {
+  test("returns what sends an event, the same function in every render", async () => {
+    const functions = new Set<unknown>();
+    const Waver = () => {
+      const broadcast = useBroadcast();
+      const [count, again] = useState(0);
+      functions.add(broadcast);
+      const wave = () => {
+        broadcast("wave", { text: "hi" });
+        again(count + 1);
+      };
+      return <button onClick={wave}>{count}</button>;
+    };
+    const { page, socket } = await show(<Waver />);
+    await after(() => page.find("button").click());
+    await after(() => new Promise((resolve) => setTimeout(resolve, 30)));
+    expect([page.text, functions.size]).toEqual(["1", 1]);
+    expect(socket.frames("event").at(-1)).toMatchObject({ event: "wave", payload: { text: "hi" } });
   });
 });
 

@@ -137,7 +137,7 @@ export async function show(
       url="/rooms/lobby"
       transport={server.transport}
       undo={undo}
-      {...(presence && { presence })}
+      {...(presence && { initialPresence: presence })}
     >
       {children}
     </board.RoomProvider>

@@ -319,7 +319,7 @@ describe("a room that refuses for good", () => {
       <Boundary>
         <RoomProvider
           url={url}
-          presence={presence}
+          initialPresence={presence}
           {...(errorFallback && { errorFallback })}
           fallback="loading"
         >
@@ -415,13 +415,15 @@ describe("every hook", () => {
     useRoom: () => board.useRoom(),
     useRoomState: () => board.useRoomState((s) => s.shapes.size),
     useMutate: () => board.useMutate(),
-    usePresence: () => board.usePresence(),
+    useMyPresence: () => board.useMyPresence(),
     useOthers: () => board.useOthers(),
     useSelf: () => board.useSelf(),
     useStatus: () => board.useStatus(),
     usePending: () => board.usePending(),
     useHistory: () => board.useHistory(),
-    useEvent: () => board.useEvent("wave", () => {}),
+    useBroadcast: () => board.useBroadcast(),
+    useErrorListener: () => board.useErrorListener(() => {}),
+    useEventListener: () => board.useEventListener("wave", () => {}),
   };
 
   test("is tried", () => {

@@ -34,7 +34,7 @@ export function App() {
       </nav>
       <RoomProvider
         url={`/lists/${name.replaceAll(/[^\w.~-]/g, "-")}`}
-        presence={{ ...identity, editing: null }}
+        initialPresence={{ ...identity, editing: null }}
         fallback={<Blank />}
         errorFallback={(error, retry) => (
           <p className="refusal" role="alert">

@@ -6,7 +6,7 @@ export const {
   useMutate,
   useOthers,
   usePending,
-  usePresence,
+  useMyPresence,
   useRoom,
   useRoomState,
   useSelf,

@@ -1,6 +1,6 @@
 import { useState, type KeyboardEvent } from "react";
 import { newId, RejectedError } from "deltaroom/client";
-import { useMutate, useOthers, usePending, usePresence, useRoom, useRoomState } from "./room";
+import { useMutate, useOthers, usePending, useMyPresence, useRoom, useRoomState } from "./room";
 
 export function Todos() {
   const room = useRoom();
@@ -31,7 +31,7 @@ function Todo({ id }: { readonly id: string }) {
   const room = useRoom();
   const todo = useRoomState((s) => s.todos.get(id));
   const isPending = usePending("todos", id);
-  const [, updatePresence] = usePresence();
+  const [, updatePresence] = useMyPresence();
   const editors = useOthers((others) => {
     return others.filter(({ presence }) => presence.editing === id).map(({ presence }) => presence);
   });

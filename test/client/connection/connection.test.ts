@@ -449,7 +449,7 @@ describe("disconnect and close", () => {
   });
 
   test("leave nothing behind: no timer, no socket, no way back", async () => {
-    const { room, server, socket } = await joined({}, { presence: { x: 1, y: 1 } });
+    const { room, server, socket } = await joined({}, { initialPresence: { x: 1, y: 1 } });
     room.on("reject", () => {});
     room.mutate.addUp({ id: "c1", by: 1 });
     room.close();

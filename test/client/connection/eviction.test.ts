@@ -98,7 +98,7 @@ describe.each(ends)("%s", (_, end, keepsSockets) => {
 
   test("is not to be seen in the presence of the others, and leaves no ghost of who has gone meanwhile", async () => {
     const at = newTestRoom();
-    const shown = async (number: number) => await enter(at, { presence: { at: number } });
+    const shown = async (number: number) => await enter(at, { initialPresence: { at: number } });
     const [one, other, third] = [await shown(1), await shown(2), await shown(3)];
     await expect.poll(() => seenBy(one, other, third), soon).toEqual(["2,3", "1,3", "1,2"]);
     await end(at);

@@ -49,7 +49,7 @@ describe("a token that expires while its session lasts", () => {
     await until(() => one.room.status === "closed");
     expect(one.room.closeReason).toBe("id-conflict");
     expect(one.errors.splice(0)).toEqual(["id-conflict"]);
-    expect([call.status, (await at.json()).rev]).toEqual(["local", 0]);
+    expect([call.status, (await at.json()).rev]).toEqual(["pending", 0]);
   });
 
   test("and is followed by one of somebody else, when nothing waits, is theirs from then on", async () => {

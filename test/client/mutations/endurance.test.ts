@@ -81,7 +81,8 @@ describe.each([
     const random = dice(seed * 7_919);
     const at = newRoom() as ReturnType<typeof newTestRoom>;
     const clients: Entered[] = [];
-    for (let number = 0; number < 3; number++) clients.push(await enter(at, { presence: { at: number } }));
+    for (let number = 0; number < 3; number++)
+      clients.push(await enter(at, { initialPresence: { at: number } }));
     const protocolCopies = clients.map(protocolCopyOf);
     const choices = actions(at, random).flatMap(([times, act]) => Array.from({ length: times }, () => act));
     const counted = [];

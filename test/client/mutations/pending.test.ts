@@ -7,12 +7,12 @@ fakeTimers();
 const twoShapes = { shapes: { s1: { x: 0, y: 0 }, s2: { x: 0, y: 0 } } };
 
 describe("a call says what became of it", () => {
-  test("`local` until the room has answered, then `committed`", async () => {
+  test("`pending` until the room has answered, then `committed`", async () => {
     const { room, socket } = await joined();
     const call = room.mutate.addUp({ id: "c1", by: 1 });
-    expect(call.status).toBe("local");
+    expect(call.status).toBe("pending");
     await turn();
-    expect(call.status).toBe("local");
+    expect(call.status).toBe("pending");
     const seen: string[] = [];
     room.on("pending", () => seen.push(call.status));
     socket.delta(0, { counters: [["put", "c1", { value: 1 }]] }, { lastCallId: 1, outcomes: [[1, 1]] });
@@ -26,7 +26,7 @@ describe("a call says what became of it", () => {
     const calls = [1, 2].map((x) => room.transact((tx) => tx.shapes.put("s1", { x, y: 0 })));
     await vi.advanceTimersByTimeAsync(250);
     server.newest.greetAgain();
-    expect(calls.map(({ status }) => status)).toEqual(["local", "local"]);
+    expect(calls.map(({ status }) => status)).toEqual(["pending", "pending"]);
     server.newest.update({ lastCallId: 1, outcomes: [[1, { code: "forbidden", message: "no" }]] });
     expect(calls.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
   });
@@ -40,13 +40,13 @@ describe("a call says what became of it", () => {
     expect(room.mutate.addUp({ id: "c1", by: 1 }).status).toBe("rejected");
   });
 
-  test("`local` for as long as the client is offline", async () => {
+  test("`pending` for as long as the client is offline", async () => {
     const { room, socket } = await joined();
     room.disconnect();
     socket.drop();
     const call = room.mutate.addUp({ id: "c1", by: 1 });
     await vi.advanceTimersByTimeAsync(3_600_000);
-    expect(call.status).toBe("local");
+    expect(call.status).toBe("pending");
   });
 });
 
@@ -130,7 +130,7 @@ describe("a full queue", () => {
     expect([room.pending, room.state.counters.get("c1")?.value, room.state.shapes.size]).toEqual([2, 2, 0]);
     await turn();
     socket.delta(0, { counters: [["put", "c1", { value: 1 }]] }, { lastCallId: 1, outcomes: [[1, 1]] });
-    expect(room.mutate.addUp({ id: "c1", by: 5 }).status).toBe("local");
+    expect(room.mutate.addUp({ id: "c1", by: 5 }).status).toBe("pending");
     await vi.advanceTimersByTimeAsync(16);
     expect(socket.calls.map(({ payload }) => (payload as { by: number }).by)).toEqual([1, 1, 5]);
   });
@@ -140,9 +140,9 @@ describe("a full queue", () => {
     room.on("reject", () => {});
     const write = (id: string, length: number) =>
       room.transact((tx) => tx.papers.put(id, { text: "x".repeat(length) })).status;
-    expect(write("p1", 600)).toBe("local");
+    expect(write("p1", 600)).toBe("pending");
     expect(write("p2", 600)).toBe("rejected");
-    expect(write("p3", 200)).toBe("local");
+    expect(write("p3", 200)).toBe("pending");
     expect(room.state.papers.ids()).toEqual(["p1", "p3"]);
   });
 
@@ -155,6 +155,6 @@ describe("a full queue", () => {
       const { status } = room.mutate.roll({ sides: 6 });
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
     }
-    expect(Object.fromEntries(statuses)).toEqual({ local: 10_000, rejected: 1 });
+    expect(Object.fromEntries(statuses)).toEqual({ pending: 10_000, rejected: 1 });
   });
 });

@@ -96,7 +96,7 @@ test("a tab whose database a newer version has changed is told to reload", async
   await expect(write(storage)).rejects.toThrow("reload the page");
 });
 
-test("`forget` has nothing to do where there is no IndexedDB", async () => {
+test("`clearPersisted` has nothing to do where there is no IndexedDB", async () => {
   vi.stubGlobal("indexedDB", undefined);
   await expect(deleteDatabase("ada")).resolves.toBeUndefined();
 });

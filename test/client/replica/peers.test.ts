@@ -5,10 +5,10 @@ import { enter, until } from "../../support/clients/joined-client.ts";
 describe("others in a room", () => {
   test("are told of who comes, what they show of themselves, and who goes", async () => {
     const at = newPrivateRoom();
-    const one = await enter(at, { token: () => "user:alice", presence: { at: 1 } });
+    const one = await enter(at, { token: () => "user:alice", initialPresence: { at: 1 } });
     const seen: unknown[] = [];
     one.room.onOthers((others) => seen.push(others.map(({ user, presence }) => [user?.name, presence])));
-    const other = await enter(at, { token: () => "user:bob", presence: { at: 2, note: "hello" } });
+    const other = await enter(at, { token: () => "user:bob", initialPresence: { at: 2, note: "hello" } });
     await until(() => one.room.others.length === 1);
     expect(one.room.others).toEqual([
       {
@@ -26,8 +26,8 @@ describe("others in a room", () => {
 
   test("see who lost the connection without a word and came back as one, all the time", async () => {
     const at = newTestRoom();
-    const one = await enter(at, { presence: { at: 1 } });
-    const other = await enter(at, { presence: { at: 2 } });
+    const one = await enter(at, { initialPresence: { at: 1 } });
+    const other = await enter(at, { initialPresence: { at: 2 } });
     await until(() => other.room.others.length === 1);
     const [peer] = other.room.others;
     await at.evict();
@@ -47,8 +47,8 @@ describe("others in a room", () => {
   test("are told of one who vanished without a word, and not of one who only listens", async () => {
     const at = newWatchfulRoom();
     const watcher = await enter(at);
-    const listens = await enter(at, { presence: { at: 1 } });
-    const vanishes = await enter(at, { presence: { at: 2 } });
+    const listens = await enter(at, { initialPresence: { at: 1 } });
+    const vanishes = await enter(at, { initialPresence: { at: 2 } });
     await until(() => watcher.room.others.length === 2);
     const vanishedAt = Date.now();
     vanishes.link.cutUnnoticed();
@@ -61,10 +61,10 @@ describe("others in a room", () => {
 
   test("who were there first are known to who comes later", async () => {
     const at = newTestRoom();
-    const one = await enter(at, { presence: { at: 1 } });
+    const one = await enter(at, { initialPresence: { at: 1 } });
     await until(() => one.link.up.some(({ kind }) => kind === "presence"));
     const silent = await enter(at);
-    const late = await enter(at, { presence: { at: 3 } });
+    const late = await enter(at, { initialPresence: { at: 3 } });
     await until(() => late.room.others.length === 1);
     expect(late.room.others).toEqual([{ clientId: one.room.self.clientId, user: null, presence: { at: 1 } }]);
     expect(silent.room.self).toEqual({ clientId: expect.any(String), user: null, presence: {} });
@@ -73,8 +73,8 @@ describe("others in a room", () => {
   test("who have gone while one was away are gone afterwards", async () => {
     const at = newTestRoom();
     const one = await enter(at);
-    const stays = await enter(at, { presence: { at: 1 } });
-    const goes = await enter(at, { presence: { at: 2 } });
+    const stays = await enter(at, { initialPresence: { at: 1 } });
+    const goes = await enter(at, { initialPresence: { at: 2 } });
     await until(() => one.room.others.length === 2);
     const [peer] = one.room.others;
     one.room.disconnect();
@@ -91,8 +91,8 @@ describe("others in a room", () => {
 describe("events in a room", () => {
   test("reach everybody else, in order, with who sent them", async () => {
     const at = newPrivateRoom();
-    const one = await enter(at, { token: () => "user:alice", presence: { at: 1 } });
-    const other = await enter(at, { token: () => "user:bob", presence: { at: 2 } });
+    const one = await enter(at, { token: () => "user:alice", initialPresence: { at: 1 } });
+    const other = await enter(at, { token: () => "user:bob", initialPresence: { at: 2 } });
     await until(() => other.room.others.length === 1 && one.room.others.length === 1);
     const heard: unknown[] = [];
     const echoed = vi.fn<() => void>();

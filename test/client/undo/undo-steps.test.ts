@@ -149,7 +149,7 @@ describe("a mutator with an undo rule", () => {
     room.on("reject", () => {});
     (await server.attempt(2)).greet();
     await room.ready;
-    for (const value of [1, 13, 2]) expect(room.mutate.set({ value }).status).toBe("local");
+    for (const value of [1, 13, 2]) expect(room.mutate.set({ value }).status).toBe("pending");
     expect(printed).toHaveBeenCalledOnce();
     expect([room.history.undo(), room.state.counters.get("c1")?.value]).toEqual([true, 13]);
     expect(room.history.undo()).toBe(false);

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { connect, forget, type Traffic } from "../../../client/index.ts";
+import { connect, clearPersisted, type Traffic } from "../../../client/index.ts";
 import { board } from "../../../demo/board.ts";
 
 z.config({ jitless: true });
@@ -10,7 +10,7 @@ function open(roomId: string, user?: string) {
   const onTraffic = (frame: Traffic) => void frames.push(frame);
   const room = connect(`/rooms/${roomId}`, board, {
     onTraffic,
-    ...(user !== undefined && { persist: user }),
+    ...(user !== undefined && { persist: { userId: user } }),
   });
   const troubles: string[] = [];
   const messages: string[] = [];
@@ -24,7 +24,7 @@ function open(roomId: string, user?: string) {
 }
 
 /** What the tests call in the page. */
-const harness = { open, forget };
+const harness = { open, clearPersisted };
 export type Harness = typeof harness;
 export type PageRoom = ReturnType<typeof open>;
 Object.assign(globalThis, { harness });

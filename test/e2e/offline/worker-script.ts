@@ -8,7 +8,7 @@ z.config({ jitless: true });
 /** Opens a room, edits it without a connection, and counts what is on disk a while later. */
 async function play(roomId: string, isImported: boolean) {
   const room = connect(`/rooms/${roomId}`, board, {
-    persist: roomId,
+    persist: { userId: roomId },
     ...(isImported && { offline }),
   });
   const troubles: string[] = [];

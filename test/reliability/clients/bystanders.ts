@@ -17,8 +17,8 @@ export class Bystanders {
 
   private constructor(url: string) {
     this.url = url;
-    this.#writer = openBoard(url, { presence: presence("writer") });
-    this.#sessionJudge = openBoard(url, { presence: presence("witness") });
+    this.#writer = openBoard(url, { initialPresence: presence("writer") });
+    this.#sessionJudge = openBoard(url, { initialPresence: presence("witness") });
   }
 
   static async open(url: string): Promise<Bystanders> {

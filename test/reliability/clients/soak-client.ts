@@ -21,7 +21,7 @@ export class Guest {
     this.#name = `guest-${number}`;
     this.#color = chance.pick(inks);
     const presence = { name: this.#name, color: this.#color, cursor: null, holding: null };
-    this.room = openBoard(url, { presence });
+    this.room = openBoard(url, { initialPresence: presence });
     this.room.on("reject", ({ code, message }) => {
       if (!expectedCodes.has(code)) onTrouble(`${this.#name} was rejected: ${code}, ${message}`);
     });

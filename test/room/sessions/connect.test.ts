@@ -51,6 +51,7 @@ describe("connecting", () => {
       clientId: bob.clientId,
       user: { id: "bob", name: "BOB" },
       access: "write",
+      role: "user",
       knownSince: 1,
       acceptsBinary: false,
       limits: Object.fromEntries(told.map((limit) => [limit, defaultLimits[limit]])),

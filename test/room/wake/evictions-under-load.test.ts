@@ -149,7 +149,7 @@ function isRefusal({ kind }: Pick<SeenFrame, "kind">): boolean {
 }
 
 async function workersIn(room: AnyRoom): Promise<Worker[]> {
-  const real = approach(room, { presence: { at: 0 } });
+  const real = approach(room, { initialPresence: { at: 0 } });
   await until(() => real.room.status === "online");
   const [busy, lazy] = [await room.join(), await room.join({ acks: false })];
   return [new RealWorker(real), new WireWorker(busy, false), new WireWorker(lazy, true)];

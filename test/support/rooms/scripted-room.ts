@@ -65,6 +65,7 @@ export interface Greeting {
   /** Whether pushes may be bytes; true when not said otherwise. */
   readonly acceptsBinary?: boolean;
   readonly user?: { readonly id: string; readonly name: string } | null;
+  readonly access?: Welcome["access"];
   readonly limits?: Partial<Welcome["limits"]>;
   readonly peers?: PeersFrame["peers"];
 }
@@ -158,7 +159,7 @@ export class ScriptedSocket implements TransportSocket {
       epoch: greeting.epoch ?? epoch,
       clientId: clientIdOf(this.hello.secret),
       user: greeting.user ?? null,
-      access: "write",
+      access: greeting.access ?? "write",
       knownSince: greeting.knownSince ?? 3,
       acceptsBinary: greeting.acceptsBinary ?? true,
       limits: { ...plentiful, ...greeting.limits },
