@@ -24,7 +24,7 @@ export const useNames = () => useOthers((people) => people.map(({ user }) => use
 
 export function App({ name }: { name: string }) {
   return (
-    <RoomProvider url={`/rooms/${name}`} presence={{ cursor: null }} fallback={<p>…</p>}>
+    <RoomProvider url={`/rooms/${name}`} initialPresence={{ cursor: null }} fallback={<p>…</p>}>
       <Status />
     </RoomProvider>
   );

@@ -1,11 +1,11 @@
 // What the modules of an app's pages export, with the types that the compiler infers.
-import { connect, forget, newId, orderBetween, RoomError } from "deltaroom/client";
+import { connect, clearPersisted, newId, orderBetween, RoomError } from "deltaroom/client";
 import { undo } from "deltaroom/client/undo";
 import { board, plain } from "./board.ts";
 import { lists } from "./mini.ts";
 
 export const room = connect("https://example.com/rooms/lobby", board, {
-  presence: { cursor: null },
+  initialPresence: { cursor: null },
   token: async () => "token",
   persist: { userId: "ada" },
   undo,
@@ -23,5 +23,5 @@ export const stop = room.subscribe(
 );
 export const watch = (listener: Parameters<typeof room.observe<"shapes">>[1]) =>
   room.observe("shapes", listener);
-export const leave = () => forget("ada");
+export const leave = () => clearPersisted("ada");
 export const isRefusal = (error: unknown) => error instanceof RoomError && error.code;

@@ -67,7 +67,12 @@ describe("others in a room", () => {
     const late = await enter(at, { initialPresence: { at: 3 } });
     await until(() => late.room.others.length === 1);
     expect(late.room.others).toEqual([{ clientId: one.room.self.clientId, user: null, presence: { at: 1 } }]);
-    expect(silent.room.self).toEqual({ clientId: expect.any(String), user: null, presence: {} });
+    expect(silent.room.self).toEqual({
+      clientId: expect.any(String),
+      user: null,
+      access: "write",
+      presence: {},
+    });
   });
 
   test("who have gone while one was away are gone afterwards", async () => {

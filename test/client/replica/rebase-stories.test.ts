@@ -36,7 +36,7 @@ describe("pending calls", () => {
     room.mutate.sign({ id: "p1" });
     vi.setSystemTime(2_000);
     socket.delta(0, { counters: [["put", "c1", { value: 1 }]] });
-    expect(room.state.papers.get("p1")?.text).toBe("Ada writer at 1000 on the client");
+    expect(room.state.papers.get("p1")?.text).toBe("Ada write at 1000 on the client");
   });
 
   test("see what those before them did", async () => {

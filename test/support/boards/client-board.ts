@@ -39,7 +39,7 @@ export const clientBoard = defineRoom({
     /** Writes down who made the call and when. */
     sign: mutator(z.object({ id: z.string() }), (tx, { id }, ctx) => {
       tx.papers.put(id, {
-        text: `${ctx.user?.name ?? ctx.clientId} ${ctx.role} at ${ctx.now} on the ${ctx.location}`,
+        text: `${ctx.user?.name ?? ctx.clientId} ${ctx.access} at ${ctx.now} on the ${ctx.location}`,
       });
     }),
     /** Takes a counter away, unless it has come to more than the caller knew. */
