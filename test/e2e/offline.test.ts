@@ -427,7 +427,9 @@ describe("a storage that goes away under the page", () => {
     await tab.put("b", 2);
     await expect.poll(() => keptCalls(tab), soon).toBe(1);
     await tab.page.evaluate(`new BroadcastChannel("deltaroom:ada").postMessage("forgotten")`);
-    await expect.poll(() => tab.troubles(), soon).toEqual(["not-kept"]);
+    // On a slow machine the tab has seen that its storage was cleared, and has kept everything again, before the message came.
+    const newest = async () => (await tab.troubles()).filter((trouble) => trouble !== "unreachable").at(-1);
+    await expect.poll(newest, soon).toBe("not-kept");
     await tab.page.waitForTimeout(2_500);
     expect(await tab.do(async () => await indexedDB.databases())).toEqual([]);
   });
